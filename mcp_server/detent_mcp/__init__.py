@@ -1,0 +1,1 @@
+"""The MCP server of detent: filled by the release that brings it."""

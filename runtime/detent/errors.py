@@ -1,0 +1,202 @@
+"""Every error that users of detent can meet. Each says what happened and what to do.
+
+    DetentError
+     ├─ ConfigError            pyproject.toml / detent.toml / environment
+     ├─ DiscoveryError         a task file that cannot be used
+     ├─ InvalidPayload         the payload does not fit the task's schema
+     ├─ InvalidOptions         a trigger option out of its limits
+     ├─ LimitExceeded          a size or count over its limit
+     ├─ NotFound               no such run, queue, batch
+     │   └─ TaskNotFound       no such task; near names are listed
+     ├─ Conflict               the state of things does not allow it
+     ├─ NotInRun               a call that only works inside a run
+     ├─ Unserializable         a return value that is not JSON
+     ├─ RunFailed              a child run did not complete (raised by unwrap)
+     ├─ StoreError             the store refused: disk full, damaged, newer schema
+     ├─ ServerUnreachable      no server answers
+     ├─ ProjectLocked          another process is the writer of this project
+     └─ AbortTaskRunError      raised by users: fail the run, no further attempt
+
+Signals that steer the machinery derive from ``BaseException`` and are private to the rooms that raise them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = [
+    "AbortTaskRunError",
+    "ConfigError",
+    "Conflict",
+    "DetentError",
+    "DiscoveryError",
+    "InvalidOptions",
+    "InvalidPayload",
+    "LimitExceeded",
+    "NotFound",
+    "NotInRun",
+    "ProjectLocked",
+    "RunFailed",
+    "ServerUnreachable",
+    "StoreError",
+    "TaskNotFound",
+    "Unserializable",
+    "by_code",
+]
+
+
+class DetentError(Exception):
+    """Base of all errors. ``code`` is stable and is what programs should compare."""
+
+    code = "error"
+
+    @property
+    def message(self) -> str:
+        return str(self)
+
+
+class ConfigError(DetentError):
+    """A setting cannot be used. The text names the setting, the file, the value and what is allowed."""
+
+    code = "config_error"
+
+
+class DiscoveryError(DetentError):
+    """A task file cannot be used. The text names file, line and the change to make."""
+
+    code = "discovery_error"
+
+
+class InvalidPayload(DetentError):
+    """The payload does not fit the task's schema: which field, what came, what was expected."""
+
+    code = "invalid_payload"
+
+
+class InvalidOptions(DetentError):
+    """A trigger option is out of its limits: which one, the value, what is allowed."""
+
+    code = "invalid_options"
+
+
+class LimitExceeded(DetentError):
+    """A size or a count is over its limit. The text names the limit."""
+
+    code = "limit_exceeded"
+
+
+class NotFound(DetentError):
+    """There is no such thing in this project."""
+
+    code = "not_found"
+
+
+class TaskNotFound(NotFound):
+    """No task of this id is known. The text lists near names."""
+
+    code = "task_not_found"
+
+    @classmethod
+    def among(cls, wanted: str, known: Sequence[str]) -> TaskNotFound:
+        """The error for `wanted` with near names out of `known`."""
+        return cls(near_names("task", wanted, known))
+
+
+class Conflict(DetentError):
+    """The state of things does not allow this, for example cancelling a finished run."""
+
+    code = "conflict"
+
+
+class NotInRun(DetentError):
+    """The call works only inside a running task."""
+
+    code = "not_in_run"
+
+
+class Unserializable(DetentError):
+    """A value cannot be written as JSON. The text names its type and place."""
+
+    code = "unserializable"
+
+
+class RunFailed(DetentError):
+    """A run that was waited for did not complete.
+
+    Parameters:
+      message: what happened, in one sentence.
+      run_id: id of the run that did not complete.
+      status: its final status.
+      error: the error it ended with, as recorded (``type``, ``message``, ``traceback``).
+    """
+
+    code = "run_failed"
+
+    def __init__(self, message: str, *, run_id: str = "", status: str = "", error: object = None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.status = status
+        self.error = error
+
+
+class StoreError(DetentError):
+    """The store refused. Nothing that was acknowledged before is lost; the text says what to do."""
+
+    code = "store_error"
+
+
+class ServerUnreachable(DetentError):
+    """No server answers. The text gives the one command that starts it."""
+
+    code = "server_unreachable"
+
+
+class ProjectLocked(DetentError):
+    """Another process is the writer of this project; the text says which and how to reach it."""
+
+    code = "project_locked"
+
+
+class AbortTaskRunError(DetentError):
+    """Raise it in a task to fail the run at once: no further attempt is made."""
+
+    code = "aborted"
+
+
+_BY_CODE: dict[str, type[DetentError]] = {
+    kind.code: kind
+    for kind in (
+        ConfigError,
+        DiscoveryError,
+        InvalidPayload,
+        InvalidOptions,
+        LimitExceeded,
+        NotFound,
+        TaskNotFound,
+        Conflict,
+        NotInRun,
+        Unserializable,
+        StoreError,
+        ServerUnreachable,
+        ProjectLocked,
+    )
+}
+
+
+def by_code(code: str, message: str) -> DetentError:
+    """The error that `code` stands for, as it crossed a process boundary. Types are looked up, never imported by name."""
+    return _BY_CODE.get(code, DetentError)(message)
+
+
+def near_names(kind: str, wanted: str, known: Sequence[str]) -> str:
+    """One sentence: there is no such `kind`, and which of `known` are near."""
+    import difflib
+
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
+    if near:
+        return f"no {kind} named {wanted!r}; did you mean {' or '.join(repr(n) for n in near)}?"
+    if known:
+        shown = ", ".join(sorted(known)[:10])
+        more = f" and {len(known) - 10} more" if len(known) > 10 else ""
+        return f"no {kind} named {wanted!r}; known are: {shown}{more}"
+    return f"no {kind} named {wanted!r}, and none is known yet"
