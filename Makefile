@@ -1,0 +1,53 @@
+# Each target does the set-up it needs. A machine needs Python 3.11 or newer, make and a package registry.
+# PYTHON=python3.13 chooses the interpreter; without it the newest one on PATH that can make an environment is used.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench soak clients clean
+
+help:
+	@echo "make demo      turn a long text into one MP3, offline, through the real engine"
+	@echo "make test      check, then every test"
+	@echo "make check     lint, format and types"
+	@echo "make bench     the figures, side by side with peers"
+	@echo "make soak      the long tests"
+	@echo "make clients   the tests against real assistants and clients"
+	@echo "make install   make $(VENV) with everything"
+	@echo "make clean     remove $(VENV), caches and builds"
+
+install: $(INSTALLED)
+
+# The interpreter is a prerequisite, so that an environment whose Python went away is made anew.
+$(INSTALLED): pyproject.toml scripts/make-venv $(BIN)/python
+	scripts/make-venv $(VENV)
+	@touch $@
+
+$(BIN)/python:
+	scripts/make-venv --only-interpreter $(VENV)
+
+demo: install
+	$(BIN)/detent demo
+
+test: check
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+soak: install
+	$(BIN)/python -m pytest -m soak --timeout 3600
+
+clients: install
+	$(BIN)/python -m pytest -m clients --timeout 900
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
