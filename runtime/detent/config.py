@@ -1,0 +1,344 @@
+"""What a project says about itself: `detent.toml`, or `[tool.detent]` in `pyproject.toml`; the environment.
+
+    project = "podcasts"
+    dirs = ["tasks"]
+    max_duration = "5m"
+
+    [retries.default]
+    max_attempts = 5
+
+    [queues.llm]
+    concurrency_limit = 5
+
+Importing this module is cheap: every command does it first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from detent.errors import ConfigError
+from detent.settings import Table
+
+__all__ = [
+    "Config",
+    "QueueSettings",
+    "RetrySettings",
+    "Settings",
+    "WorkerSettings",
+    "ensure_state_dir",
+    "find_root",
+    "load_config",
+    "read_settings",
+]
+
+STATE_DIR = ".detent"
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8377
+DEFAULT_IGNORE = ("test_*.py", "*_test.py", "conftest.py")
+LOG_LEVELS = ("debug", "info", "warn", "error")
+SQLITE_SYNC = ("OFF", "NORMAL", "FULL")
+DATABASES = ("sqlite", "postgresql", "postgres")
+
+_IS_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySettings:
+    """How often and how far apart a failed run is tried again, unless its task says. Times are seconds."""
+
+    max_attempts: int = 3
+    factor: float = 2.0
+    min_timeout: float = 1.0
+    max_timeout: float = 60.0
+    randomize: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """Most runs of a queue at once, and of one concurrency key in it. None: what the code says."""
+
+    concurrency_limit: int | None = None
+    concurrency_limit_per_key: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """Size of a worker: sync runs (`threads`) and async runs at once in each of its `processes`."""
+
+    threads: int = 8
+    async_limit: int = 1000
+    processes: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one project, checked.
+
+    `root` is the project's folder, `file` where the settings were read (None without one), `dirs` the files
+    and folders with tasks. Times are seconds; None means that nothing was set. `api_url` is None when no
+    server is named, `broker_url` when the embedded broker is meant; the other URLs are always there.
+    """
+
+    root: Path
+    file: Path | None = None
+    project: str = ""
+    dirs: tuple[Path, ...] = ()
+    ignore_patterns: tuple[str, ...] = DEFAULT_IGNORE
+    max_duration: float | None = None
+    retries: RetrySettings = RetrySettings()
+    machine: str | None = None
+    queues: Mapping[str, QueueSettings] = field(default_factory=dict)
+    concurrency_limit: int | None = None
+    worker: WorkerSettings = WorkerSettings()
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    log_level: str = "info"
+    api_url: str | None = None
+    secret_key: str | None = field(default=None, repr=False)
+    database_url: str = field(default="", repr=False)
+    broker_url: str | None = field(default=None, repr=False)
+    object_store_url: str = field(default="", repr=False)
+    sqlite_sync: str | None = None
+
+    @property
+    def state_dir(self) -> Path:
+        """The project's folder `.detent`: store, objects, lock. `ensure_state_dir` makes it."""
+        return self.root / STATE_DIR
+
+    @property
+    def database_path(self) -> Path | None:
+        """The file of the embedded store, or None when the store is a server."""
+        scheme, _, rest = self.database_url.partition("://")
+        return self.root / rest.removeprefix("/") if scheme == "sqlite" else None
+
+
+class Settings(NamedTuple):
+    """A project's own table of settings, unchecked, and the file it stands in."""
+
+    file: Path
+    table: Mapping[str, Any]
+
+
+def load_config(start: Path | None = None, env: Mapping[str, str] | None = None) -> Config:
+    """Find the project that `start` belongs to, and read its settings.
+
+    Parameters:
+      start: a folder in the project. When None: the project is the folder that `DETENT_PROJECT_DIR` names,
+        else the one that the current folder belongs to.
+      env: the environment; `os.environ` when None. Empty variables count as not set.
+
+    Raises:
+      ConfigError: a file is not TOML, or a setting is unknown or of the wrong type.
+    """
+    variables = {name: value for name, value in (os.environ if env is None else env).items() if value}
+    root = _root(start, variables.get("DETENT_PROJECT_DIR"))
+    settings = read_settings(root)
+    table = Table(settings.table if settings else {}, str(settings.file if settings else root))
+    config = Config(
+        root=root,
+        file=settings.file if settings else None,
+        project=table.text("project") or root.name or "project",
+        dirs=_dirs(table, root),
+        ignore_patterns=table.texts("ignore_patterns", DEFAULT_IGNORE),
+        max_duration=table.seconds("max_duration", least=1.0),
+        retries=_retries(table.table("retries")),
+        machine=table.text("machine"),
+        queues=_queues(table.table("queues")),
+        concurrency_limit=table.count("concurrency_limit"),
+        worker=_worker(table.table("worker")),
+        host=table.text("host") or DEFAULT_HOST,
+        port=table.count("port", DEFAULT_PORT, least=0, most=65535),
+        log_level=table.choice("log_level", LOG_LEVELS) or "info",
+        api_url=_api_url(variables),
+        secret_key=variables.get("DETENT_SECRET_KEY"),
+        database_url=_database_url(variables, root),
+        broker_url=variables.get("DETENT_BROKER_URL"),
+        object_store_url=_object_store_url(variables, root),
+        sqlite_sync=_sqlite_sync(variables),
+    )
+    table.refuse_the_rest()
+    return config
+
+
+def ensure_state_dir(config: Config) -> Path:
+    """Make the project's state folder, readable by its owner alone and ignored by git. Returns it.
+
+    Raises:
+      ConfigError: the folder cannot be made.
+    """
+    folder = config.state_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ignore = folder / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"the state folder {folder} cannot be made: {error.strerror}; "
+            "make the project folder writable, or name another one in DETENT_PROJECT_DIR"
+        ) from error
+    return folder
+
+
+def find_root(start: Path) -> Path:
+    """The project's folder, from `start` upwards: the nearest one with settings; else with a state folder;
+    else with a `pyproject.toml` or a repository; else `start` itself."""
+    start = start.resolve()
+    upwards = (start, *start.parents)
+    for folder in upwards:
+        if read_settings(folder) is not None:
+            return folder
+    # The home folder may hold a state folder that is no project's: what is started there by chance makes one.
+    home = Path.home().resolve()
+    for folder in upwards:
+        if (folder / STATE_DIR).is_dir() and (folder == start or folder != home):
+            return folder
+    for folder in upwards:
+        if (folder / "pyproject.toml").is_file() or (folder / ".git").exists():
+            return folder
+    return start
+
+
+def read_settings(folder: Path) -> Settings | None:
+    """The settings that stand in `folder` itself, or None when there are none.
+
+    Raises:
+      ConfigError: a file is not TOML, or both files hold settings.
+    """
+    own, shared = folder / "detent.toml", folder / "pyproject.toml"
+    from_own = _parse(own)
+    # Most of the files on the way up belong to other projects: only those that name detent are parsed.
+    tool = _parse(shared, only_with=b"detent")
+    from_shared = None
+    if tool is not None and isinstance(tool.get("tool"), dict):
+        from_shared = tool["tool"].get("detent")
+    if from_own is not None and from_shared is not None:
+        raise ConfigError(f"both {own} and [tool.detent] in {shared} hold settings; keep one of them")
+    if from_own is not None:
+        return Settings(own, from_own)
+    if from_shared is None:
+        return None
+    if not isinstance(from_shared, dict):
+        raise ConfigError(f"{shared}: tool.detent is {from_shared!r}; expected a table: [tool.detent]")
+    return Settings(shared, from_shared)
+
+
+def _root(start: Path | None, named: str | None) -> Path:
+    if start is not None:
+        return find_root(start)
+    if named is None:
+        return find_root(Path.cwd())
+    root = Path(named).expanduser().resolve()
+    if not root.is_dir():
+        raise ConfigError(f"DETENT_PROJECT_DIR is {named!r}; expected a folder that exists")
+    return root
+
+
+def _parse(file: Path, only_with: bytes = b"") -> dict[str, Any] | None:
+    try:
+        content = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, PermissionError, IsADirectoryError):
+        return None
+    if only_with not in content:
+        return None
+    import tomllib
+
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is not valid TOML: {error}") from error
+
+
+def _dirs(table: Table, root: Path) -> tuple[Path, ...]:
+    named = table.texts("dirs", None)
+    if named is None:
+        named = ("tasks",) if (root / "tasks").is_dir() else ()
+    return tuple(Path(os.path.normpath(root / Path(name).expanduser())) for name in named)
+
+
+def _retries(table: Table) -> RetrySettings:
+    usual = RetrySettings()
+    default = table.table("default")
+    retries = RetrySettings(
+        max_attempts=default.count("max_attempts", usual.max_attempts, most=250),
+        factor=default.number("factor", usual.factor, least=1.0),
+        min_timeout=default.seconds("min_timeout", usual.min_timeout),
+        max_timeout=default.seconds("max_timeout", usual.max_timeout),
+        randomize=default.flag("randomize", usual.randomize),
+    )
+    if retries.min_timeout > retries.max_timeout:
+        raise ConfigError(
+            f"{table.file}: retries.default.min_timeout is {retries.min_timeout:g} s, "
+            f"more than max_timeout, {retries.max_timeout:g} s; lower the one or raise the other"
+        )
+    default.refuse_the_rest()
+    table.refuse_the_rest()
+    return retries
+
+
+def _queues(table: Table) -> dict[str, QueueSettings]:
+    queues = {}
+    for name in table.names():
+        queue = table.table(name)
+        queues[name] = QueueSettings(
+            concurrency_limit=queue.count("concurrency_limit", least=0),
+            concurrency_limit_per_key=queue.count("concurrency_limit_per_key"),
+        )
+        queue.refuse_the_rest()
+    return queues
+
+
+def _worker(table: Table) -> WorkerSettings:
+    usual = WorkerSettings()
+    worker = WorkerSettings(
+        threads=table.count("threads", usual.threads),
+        async_limit=table.count("async_limit", usual.async_limit),
+        processes=table.count("processes", usual.processes),
+    )
+    table.refuse_the_rest()
+    return worker
+
+
+def _api_url(env: Mapping[str, str]) -> str | None:
+    url = env.get("DETENT_API_URL")
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise ConfigError(f"DETENT_API_URL is {url!r}; expected http://HOST:PORT or https://HOST")
+    return url.rstrip("/") if url else None
+
+
+def _database_url(env: Mapping[str, str], root: Path) -> str:
+    url = env.get("DETENT_DATABASE_URL") or f"sqlite:///{root / STATE_DIR / 'detent.db'}"
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in DATABASES:
+        # The URL may hold a password, so only its scheme is shown.
+        shown = f"its scheme is {scheme!r}" if separator else "it has no scheme"
+        raise ConfigError(
+            f"DETENT_DATABASE_URL cannot be used, {shown}; "
+            "expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+        )
+    if scheme == "sqlite" and not rest.removeprefix("/"):
+        raise ConfigError(f"DETENT_DATABASE_URL is {url!r}, without a file; expected sqlite:///FILE")
+    return url
+
+
+def _object_store_url(env: Mapping[str, str], root: Path) -> str:
+    named = env.get("DETENT_OBJECT_STORE_URL")
+    if named is not None and _IS_URL.match(named):
+        return named
+    folder = root / named if named is not None else root / STATE_DIR / "objects"
+    return Path(os.path.normpath(folder)).as_uri()
+
+
+def _sqlite_sync(env: Mapping[str, str]) -> str | None:
+    value = env.get("DETENT_SQLITE_SYNC")
+    if value is None:
+        return None
+    if value.upper() not in SQLITE_SYNC:
+        raise ConfigError(f"DETENT_SQLITE_SYNC is {value!r}; expected one of {', '.join(SQLITE_SYNC)}")
+    return value.upper()

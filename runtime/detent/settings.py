@@ -1,0 +1,151 @@
+"""A table of settings that is read once, key by key, and then asked what nobody read.
+
+Every refusal names the file, the whole key, what came and what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, overload
+
+from detent.errors import ConfigError, near_names
+
+__all__ = ["Table", "seconds_in"]
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)")
+_DURATION = re.compile(rf"\s*(?:{_PART.pattern}\s*)+")
+_TYPES = {
+    bool: "true or false",
+    dict: "a table",
+    float: "a number",
+    int: "a whole number",
+    list: "a list",
+    str: "text",
+}
+
+
+def seconds_in(text: str) -> float | None:
+    """Seconds in a text such as ``"90s"``, ``"5m"`` or ``"1h30m"`` (ms to w); None when it is none."""
+    if not _DURATION.fullmatch(text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+
+
+class Table:
+    """One TOML table. `file` and `prefix` are only for messages."""
+
+    def __init__(self, values: Mapping[str, Any], file: str, prefix: str = "") -> None:
+        self.file = file
+        self._values = values
+        self._prefix = prefix
+        self._read: list[str] = []
+
+    def names(self) -> list[str]:
+        """The keys as written, for tables whose keys are the user's own names."""
+        return list(self._values)
+
+    def table(self, key: str) -> Table:
+        value = self._take(key)
+        if value is not None and not isinstance(value, dict):
+            raise self._refuse(key, value, f"a table: [{self._prefix}{key}]")
+        return Table(value or {}, self.file, f"{self._prefix}{key}.")
+
+    def text(self, key: str) -> str | None:
+        value = self._take(key)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value.strip():
+            raise self._refuse(key, value, "text that is not empty")
+        return value
+
+    @overload
+    def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]: ...
+    @overload
+    def texts(self, key: str, default: None) -> tuple[str, ...] | None: ...
+    def texts(self, key: str, default: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        value = self._take(key)
+        if value is None:
+            return default
+        if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+            raise self._refuse(key, value, 'a list of texts, such as ["tasks"]')
+        return tuple(value)
+
+    def choice(self, key: str, allowed: Sequence[str]) -> str | None:
+        value = self._take(key)
+        if value is None:
+            return None
+        if value not in allowed:
+            raise self._refuse(key, value, f"one of {', '.join(allowed)}")
+        return str(value)
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._take(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self._refuse(key, value, "true or false")
+        return value
+
+    @overload
+    def count(self, key: str, default: int, *, least: int = 1, most: int | None = None) -> int: ...
+    @overload
+    def count(
+        self, key: str, default: None = None, *, least: int = 1, most: int | None = None
+    ) -> int | None: ...
+    def count(
+        self, key: str, default: int | None = None, *, least: int = 1, most: int | None = None
+    ) -> int | None:
+        value = self._take(key)
+        if value is None:
+            return default
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if not is_whole or value < least or (most is not None and value > most):
+            bounds = f"from {least} to {most}" if most is not None else f"of {least} or more"
+            raise self._refuse(key, value, f"a whole number {bounds}")
+        return int(value)
+
+    def number(self, key: str, default: float, *, least: float = 0.0) -> float:
+        value = self._take(key)
+        if value is None:
+            return default
+        if not _is_number(value) or not least <= value < float("inf"):
+            raise self._refuse(key, value, f"a number of {least:g} or more")
+        return float(value)
+
+    @overload
+    def seconds(self, key: str, default: float, *, least: float = 0.0) -> float: ...
+    @overload
+    def seconds(self, key: str, default: None = None, *, least: float = 0.0) -> float | None: ...
+    def seconds(self, key: str, default: float | None = None, *, least: float = 0.0) -> float | None:
+        value = self._take(key)
+        if value is None:
+            return default
+        seconds = seconds_in(value) if isinstance(value, str) else value
+        if seconds is None or not _is_number(seconds) or not least <= seconds < float("inf"):
+            bound = f", {least:g} s or more" if least else ""
+            raise self._refuse(key, value, f'seconds or a text such as "90s", "5m" or "1h30m"{bound}')
+        return float(seconds)
+
+    def refuse_the_rest(self) -> None:
+        """Raise ConfigError when the table holds a key that nobody read."""
+        for key in self._values:
+            if key not in self._read:
+                sentence = near_names("setting", key, self._read)
+                place = f"[{self._prefix.rstrip('.')}] of {self.file}" if self._prefix else self.file
+                raise ConfigError(f"{place}: {sentence}")
+
+    def _take(self, key: str) -> Any:
+        self._read.append(key)
+        return self._values.get(key)
+
+    def _refuse(self, key: str, value: object, expected: str) -> ConfigError:
+        kind = next(
+            (name for type_, name in _TYPES.items() if isinstance(value, type_)), type(value).__name__
+        )
+        return ConfigError(f"{self.file}: {self._prefix}{key} is {value!r} ({kind}); expected {expected}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
