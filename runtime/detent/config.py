@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from detent.errors import ConfigError
+from detent.model.retry import RetryPolicy
 from detent.settings import Table
 
 __all__ = [
     "Config",
     "QueueSettings",
-    "RetrySettings",
     "Settings",
     "WorkerSettings",
     "ensure_state_dir",
@@ -46,17 +46,6 @@ SQLITE_SYNC = ("OFF", "NORMAL", "FULL")
 DATABASES = ("sqlite", "postgresql", "postgres")
 
 _IS_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-
-
-@dataclass(frozen=True, slots=True)
-class RetrySettings:
-    """How often and how far apart a failed run is tried again, unless its task says. Times are seconds."""
-
-    max_attempts: int = 3
-    factor: float = 2.0
-    min_timeout: float = 1.0
-    max_timeout: float = 60.0
-    randomize: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +70,8 @@ class Config:
     """The settings of one project, checked.
 
     `root` is the project's folder, `file` where the settings were read (None without one), `dirs` the files
-    and folders with tasks. Times are seconds; None means that nothing was set. `api_url` is None when no
-    server is named, `broker_url` when the embedded broker is meant; the other URLs are always there.
+    and folders with tasks. `max_duration` is in seconds. None means that nothing was set; `api_url` is None
+    when no server is named, `broker_url` when the embedded broker is meant; the other URLs are always there.
     """
 
     root: Path
@@ -91,7 +80,7 @@ class Config:
     dirs: tuple[Path, ...] = ()
     ignore_patterns: tuple[str, ...] = DEFAULT_IGNORE
     max_duration: float | None = None
-    retries: RetrySettings = RetrySettings()
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
     machine: str | None = None
     queues: Mapping[str, QueueSettings] = field(default_factory=dict)
     concurrency_limit: int | None = None
@@ -262,22 +251,8 @@ def _dirs(table: Table, root: Path) -> tuple[Path, ...]:
     return tuple(Path(os.path.normpath(root / Path(name).expanduser())) for name in named)
 
 
-def _retries(table: Table) -> RetrySettings:
-    usual = RetrySettings()
-    default = table.table("default")
-    retries = RetrySettings(
-        max_attempts=default.count("max_attempts", usual.max_attempts, most=250),
-        factor=default.number("factor", usual.factor, least=1.0),
-        min_timeout=default.seconds("min_timeout", usual.min_timeout),
-        max_timeout=default.seconds("max_timeout", usual.max_timeout),
-        randomize=default.flag("randomize", usual.randomize),
-    )
-    if retries.min_timeout > retries.max_timeout:
-        raise ConfigError(
-            f"{table.file}: retries.default.min_timeout is {retries.min_timeout:g} s, "
-            f"more than max_timeout, {retries.max_timeout:g} s; lower the one or raise the other"
-        )
-    default.refuse_the_rest()
+def _retries(table: Table) -> RetryPolicy:
+    retries = table.retry("default")
     table.refuse_the_rest()
     return retries
 

@@ -5,17 +5,15 @@ Every refusal names the file, the whole key, what came and what was expected.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
-from detent.errors import ConfigError, near_names
+from detent.errors import ConfigError, InvalidOptions, near_names
+from detent.model.duration import SECOND, parse_duration
+from detent.model.retry import RetryPolicy
 
-__all__ = ["Table", "seconds_in"]
+__all__ = ["Table"]
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)")
-_DURATION = re.compile(rf"\s*(?:{_PART.pattern}\s*)+")
 _TYPES = {
     bool: "true or false",
     dict: "a table",
@@ -24,13 +22,6 @@ _TYPES = {
     list: "a list",
     str: "text",
 }
-
-
-def seconds_in(text: str) -> float | None:
-    """Seconds in a text such as ``"90s"``, ``"5m"`` or ``"1h30m"`` (ms to w); None when it is none."""
-    if not _DURATION.fullmatch(text):
-        return None
-    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
 
 class Table:
@@ -80,14 +71,6 @@ class Table:
             raise self._refuse(key, value, f"one of {', '.join(allowed)}")
         return str(value)
 
-    def flag(self, key: str, default: bool) -> bool:
-        value = self._take(key)
-        if value is None:
-            return default
-        if not isinstance(value, bool):
-            raise self._refuse(key, value, "true or false")
-        return value
-
     @overload
     def count(self, key: str, default: int, *, least: int = 1, most: int | None = None) -> int: ...
     @overload
@@ -106,27 +89,31 @@ class Table:
             raise self._refuse(key, value, f"a whole number {bounds}")
         return int(value)
 
-    def number(self, key: str, default: float, *, least: float = 0.0) -> float:
+    def seconds(self, key: str, *, least: float) -> float | None:
+        """A length of time, written as seconds or as text such as "5m"."""
         value = self._take(key)
         if value is None:
-            return default
-        if not _is_number(value) or not least <= value < float("inf"):
-            raise self._refuse(key, value, f"a number of {least:g} or more")
-        return float(value)
+            return None
+        try:
+            seconds = parse_duration(value, key) / SECOND
+        except InvalidOptions as error:
+            raise ConfigError(f"{self.file}: {self._prefix}{error}") from None
+        if seconds < least:
+            raise self._refuse(key, value, f"a length of time of {least:g} s or more")
+        return seconds
 
-    @overload
-    def seconds(self, key: str, default: float, *, least: float = 0.0) -> float: ...
-    @overload
-    def seconds(self, key: str, default: None = None, *, least: float = 0.0) -> float | None: ...
-    def seconds(self, key: str, default: float | None = None, *, least: float = 0.0) -> float | None:
-        value = self._take(key)
-        if value is None:
-            return default
-        seconds = seconds_in(value) if isinstance(value, str) else value
-        if seconds is None or not _is_number(seconds) or not least <= seconds < float("inf"):
-            bound = f", {least:g} s or more" if least else ""
-            raise self._refuse(key, value, f'seconds or a text such as "90s", "5m" or "1h30m"{bound}')
-        return float(seconds)
+    def retry(self, key: str) -> RetryPolicy:
+        """A table that is a retry policy; what it leaves out is as usual."""
+        values = self._take(key)
+        if values is None:
+            return RetryPolicy()
+        name = f"{self._prefix}{key}"
+        if not isinstance(values, dict):
+            raise self._refuse(key, values, f"a table: [{name}]")
+        try:
+            return RetryPolicy.from_dict(values, name)
+        except InvalidOptions as error:
+            raise ConfigError(f"{self.file}: {error}") from None
 
     def refuse_the_rest(self) -> None:
         """Raise ConfigError when the table holds a key that nobody read."""
@@ -145,7 +132,3 @@ class Table:
             (name for type_, name in _TYPES.items() if isinstance(value, type_)), type(value).__name__
         )
         return ConfigError(f"{self.file}: {self._prefix}{key} is {value!r} ({kind}); expected {expected}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
