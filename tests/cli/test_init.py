@@ -16,6 +16,13 @@ from detent.errors import ConfigError
 from detent_cli.scaffold import Choices, add_command, initialise, usual_choices
 
 COMMAND = "import typer; from detent_cli.init import init; app = typer.Typer(); app.command()(init); app()"
+DISCOVER = """\
+from detent.config import load_config
+from detent.worker.discovery import discover
+
+found = discover(load_config())
+print([task.id for task in found.tasks], [str(problem) for problem in found.problems])
+"""
 
 PYPROJECT = """\
 # kept: this comment,   these spaces
@@ -74,9 +81,14 @@ class TestFiles:
         initialise(root)
         assert load_config(root, {}).project == "project"
 
-    def test_the_example_is_a_whole_python_file(self, root: Path) -> None:
+    def test_the_example_is_found_as_a_task(self, root: Path) -> None:
         initialise(root)
-        compile((root / "tasks" / "hello.py").read_text(), "hello.py", "exec")
+
+        said = subprocess.run(
+            [sys.executable, "-c", DISCOVER], cwd=root, capture_output=True, text=True, check=False
+        )
+
+        assert said.stdout == "['hello'] []\n", said.stderr
 
     @pytest.mark.parametrize("files", [{}, {"pyproject.toml": PYPROJECT}, {".gitignore": "dist/"}])
     def test_doing_it_again_changes_nothing(self, root: Path, files: dict[str, str]) -> None:

@@ -131,6 +131,7 @@ def test_without_rights_and_without_pip_the_exact_command_is_printed(machine: Ma
 
     assert made.returncode == 1
     assert "sudo apt-get install -y python3-venv" in made.stderr
+    assert "ensurepip is not available" in made.stderr
     assert "apt-get" not in machine.calls()
     assert not (machine.root / "venv").exists()
 
