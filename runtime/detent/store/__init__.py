@@ -1,0 +1,9 @@
+"""The store: SQL, one file per verb, and the group commit that makes durability cheap. It is the only truth."""
+
+from __future__ import annotations
+
+from .group_commit import GroupCommit
+from .sqlite import SqliteStore
+from .store import Row, Store, Tx
+
+__all__ = ["GroupCommit", "Row", "SqliteStore", "Store", "Tx"]

@@ -1,0 +1,85 @@
+"""What one transaction brings about for others, told after its commit: rings, pushes to workers, timers."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from ..model.protocol import Push
+from ..store import Tx
+from .sessions import Sessions
+
+__all__ = ["Bell", "bell_of"]
+
+_NOTE = "bell"
+
+
+class Bell:
+    """Gathers during a transaction; the last word of the transaction turns it into deeds after the commit."""
+
+    def __init__(self, sessions: Sessions, on_due: Callable[[int], None], env_limited: bool) -> None:
+        self._sessions = sessions
+        self._on_due = on_due
+        self._env_limited = env_limited
+        self._queued: dict[str, Counter[str]] = defaultdict(Counter)
+        self._sticky: list[tuple[str, str, str]] = []
+        self._freed: dict[tuple[str, str], None] = {}
+        self._pushes: list[tuple[str, Push]] = []
+        self._due: int | None = None
+
+    def queued(self, env: str, task: str, sticky_worker: str | None = None) -> None:
+        """A run of `task` is claimable; the worker that holds its frame is asked first."""
+        if sticky_worker is not None:
+            self._sticky.append((env, task, sticky_worker))
+        else:
+            self._queued[env][task] += 1
+
+    def freed(self, env: str, queue: str) -> None:
+        """A slot of `queue` became free."""
+        self._freed[env, queue] = None
+
+    def used_up(self, env: str, queue: str) -> None:
+        """All that could be started of `queue` has been: no need to ring for what was freed before."""
+        self._freed.pop((env, queue), None)
+
+    def push(self, worker_id: str, push: Push) -> None:
+        """Tell `worker_id`."""
+        self._pushes.append((worker_id, push))
+
+    def due(self, at: int) -> None:
+        """A timer was set to `at`."""
+        self._due = at if self._due is None else min(self._due, at)
+
+    def __call__(self, tx: Tx) -> None:
+        anyone: set[str] = set()
+        for env, queue in self._freed:
+            if env in anyone:
+                continue
+            row = tx.one("find_queue", env=env, name=queue)
+            limited = row is not None and (row["limit_n"] is not None or row["limit_per_key"] is not None)
+            if (limited and tx.one("find_lane", env=env, queue=queue)) or (
+                self._env_limited and tx.one("find_any_lane", env=env)
+            ):
+                anyone.add(env)
+        if anyone or self._queued or self._sticky or self._pushes or self._due is not None:
+            tx.after_commit(lambda: self._tell(anyone))
+
+    def _tell(self, anyone: set[str]) -> None:
+        for worker_id, push in self._pushes:
+            self._sessions.push(worker_id, push)
+        for env, task, worker_id in self._sticky:
+            if not self._sessions.wake_one(worker_id, task):
+                self._queued[env][task] += 1
+        for env in anyone | self._queued.keys():
+            self._sessions.wake(env, self._queued[env], env in anyone)
+        if self._due is not None:
+            self._on_due(self._due)
+
+
+def bell_of(tx: Tx, make: Callable[[], Bell]) -> Bell:
+    """The bell of this transaction."""
+    bell: Any = tx.notes.get(_NOTE)
+    if bell is None:
+        bell = tx.notes[_NOTE] = make()
+    return bell  # type: ignore[no-any-return]  # only bells are kept under this note

@@ -1,0 +1,175 @@
+"""The edge QUEUED → EXECUTING: one transaction that takes the queue's slot, the lease and a new epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..model.protocol import Claim, Claimed, EvictPush, Grant, WaitResult
+from .park import results_of
+from .scene import Scene
+from .sessions import Session
+
+__all__ = ["claim_runs"]
+
+_encode = msgspec.json.Encoder().encode
+_decode_strings = msgspec.json.Decoder(list[str]).decode
+
+#: How many lanes of a queue are looked at together.
+_LANES = 64
+#: Grants in one answer; a worker with more room asks again.
+_MOST = 256
+
+
+def claim_runs(scene: Scene, session: Session, request: Claim, env_limit: int | None) -> Claimed:
+    """The best claimable runs for `session`, as many as it has room for and the limits allow."""
+    if session.draining:
+        return Claimed()
+    room = _MOST if env_limit is None else _env_room(scene, env_limit)
+    grants: list[Grant] = []
+    more = False
+    wanted = (
+        ("async", min(request.async_, _MOST), session.async_tasks),
+        ("sync", min(request.sync, _MOST), session.sync_tasks),
+    )
+    for kind, demand, tasks in wanted:
+        if demand <= 0:
+            continue
+        found = _claim_of(scene, session, min(demand, room), tasks) if tasks else []
+        room -= len(found)
+        grants += found
+        hungry = len(found) < demand
+        more = more or not hungry
+        if kind == "async":
+            session.hungry_async = hungry
+        else:
+            session.hungry_sync = hungry
+    return Claimed(grants, more)
+
+
+def _env_room(scene: Scene, env_limit: int) -> int:
+    row = scene.tx.one("count_running_of_env", env=scene.env)
+    return max(0, min(_MOST, env_limit - (0 if row is None else row["n"])))
+
+
+def _claim_of(scene: Scene, session: Session, demand: int, tasks: frozenset[str]) -> list[Grant]:
+    tx, env = scene.tx, scene.env
+    queues = [row for row in tx.all("lanes_by_queue", env=env) if not row["paused"]]
+    if len(queues) > 1:
+        queues = _oldest_first(scene, queues)
+    values = {
+        "worker": session.worker_id,
+        "version": session.version,
+        "tasks": _encode(list(tasks)).decode(),
+        "env": env,
+        "now": scene.now,
+    }
+    rows: list[Any] = []
+    for queue in queues:
+        demand_left = demand - len(rows)
+        if demand_left <= 0:
+            break
+        room = _queue_room(scene, queue, demand_left)
+        found = _from_queue(scene, queue, room, values) if room > 0 else []
+        rows += found
+        if len(found) < demand_left:
+            scene.bell.used_up(env, queue["queue"])
+    return [_grant(scene, session, row) for row in rows]
+
+
+def _oldest_first(scene: Scene, queues: list[Any]) -> list[Any]:
+    """Queues by their first run: resumed runs before new ones, then by order. Keyed queues by one of their lanes."""
+
+    def age(queue: Any) -> tuple[int, int]:
+        head = scene.tx.one(
+            "queue_head", env=scene.env, queue=queue["queue"], concurrency_key=queue["only_key"]
+        )
+        return (0, 0) if head is None else (-head["resume"], head["order_at"])
+
+    return sorted(queues, key=age)
+
+
+def _queue_room(scene: Scene, queue: Any, demand: int) -> int:
+    if queue["limit_n"] is None:
+        return demand
+    row = scene.tx.one("count_running", env=scene.env, queue=queue["queue"])
+    return min(demand, max(0, queue["limit_n"] - (0 if row is None else row["n"])))
+
+
+def _from_queue(scene: Scene, queue: Any, room: int, values: dict[str, Any]) -> list[Any]:
+    """Up to `room` runs of one queue. Its lanes are served in turn, so that a long one cannot starve the others."""
+    if queue["lanes"] == 1:
+        return _from_lane(scene, queue, queue["only_key"], room, values)
+    rows: list[Any] = []
+    passed_over = 0
+    while len(rows) < room:
+        lanes = scene.tx.all("lanes_in_turn", env=scene.env, queue=queue["queue"], n=_LANES, skip=passed_over)
+        if not lanes:
+            break
+        share = max(1, (room - len(rows)) // len(lanes))
+        for lane in lanes:
+            key = lane["concurrency_key"]
+            found = _from_lane(scene, queue, key, min(share, room - len(rows)), values)
+            rows += found
+            if found:
+                # A lane that was served goes to the end of the row; one that could not be stays where it is.
+                scene.tx.run("serve_lane", env=scene.env, queue=queue["queue"], concurrency_key=key)
+            elif scene.tx.one("queue_head", env=scene.env, queue=queue["queue"], concurrency_key=key):
+                passed_over += 1
+            if len(rows) >= room:
+                break
+    return rows
+
+
+def _from_lane(scene: Scene, queue: Any, key: str, room: int, values: dict[str, Any]) -> list[Any]:
+    name = queue["queue"]
+    if queue["limit_per_key"] is not None and key:
+        row = scene.tx.one("count_running_of_key", env=scene.env, queue=name, concurrency_key=key)
+        room = min(room, queue["limit_per_key"] - (0 if row is None else row["n"]))
+        if room <= 0:
+            return []
+    rows = scene.tx.all("claim_lane", queue=name, concurrency_key=key, n=room, **values)
+    if len(rows) < room:
+        scene.tx.run("drop_empty_lane", env=scene.env, queue=name, concurrency_key=key)
+    return sorted(rows, key=lambda row: (row["order_at"], row["seq"]))
+
+
+def _grant(scene: Scene, session: Session, row: Any) -> Grant:
+    run_id, epoch = row["id"], row["epoch"]
+    scene.record("claim", run_id, "EXECUTING", epoch, row["attempt"], session.worker_id)
+    results: list[WaitResult] = []
+    if row["has_waits"]:
+        for wait in scene.tx.all("list_satisfied", run_id=run_id):
+            results.append(WaitResult(wait["key"], results_of(scene.tx, run_id, wait["key"])))
+            scene.tx.run("drop_wait", run_id=run_id, key=wait["key"])
+    if row["sticky_worker"] is not None:
+        scene.tx.run("clear_sticky", id=run_id)
+        if row["sticky_worker"] != session.worker_id:
+            scene.bell.push(row["sticky_worker"], EvictPush(run_id))
+    return Grant(
+        run_id=run_id,
+        epoch=epoch,
+        task=row["task"],
+        queue=row["queue"],
+        attempt=row["attempt"],
+        created_at=row["created_at"],
+        payload=row["payload"],
+        payload_ref=row["payload_ref"],
+        max_attempts=row["max_attempts"],
+        max_duration_ms=row["max_duration_ms"],
+        used_ms=row["used_ms"],
+        concurrency_key=row["concurrency_key"],
+        priority=row["priority"],
+        tags=[] if row["tags"] == "[]" else _decode_strings(row["tags"]),
+        metadata=row["metadata"],
+        idempotency_key=row["idempotency_key"],
+        parent_id=row["parent_id"],
+        root_id=row["root_id"],
+        batch_id=row["batch_id"],
+        version=row["version"],
+        first_started_at=row["started_at"],
+        resumed=row["sticky_worker"] == session.worker_id,
+        crashes=row["crashes"],
+        results=results,
+    )

@@ -1,0 +1,245 @@
+"""The engine: the only code that changes a run (DESIGN.md section 3)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from ..errors import DetentError
+from ..model.protocol import (
+    Answer,
+    Beat,
+    Claim,
+    Done,
+    Emit,
+    Failure,
+    Finish,
+    Handle,
+    Hello,
+    NewRun,
+    Park,
+    Release,
+    Request,
+    RunResult,
+    Trigger,
+    Watch,
+)
+from ..store import Store, Tx
+from .bell import Bell, bell_of
+from .cancel import cancel_run
+from .claim import claim_runs
+from .clock import Clock, SystemClock
+from .enlist import enlist
+from .finish import finish_run
+from .leases import LEASE_MS, beat, lose_worker, release, silent_workers
+from .loops import Loop
+from .notebook import write_notes
+from .park import park, watch
+from .scene import Scene
+from .sessions import Doorbell, Session, Sessions
+from .timers import next_due, sweep_timers
+from .trigger import make_runs, trigger_from_run
+
+__all__ = ["Engine"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger("detent.engine")
+
+#: How often worker leases and left-over rows are looked at, in milliseconds.
+LEASE_CHECK_MS = 5_000
+REPAIR_MS = 60_000
+
+
+class Engine:
+    """The state machine over one store. All methods may be called from any thread.
+
+    Parameters:
+      store: the truth.
+      clock: the store's clock.
+      env: name of the environment that is served.
+      env_limit: most runs of the environment that execute at once; None for no limit.
+      doorbell: carries rings to workers; None to send them on the workers' own connections.
+      on_emit: takes what a run wrote (logs, spans) once the epoch has been checked.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock | None = None,
+        *,
+        env: str = "dev",
+        env_limit: int | None = None,
+        doorbell: Doorbell | None = None,
+        on_emit: Callable[[Emit], None] | None = None,
+    ) -> None:
+        self.store = store
+        self.clock: Clock = clock or SystemClock()
+        self.env = env
+        self.env_limit = env_limit
+        self.sessions = Sessions(doorbell)
+        self._on_emit = on_emit
+        self._timers = Loop("timers", self._tick_timers)
+        self._leases = Loop("leases", self._tick_leases)
+        self._repair = Loop("repair", self._tick_repair)
+
+    # Loops.
+
+    def start(self) -> None:
+        """Start the loops: timers, leases, repair."""
+        for loop in (self._timers, self._leases, self._repair):
+            loop.start()
+
+    def stop(self) -> None:
+        """Stop the loops. The store stays open."""
+        for loop in (self._timers, self._leases, self._repair):
+            loop.stop()
+
+    def sweep(self) -> int | None:
+        """Do all that is due now; when the next timer is due (milliseconds since 1970), or None."""
+        while self.write(sweep_timers):
+            pass
+        return self.write(next_due)
+
+    def _tick_timers(self) -> int | None:
+        due = self.sweep()
+        return None if due is None else max(0, due - self.clock.now())
+
+    def _tick_leases(self) -> int | None:
+        def lose_silent(scene: Scene) -> None:
+            for worker_id in silent_workers(scene):
+                lose_worker(scene, worker_id, f"it was silent for {LEASE_MS // 1000} s", code="lease_lost")
+
+        self.write(lose_silent)
+        return LEASE_CHECK_MS
+
+    def _tick_repair(self) -> int | None:
+        def repair(scene: Scene) -> None:
+            scene.tx.run("repair_lanes")
+            scene.tx.run("forget_idempotency", now=scene.now)
+            scene.tx.run("forget_workers", before=scene.now - 24 * 3_600_000)
+
+        self.write(repair)
+        return REPAIR_MS
+
+    # What clients ask.
+
+    def trigger(self, runs: Sequence[NewRun], *, batch_id: str | None = None) -> list[Handle]:
+        """Make runs, all or none. Durable when it returns.
+
+        Errors: `TaskNotFound`, `InvalidOptions`, `StoreError`.
+        """
+
+        def operation(scene: Scene) -> list[Handle]:
+            if batch_id is not None:
+                scene.tx.run(
+                    "insert_batch", id=batch_id, env=scene.env, parent_id=None, total=len(runs), now=scene.now
+                )
+            return make_runs(scene, runs, self.knows)
+
+        return self.write(operation)
+
+    def cancel(self, run_id: str, reason: str = "") -> str:
+        """Cancel a run and its descendants; the state it is in now. Errors: `NotFound`, `Conflict`."""
+        return self.write(lambda scene: cancel_run(scene, run_id, reason))
+
+    def result(self, run_id: str) -> RunResult | None:
+        """How the run stands: its `status` may not be final yet. None when there is no such run."""
+        rows = self.store.read("find_run", id=run_id)
+        if not rows:
+            return None
+        row = rows[0]
+        return RunResult(row["id"], row["task"], row["state"], row["output"], row["output_ref"], row["error"])
+
+    def knows(self, task: str) -> bool | None:
+        """Whether a connected worker runs `task`; None while none is connected."""
+        if not self.sessions.of_env(self.env):
+            return None
+        return self.sessions.knows(self.env, task)
+
+    # What workers say.
+
+    def connect(self, hello: Hello, send: Callable[[Any], None]) -> tuple[Session, Answer]:
+        """A worker says hello on a connection that takes pushes by `send`."""
+        session = Session(hello.worker_id, self.env, hello.manifest, send)
+        answer = self.write(lambda scene: enlist(scene, hello))
+        if not isinstance(answer, Failure):
+            self.sessions.add(session)
+        return session, answer
+
+    def disconnect(self, session: Session) -> None:
+        """The connection of a worker has closed. Its runs are kept until it is known to be dead."""
+        self.sessions.remove(session)
+
+    def lose_worker(self, worker_id: str, cause: str, code: str = "crashed") -> int:
+        """A worker process is dead; how many runs it held."""
+        return self.write(lambda scene: lose_worker(scene, worker_id, cause, code))
+
+    def handle(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
+        """Answer a frame of a worker: its requests share one transaction, in order."""
+        outcomes = self.store.write_all([self._operation(self._verb(session, request)) for request in requests])
+        answers: list[Answer] = []
+        for request, outcome in zip(requests, outcomes, strict=True):
+            if isinstance(outcome, DetentError):
+                answers.append(Failure(outcome.code, outcome.message))
+            elif isinstance(outcome, BaseException):
+                logger.error("the engine failed at %s", type(request).__name__, exc_info=outcome)
+                answers.append(Failure("engine_error", f"the engine failed: {type(outcome).__name__}: {outcome}"))
+            else:
+                answers.append(outcome)
+        return answers
+
+    def _verb(self, session: Session, request: Request) -> Callable[[Scene], Answer]:
+        worker_id = session.worker_id
+        match request:
+            case Claim():
+                return lambda scene: claim_runs(scene, session, request, self.env_limit)
+            case Finish():
+                return lambda scene: finish_run(scene, worker_id, request)
+            case Trigger():
+                return lambda scene: trigger_from_run(scene, worker_id, request, self.knows)
+            case Park():
+                return lambda scene: park(scene, worker_id, request)
+            case Watch():
+                return lambda scene: watch(scene, worker_id, request)
+            case Emit():
+                return lambda scene: self._emit(scene, worker_id, request)
+            case Beat():
+                return lambda scene: beat(scene, worker_id, request)
+            case Release():
+                session.draining = session.draining or request.draining
+                return lambda scene: release(scene, worker_id, request)
+            case Hello():
+                return lambda scene: enlist(scene, request)
+
+    def _emit(self, scene: Scene, worker_id: str, request: Emit) -> Answer:
+        fenced = scene.tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)
+        if fenced is None:
+            return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
+        if request.started_at is not None:
+            scene.tx.run(
+                "mark_started", id=request.run_id, epoch=request.epoch, worker=worker_id, at=request.started_at
+            )
+        refused = None
+        if request.metadata or request.tags:
+            refused = write_notes(scene, request.run_id, request.metadata, request.tags)
+        if self._on_emit is not None and (request.logs or request.spans or request.dropped):
+            on_emit = self._on_emit
+            scene.tx.after_commit(lambda: on_emit(request))
+        return Done() if refused is None else Failure("limit_exceeded", refused)
+
+    # One operation.
+
+    def write(self, act: Callable[[Scene], T]) -> T:
+        """Run `act` in a transaction of the store; its result after the commit."""
+        return self.store.write(self._operation(act))
+
+    def _operation(self, act: Callable[[Scene], T]) -> Callable[[Tx], T]:
+        return lambda tx: act(Scene(tx, self.clock.now(), self.env, bell_of(tx, self._make_bell)))
+
+    def _make_bell(self) -> Bell:
+        return Bell(self.sessions, self._on_due, self.env_limit is not None)
+
+    def _on_due(self, _at: int) -> None:
+        self._timers.wake()

@@ -1,0 +1,76 @@
+"""Leases belong to worker processes: a beat keeps all the runs of a worker, its death loses them all."""
+
+from __future__ import annotations
+
+from ..model.limits import CRASHES
+from ..model.protocol import Beat, Done, Failure, Release
+from ..model.task_error import TaskError
+from .finish import end_run
+from .scene import Scene
+
+__all__ = ["BEAT_MS", "LEASE_MS", "beat", "lose_worker", "release", "silent_workers"]
+
+#: A worker beats this often, and is taken for lost this long after its last beat (C3).
+BEAT_MS = 5_000
+LEASE_MS = 45_000
+
+
+def beat(scene: Scene, worker_id: str, request: Beat) -> Done | Failure:
+    """The worker lives."""
+    known = scene.tx.run(
+        "beat_worker", id=worker_id, now=scene.now, lag_ms=request.lag_ms, blocked_by=request.blocked_by
+    )
+    return Done() if known else Failure("lease_lost", f"worker {worker_id} was given up")
+
+
+def silent_workers(scene: Scene) -> list[str]:
+    """Workers whose lease has passed."""
+    return [
+        row["id"]
+        for row in scene.tx.all("list_workers")
+        if row["beat_at"] + LEASE_MS <= scene.now
+    ]
+
+
+def lose_worker(scene: Scene, worker_id: str, cause: str, code: str = "crashed") -> int:
+    """A worker is dead: its runs go back ahead of new ones, its parked frames are gone. How many runs it held.
+
+    The third time that a run loses its worker without having made progress it is given up as ``CRASHED`` (C14).
+    """
+    if not scene.tx.run("bury_worker", id=worker_id):
+        return 0
+    held = scene.tx.all("held_runs", worker=worker_id)
+    for run in held:
+        error = TaskError("WorkerLost", f"the worker process ended while it executed this run: {cause}", code=code)
+        if run["cancel_requested_at"] is not None:
+            end_run(scene, run["id"], "EXECUTING", "CANCELED", error, fence=True)
+        elif run["crashes"] + 1 >= CRASHES:
+            end_run(scene, run["id"], "EXECUTING", "CRASHED", error, fence=True)
+        else:
+            row = scene.tx.one("lose_lease", id=run["id"], epoch=run["epoch"], worker=worker_id, now=scene.now)
+            if row is not None:
+                scene.record(
+                    "lose_lease", row["id"], "QUEUED", row["epoch"], row["attempt"], worker_id, cause=cause
+                )
+                scene.bell.freed(row["env"], row["queue"])
+                scene.bell.queued(row["env"], row["task"])
+    for row in scene.tx.all("unstick", worker=worker_id):
+        if row["state"] == "QUEUED":
+            scene.bell.queued(row["env"], row["task"])
+    return len(held)
+
+
+def release(scene: Scene, worker_id: str, request: Release) -> Done:
+    """Runs handed back by a worker that stops: queued again ahead of new ones, no attempt spent, no crash counted."""
+    if request.draining:
+        scene.tx.run("drain_worker", id=worker_id)
+        for row in scene.tx.all("unstick", worker=worker_id):
+            if row["state"] == "QUEUED":
+                scene.bell.queued(row["env"], row["task"])
+    for run_id, epoch in request.runs:
+        row = scene.tx.one("hand_back_run", id=run_id, epoch=epoch, worker=worker_id, now=scene.now)
+        if row is not None:
+            scene.record("release", run_id, "QUEUED", epoch, row["attempt"], worker_id)
+            scene.bell.freed(row["env"], row["queue"])
+            scene.bell.queued(row["env"], row["task"])
+    return Done()

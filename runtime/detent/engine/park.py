@@ -1,0 +1,80 @@
+"""The edges EXECUTING → WAITING → QUEUED: a run gives its slot back while it waits, and is called again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..model.protocol import Failure, Park, Parked, RunResult, SatisfiedPush, WaitResult, Watch
+from ..store import Tx
+from .scene import Scene
+
+__all__ = ["deliver", "park", "park_run", "results_of", "watch"]
+
+#: How long the worker that holds a parked frame is preferred over others, in milliseconds.
+STICKY_MS = 10_000
+
+
+def park_run(scene: Scene, worker_id: str, run: Any) -> bool:
+    """EXECUTING → WAITING: slot and lease are free from this commit on."""
+    parked = scene.tx.run("park_run", id=run["id"], epoch=run["epoch"], worker=worker_id, now=scene.now) == 1
+    if parked:
+        scene.record("park", run["id"], "WAITING", run["epoch"], run["attempt"], worker_id)
+        scene.bell.freed(run["env"], run["queue"])
+    return parked
+
+
+def park(scene: Scene, worker_id: str, request: Park) -> Parked | Failure:
+    """Park a run of several branches, unless one of its waits is satisfied already."""
+    run = scene.tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)
+    if run is None:
+        return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
+    satisfied: list[WaitResult] = []
+    for key in request.keys:
+        row = scene.tx.one("find_wait", run_id=request.run_id, key=key)
+        if row is None or row["pending"] <= 0:
+            scene.tx.run("drop_wait", run_id=request.run_id, key=key)
+            satisfied.append(WaitResult(key, results_of(scene.tx, request.run_id, key)))
+    if satisfied:
+        return Parked(False, satisfied)
+    return Parked(park_run(scene, worker_id, run))
+
+
+def watch(scene: Scene, worker_id: str, request: Watch) -> Parked | Failure:
+    """The results of a wait if it is satisfied, asked again after an answer may have been lost."""
+    run = scene.tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)
+    if run is None:
+        return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
+    row = scene.tx.one("count_unfinished_children", run_id=request.run_id, key=request.key)
+    if row is not None and row["n"] > 0:
+        return Parked(False)
+    scene.tx.run("drop_wait", run_id=request.run_id, key=request.key)
+    return Parked(False, [WaitResult(request.key, results_of(scene.tx, request.run_id, request.key))])
+
+
+def deliver(scene: Scene, child_id: str) -> None:
+    """A run that is waited for has ended: count down the waits for it, and wake those that reach zero."""
+    for row in scene.tx.all("waiting_for", child_id=child_id):
+        wait = scene.tx.one("count_down", run_id=row["run_id"], key=row["key"])
+        if wait is not None and wait["pending"] == 0:
+            _wake(scene, row["run_id"], row["key"])
+
+
+def _wake(scene: Scene, run_id: str, key: str) -> None:
+    row = scene.tx.one("resume_run", id=run_id, now=scene.now, sticky_until=scene.now + STICKY_MS)
+    if row is not None:
+        scene.record("resume", run_id, "QUEUED", row["epoch"], row["attempt"], row["sticky_worker"])
+        scene.bell.queued(row["env"], row["task"], row["sticky_worker"])
+        return
+    holder = scene.tx.one("executing_at", id=run_id)
+    if holder is not None:
+        scene.tx.run("drop_wait", run_id=run_id, key=key)
+        result = WaitResult(key, results_of(scene.tx, run_id, key))
+        scene.bell.push(holder["worker_id"], SatisfiedPush(run_id, holder["epoch"], result))
+
+
+def results_of(tx: Tx, run_id: str, key: str) -> list[RunResult]:
+    """How the runs of a journal entry ended, in the order of the call."""
+    return [
+        RunResult(row["id"], row["task"], row["state"], row["output"], row["output_ref"], row["error"])
+        for row in tx.all("read_results", run_id=run_id, key=key)
+    ]

@@ -1,0 +1,55 @@
+"""What every edge of the state machine works with: the open transaction, the time, the bell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..model.task_error import TaskError
+from ..store import Tx
+from .bell import Bell
+
+__all__ = ["Scene", "error_text"]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Scene:
+    """One operation on the state of runs."""
+
+    __slots__ = ("bell", "env", "now", "tx")
+
+    def __init__(self, tx: Tx, now: int, env: str, bell: Bell) -> None:
+        self.tx = tx
+        self.now = now
+        self.env = env
+        self.bell = bell
+
+    def record(
+        self,
+        kind: str,
+        run_id: str,
+        state: str,
+        epoch: int,
+        attempt: int,
+        worker_id: str | None = None,
+        **data: Any,
+    ) -> None:
+        """Append one row to the history of the run."""
+        self.tx.run(
+            "record_event",
+            run_id=run_id,
+            at=self.now,
+            kind=kind,
+            state=state,
+            epoch=epoch,
+            attempt=attempt,
+            worker_id=worker_id,
+            data=_encode(data).decode() if data else None,
+        )
+
+
+def error_text(error: TaskError) -> str:
+    """`error` as JSON text, as the store keeps it."""
+    return _encode(error).decode()

@@ -1,0 +1,122 @@
+"""The workers that are connected right now, what they can run, and whether they are hungry.
+
+A worker is hungry for plain or async runs after a claim that did not fill its demand. Only hungry workers are rung:
+a busy one claims again by itself as soon as it has room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Protocol
+
+from ..model.manifest import Manifest
+from ..model.protocol import Push, RingPush
+
+__all__ = ["Doorbell", "Session", "Sessions"]
+
+
+class Session:
+    """One connected worker process."""
+
+    def __init__(self, worker_id: str, env: str, manifest: Manifest, send: Callable[[Push], None]) -> None:
+        self.worker_id = worker_id
+        self.env = env
+        self.version = manifest.version
+        self.sync_tasks = frozenset(task.id for task in manifest.tasks if task.sync)
+        self.async_tasks = frozenset(task.id for task in manifest.tasks if not task.sync)
+        self.send = send
+        self.draining = False
+        self.hungry_sync = False
+        self.hungry_async = False
+
+    def can_run(self, task: str) -> bool:
+        return task in self.async_tasks or task in self.sync_tasks
+
+
+class Doorbell(Protocol):
+    """Says that there is work. Rings may be lost, doubled or late: they only wake."""
+
+    def ring(self, session: Session, push: RingPush) -> None: ...
+
+
+class Sessions:
+    """The connected workers of this engine."""
+
+    def __init__(self, doorbell: Doorbell | None = None) -> None:
+        self._by_id: dict[str, Session] = {}
+        self._lock = Lock()
+        self._doorbell = doorbell
+
+    def add(self, session: Session) -> None:
+        with self._lock:
+            self._by_id[session.worker_id] = session
+
+    def remove(self, session: Session) -> None:
+        """Forget `session`, unless the worker has come back on another connection meanwhile."""
+        with self._lock:
+            if self._by_id.get(session.worker_id) is session:
+                del self._by_id[session.worker_id]
+
+    def get(self, worker_id: str) -> Session | None:
+        return self._by_id.get(worker_id)
+
+    def of_env(self, env: str) -> list[Session]:
+        with self._lock:
+            return [session for session in self._by_id.values() if session.env == env]
+
+    def knows(self, env: str, task: str) -> bool:
+        return any(session.can_run(task) for session in self.of_env(env))
+
+    def push(self, worker_id: str, push: Push) -> None:
+        """Send `push` to a worker, if it is connected."""
+        session = self._by_id.get(worker_id)
+        if session is not None:
+            session.send(push)
+
+    def wake(self, env: str, queued: dict[str, int], anyone: bool) -> None:
+        """Ring hungry workers of `env`: for `queued` runs by task, or, with `anyone`, whoever is hungry."""
+        rings: list[tuple[Session, RingPush]] = []
+        with self._lock:
+            left = dict(queued)
+            for session in list(self._by_id.values()):
+                if session.env != env or session.draining:
+                    continue
+                ring = RingPush()
+                for task in [task for task, n in left.items() if n > 0]:
+                    if task in session.async_tasks and session.hungry_async:
+                        ring.async_ += left[task]
+                        left[task] = 0
+                    elif task in session.sync_tasks and session.hungry_sync:
+                        ring.sync += left[task]
+                        left[task] = 0
+                if anyone:
+                    ring.sync = max(ring.sync, int(session.hungry_sync))
+                    ring.async_ = max(ring.async_, int(session.hungry_async))
+                if ring.sync or ring.async_:
+                    session.hungry_sync = session.hungry_sync and not ring.sync
+                    session.hungry_async = session.hungry_async and not ring.async_
+                    rings.append((session, ring))
+                    # Those served first are asked last next time.
+                    self._by_id[session.worker_id] = self._by_id.pop(session.worker_id)
+        for session, ring in rings:
+            if self._doorbell is not None:
+                self._doorbell.ring(session, ring)
+            else:
+                session.send(ring)
+
+    def wake_one(self, worker_id: str, task: str) -> bool:
+        """Ring the worker that holds a parked run of `task`; False when it is not connected."""
+        session = self._by_id.get(worker_id)
+        if session is None:
+            return False
+        if session.draining:
+            return False
+        plain = task in session.sync_tasks
+        if plain and session.hungry_sync:
+            session.hungry_sync = False
+            session.send(RingPush(sync=1))
+        elif not plain and session.hungry_async:
+            session.hungry_async = False
+            session.send(RingPush(async_=1))
+        return True

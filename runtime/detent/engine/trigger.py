@@ -1,0 +1,256 @@
+"""The edge into the state machine: runs are made, by clients and by runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from ..errors import InvalidOptions, TaskNotFound
+from ..model.ids import derived_id
+from ..model.limits import IDEMPOTENCY_TTL_MS
+from ..model.protocol import Failure, Handle, NewRun, Trigger, Triggered, WaitResult
+from ..model.status import FINAL
+from .park import park_run, results_of
+from .scene import Scene
+
+__all__ = ["Known", "make_runs", "trigger_from_run"]
+
+_encode = msgspec.json.Encoder().encode
+
+#: Tells whether a connected worker runs this task: True, False, or None while no worker is connected.
+Known = Callable[[str], bool | None]
+
+
+def make_runs(
+    scene: Scene, runs: Sequence[NewRun], known: Known, *, parent: Any = None, awaited: bool = False
+) -> list[Handle]:
+    """Insert `runs`; a run whose id or idempotency key is there already is found, not made again.
+
+    Errors: `TaskNotFound` for an id that no connected worker knows, `InvalidOptions` for such a queue.
+    """
+    tx, now, env = scene.tx, scene.now, scene.env
+    present: frozenset[str] = frozenset()
+    if parent is None:
+        ids = _encode([run.id for run in runs]).decode()
+        present = frozenset(row["id"] for row in tx.all("existing_runs", ids=ids))
+    handles: list[Handle] = []
+    rows: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
+    for run in runs:
+        if run.id in present:
+            handles.append(Handle(run.id))
+            continue
+        if run.idempotency_key is not None:
+            found = tx.one("find_idempotent", env=env, task=run.task, key=run.idempotency_key, now=now)
+            if found is not None:
+                handles.append(Handle(found["run_id"], cached=True))
+                continue
+            tx.run(
+                "keep_idempotency",
+                env=env,
+                task=run.task,
+                key=run.idempotency_key,
+                run_id=run.id,
+                expires_at=now + (run.idempotency_ttl_ms or IDEMPOTENCY_TTL_MS),
+            )
+        queue, state = _place(scene, run, known)
+        begins = now if run.run_at is None else max(now, run.run_at)
+        if state == "QUEUED" and begins > now:
+            state = "DELAYED"
+            scene.bell.due(begins)
+        rows.append(
+            {
+                "id": run.id,
+                "env": env,
+                "task": run.task,
+                "queue": queue,
+                "concurrency_key": run.concurrency_key,
+                "state": state,
+                # A run that a run waits for belongs to the version that its parent runs on (C15).
+                "version": parent["version"] if parent is not None and awaited else None,
+                "order_at": begins - int(run.priority * 1000),
+                "wake_at": begins if state == "DELAYED" else None,
+                "expires_at": begins + run.ttl_ms if run.ttl_ms and state != "PENDING_VERSION" else None,
+                "ttl_ms": run.ttl_ms,
+                "now": now,
+                "queued_at": now if state == "QUEUED" else None,
+                "max_attempts": run.max_attempts,
+                "max_duration_ms": run.max_duration_ms,
+                "priority": run.priority,
+                "payload": run.payload,
+                "payload_ref": run.payload_ref,
+                "metadata": run.metadata,
+                "tags": _encode(run.tags).decode() if run.tags else "[]",
+                "idempotency_key": run.idempotency_key,
+                "parent_id": None if parent is None else parent["id"],
+                "root_id": None if parent is None else parent["root_id"] or parent["id"],
+                "batch_id": run.batch_id,
+                "awaited": int(awaited),
+            }
+        )
+        if run.ttl_ms and state == "QUEUED":
+            scene.bell.due(begins + run.ttl_ms)
+        events.append(
+            {
+                "run_id": run.id,
+                "at": now,
+                "kind": "trigger",
+                "state": state,
+                "epoch": 0,
+                "attempt": 1,
+                "worker_id": None,
+                "data": None,
+            }
+        )
+        if state == "QUEUED":
+            scene.bell.queued(env, run.task)
+        handles.append(Handle(run.id))
+    if rows:
+        tx.many("insert_run", rows)
+        tx.many("record_event", events)
+    return handles
+
+
+def trigger_from_run(scene: Scene, worker_id: str, request: Trigger, known: Known) -> Triggered | Failure:
+    """Runs made by a run, under a journal key: a run that replays finds them, and makes none anew.
+
+    In a later attempt those that ended without completing are made again; the others stand.
+    """
+    tx = scene.tx
+    parent = tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)
+    if parent is None:
+        return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
+    target = ",".join(sorted({run.task for run in request.runs}))
+    entry = tx.one("find_journal", run_id=request.run_id, key=request.key)
+    attempt = parent["attempt"]
+    earlier: list[Any] = []
+    if entry is not None:
+        if entry["attempt"] == attempt and (entry["kind"], entry["target"]) != ("trigger", target):
+            return Failure(
+                "journal_mismatch",
+                f"run {request.run_id} went another way than before at {request.key!r}: recorded was "
+                f"{entry['kind']} of {entry['target']}, now it is trigger of {target}; "
+                "code that decides which tasks to trigger must decide the same way when it runs again",
+            )
+        earlier = tx.all("list_children", run_id=request.run_id, key=request.key)
+    handles = _made_or_found(scene, parent, request, earlier, known)
+    if entry is None or entry["attempt"] != attempt:
+        tx.run(
+            "put_journal",
+            run_id=request.run_id,
+            key=request.key,
+            kind="trigger",
+            target=target,
+            attempt=attempt,
+            value=None,
+            now=scene.now,
+        )
+    if request.batch_id is not None:
+        tx.run(
+            "insert_batch",
+            id=request.batch_id,
+            env=scene.env,
+            parent_id=request.run_id,
+            total=len(handles),
+            now=scene.now,
+        )
+    if not request.wait:
+        tx.run("mark_progress", id=request.run_id, epoch=request.epoch, worker=worker_id, waits=0, now=scene.now)
+        return Triggered(handles)
+    return _wait_for(scene, worker_id, request, parent, handles, all_new=not earlier)
+
+
+def _wait_for(
+    scene: Scene, worker_id: str, request: Trigger, parent: Any, handles: list[Handle], *, all_new: bool
+) -> Triggered:
+    tx = scene.tx
+    pending = len(handles)
+    if not all_new or any(handle.cached for handle in handles):
+        row = tx.one("count_unfinished_children", run_id=request.run_id, key=request.key)
+        pending = 0 if row is None else row["n"]
+    if pending == 0:
+        return Triggered(handles, result=WaitResult(request.key, results_of(tx, request.run_id, request.key)))
+    tx.run("put_wait", run_id=request.run_id, key=request.key, pending=pending)
+    if request.park:
+        park_run(scene, worker_id, parent)
+        return Triggered(handles, parked=True)
+    tx.run("mark_progress", id=request.run_id, epoch=request.epoch, worker=worker_id, waits=1, now=scene.now)
+    return Triggered(handles)
+
+
+def _made_or_found(
+    scene: Scene, parent: Any, request: Trigger, earlier: list[Any], known: Known
+) -> list[Handle]:
+    tx = scene.tx
+    attempt = parent["attempt"]
+    kept: dict[int, Handle] = {}
+    for row in earlier:
+        again = row["attempt"] != attempt and row["state"] in FINAL and row["state"] != "COMPLETED"
+        if not again and row["place"] < len(request.runs):
+            kept[row["place"]] = Handle(row["child_id"], cached=bool(row["cached"]))
+    fresh: list[NewRun] = []
+    for place, run in enumerate(request.runs):
+        if place not in kept:
+            run.id = derived_id("run", request.run_id, request.key, place, attempt)
+            fresh.append(run)
+    made = iter(make_runs(scene, fresh, known, parent=parent, awaited=request.wait) if fresh else ())
+    handles: list[Handle] = []
+    rows: list[dict[str, Any]] = []
+    for place in range(len(request.runs)):
+        handle = kept.get(place)
+        if handle is None:
+            handle = next(made)
+            rows.append(
+                {
+                    "run_id": request.run_id,
+                    "key": request.key,
+                    "place": place,
+                    "child_id": handle.id,
+                    "attempt": attempt,
+                    "cached": int(handle.cached),
+                    "awaited": int(request.wait),
+                }
+            )
+        handles.append(handle)
+    if rows:
+        tx.many("put_child", rows)
+    if request.wait:
+        if kept:
+            tx.run("await_children", run_id=request.run_id, key=request.key)
+        tx.many("await_run", [{"id": handle.id} for place, handle in enumerate(handles) if handle.cached or place in kept])
+    return handles
+
+
+def _place(scene: Scene, run: NewRun, known: Known) -> tuple[str, str]:
+    """The queue of `run`, and whether it may be queued or must wait for a version that knows its task."""
+    tx, env = scene.tx, scene.env
+    queue = run.queue
+    if queue is not None and (run.queue_limit is not None or run.queue_limit_per_key is not None):
+        tx.run("put_queue", env=env, name=queue, limit_n=run.queue_limit, limit_per_key=run.queue_limit_per_key)
+    elif queue is not None and run.queue_given and tx.one("find_queue", env=env, name=queue) is None:
+        if known(run.task) is not None:
+            names = [row["name"] for row in tx.all("list_queue_names", env=env)]
+            raise InvalidOptions(_unknown_queue(queue, names))
+        return queue, "PENDING_VERSION"
+    served = known(run.task)
+    if run.known and served is not False:
+        return queue or f"task/{run.task}", "QUEUED"
+    if run.known:
+        return queue or f"task/{run.task}", "PENDING_VERSION"
+    row = tx.one("find_task", env=env, id=run.task)
+    if row is not None and served is not False:
+        return queue or msgspec.json.decode(row["spec"])["queue"], "QUEUED"
+    if served is not None:
+        raise TaskNotFound.among(run.task, [task["id"] for task in tx.all("list_tasks", env=env)])
+    return queue or "", "PENDING_VERSION"
+
+
+def _unknown_queue(queue: str, names: list[str]) -> str:
+    from ..errors import near_names
+
+    return (
+        near_names("queue", queue, names)
+        + "; declare it with queue(name, concurrency_limit=...) in a task file, or pass a queue object with its limit"
+    )

@@ -1,0 +1,34 @@
+"""Sizes and counts that are refused beyond (reference trigger-dev.md section 4.3)."""
+
+from __future__ import annotations
+
+#: Largest payload, in bytes of JSON.
+PAYLOAD_BYTES = 3 * 1024 * 1024
+#: Largest output, in bytes of JSON.
+OUTPUT_BYTES = 10 * 1024 * 1024
+#: Payloads and outputs above this go to the object store (DESIGN.md invariant 10).
+INLINE_BYTES = 128 * 1024
+#: Largest metadata of a run, in bytes of JSON.
+METADATA_BYTES = 256 * 1024
+#: Items of one batch.
+BATCH_ITEMS = 1_000
+#: Tags of a run, and characters of a tag.
+TAGS = 10
+TAG_CHARS = 128
+#: Characters of an idempotency key.
+IDEMPOTENCY_KEY_CHARS = 2_048
+#: How long an idempotency key is kept, in milliseconds: 30 days.
+IDEMPOTENCY_TTL_MS = 30 * 24 * 3_600_000
+#: Characters of a queue name, a task id or a concurrency key.
+NAME_CHARS = 128
+#: Most attempts a run may be given.
+ATTEMPTS = 250
+#: Shortest `max_duration`, in milliseconds.
+MIN_DURATION_MS = 1_000
+#: Lost leases without progress after which a run is given up (DESIGN.md section 4).
+CRASHES = 3
+#: Log lines and spans kept of one run; beyond it they are counted, not kept.
+LOG_LINES_PER_RUN = 10_000
+SPANS_PER_RUN = 5_000
+#: Characters kept of one log line.
+LOG_LINE_CHARS = 32_768

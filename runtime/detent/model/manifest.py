@@ -1,0 +1,51 @@
+"""What a worker says it can run: tasks and queues, as they were found by discovery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+__all__ = ["Manifest", "ProblemSpec", "QueueSpec", "TaskSpec"]
+
+
+class QueueSpec(Struct, frozen=True, omit_defaults=True):
+    """A queue: at most `limit` runs at once, and at most `limit_per_key` for one concurrency key. None: no limit."""
+
+    name: str
+    limit: int | None = None
+    limit_per_key: int | None = None
+
+
+class TaskSpec(Struct, frozen=True, omit_defaults=True):
+    """A task as its worker knows it. `sync` tells a plain ``def`` from an ``async def``. Times are milliseconds."""
+
+    id: str
+    queue: str
+    sync: bool = False
+    file: str = ""
+    line: int = 0
+    description: str = ""
+    max_attempts: int = 3
+    max_duration_ms: int | None = None
+    retry: dict[str, Any] | None = None
+    payload_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+
+
+class ProblemSpec(Struct, frozen=True, omit_defaults=True):
+    """A task file that cannot be used, and what to do."""
+
+    file: str
+    line: int
+    message: str
+    code: str = "problem"
+
+
+class Manifest(Struct, frozen=True, omit_defaults=True):
+    """All that one version of a project can run."""
+
+    tasks: list[TaskSpec] = field(default_factory=list)
+    queues: list[QueueSpec] = field(default_factory=list)
+    problems: list[ProblemSpec] = field(default_factory=list)
+    version: str | None = None

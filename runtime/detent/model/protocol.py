@@ -1,0 +1,344 @@
+"""The engine protocol: what a worker says to the engine and hears from it, in process or over a socket.
+
+A frame is a JSON array of requests; the answer is an array of replies in the same order. The engine also pushes
+messages of its own. All times are milliseconds; all payloads are JSON text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+from .manifest import Manifest
+
+__all__ = [
+    "Answer",
+    "Beat",
+    "CancelPush",
+    "Claim",
+    "Claimed",
+    "Emit",
+    "EvictPush",
+    "Failure",
+    "Finish",
+    "Grant",
+    "Handle",
+    "Hello",
+    "LogLine",
+    "MetadataOp",
+    "NewRun",
+    "Park",
+    "Parked",
+    "Push",
+    "Release",
+    "Request",
+    "RingPush",
+    "RunResult",
+    "SatisfiedPush",
+    "SpanLine",
+    "Trigger",
+    "Triggered",
+    "Watch",
+    "Welcome",
+]
+
+
+class NewRun(Struct, omit_defaults=True):
+    """A run to be made. `id` comes from the caller, so that sending it twice makes one run."""
+
+    id: str
+    task: str
+    payload: str | None = None
+    payload_ref: str | None = None
+    queue: str | None = None
+    queue_limit: int | None = None
+    queue_limit_per_key: int | None = None
+    queue_given: bool = False
+    concurrency_key: str = ""
+    run_at: int | None = None
+    ttl_ms: int | None = None
+    idempotency_key: str | None = None
+    idempotency_ttl_ms: int | None = None
+    priority: float = 0
+    tags: list[str] = field(default_factory=list)
+    metadata: str | None = None
+    max_attempts: int | None = None
+    max_duration_ms: int | None = None
+    batch_id: str | None = None
+    known: bool = False
+
+
+class Handle(Struct, omit_defaults=True):
+    """The run that a trigger made, or found under its idempotency key (`cached`)."""
+
+    id: str
+    cached: bool = False
+
+
+class RunResult(Struct, omit_defaults=True):
+    """How a run ended. `output` is JSON text or None; `output_ref` names a large one in the object store."""
+
+    id: str
+    task: str
+    status: str
+    output: str | None = None
+    output_ref: str | None = None
+    error: str | None = None
+
+
+class Hello(Struct, tag="hello", omit_defaults=True):
+    """First words of a worker process. `worker_id` is new at each boot, and kept over reconnections."""
+
+    worker_id: str
+    manifest: Manifest
+    pid: int
+    pid_started: float
+    host: str
+    waits: list[tuple[str, int, str]] = field(default_factory=list)
+
+
+class Beat(Struct, tag="beat", omit_defaults=True):
+    """The process lives. `lag_ms` is how long its event loop has not turned; `blocked_by` the run that blocks it."""
+
+    lag_ms: int = 0
+    blocked_by: str | None = None
+
+
+class Claim(Struct, tag="claim", omit_defaults=True):
+    """Room for so many more runs of plain and of async tasks."""
+
+    sync: int = 0
+    async_: int = 0
+
+
+class Trigger(Struct, tag="trigger", omit_defaults=True):
+    """Runs started inside a run, under the journal `key`. `wait`: their results will be waited for;
+    `park`: nothing else of the run is going on, so the slot is given back in the same transaction."""
+
+    run_id: str
+    epoch: int
+    key: str
+    runs: list[NewRun]
+    wait: bool = False
+    park: bool = False
+    batch_id: str | None = None
+
+
+class Park(Struct, tag="park", omit_defaults=True):
+    """The whole run waits for nothing but these journal keys: give its slot back."""
+
+    run_id: str
+    epoch: int
+    keys: list[str]
+
+
+class Watch(Struct, tag="watch", omit_defaults=True):
+    """Ask again for the results of a wait, after an answer may have been lost."""
+
+    run_id: str
+    epoch: int
+    key: str
+
+
+class Finish(Struct, tag="finish", omit_defaults=True):
+    """The end of an attempt. `status` is a final one, or ``DELAYED`` for another attempt at `retry_at`."""
+
+    run_id: str
+    epoch: int
+    status: str
+    output: str | None = None
+    output_ref: str | None = None
+    error: str | None = None
+    retry_at: int | None = None
+    started_at: int | None = None
+
+
+class Release(Struct, tag="release", omit_defaults=True):
+    """Runs handed back unharmed at shutdown (no attempt is spent), and a promise to claim no more."""
+
+    runs: list[tuple[str, int]] = field(default_factory=list)
+    draining: bool = True
+
+
+class LogLine(Struct, array_like=True):
+    """One line: when, level, text, attributes as JSON text or None, the span it belongs to, and where it came from."""
+
+    at: int
+    level: str
+    message: str
+    attributes: str | None
+    span_id: str | None
+    source: str
+
+
+class SpanLine(Struct, array_like=True):
+    """One finished span of a run: a hook, a retried block, a ``logger.trace``."""
+
+    id: str
+    parent_id: str | None
+    name: str
+    kind: str
+    start: int
+    end: int
+    ok: bool
+    attributes: str | None
+
+
+class MetadataOp(Struct, array_like=True):
+    """A change of metadata: on ``self``, ``parent`` or ``root``; `op` is set, delete, append, remove, increment,
+    or replace; `value` is JSON text."""
+
+    target: str
+    op: str
+    key: str
+    value: str | None
+
+
+class Emit(Struct, tag="emit", omit_defaults=True):
+    """What a run wrote about itself, in batches off its own path."""
+
+    run_id: str
+    epoch: int
+    attempt: int = 1
+    started_at: int | None = None
+    logs: list[LogLine] = field(default_factory=list)
+    spans: list[SpanLine] = field(default_factory=list)
+    dropped: int = 0
+    metadata: list[MetadataOp] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+
+
+Request = Hello | Beat | Claim | Trigger | Park | Watch | Finish | Release | Emit
+
+
+class Welcome(Struct, tag="welcome", omit_defaults=True):
+    """The engine knows the worker: beat at this interval; the lease ends `lease_ms` after the last beat."""
+
+    beat_ms: int
+    lease_ms: int
+    env: str
+
+
+class WaitResult(Struct, omit_defaults=True):
+    """A satisfied wait and what it brought, in the order of the calls."""
+
+    key: str
+    runs: list[RunResult] = field(default_factory=list)
+
+
+class Grant(Struct, omit_defaults=True):
+    """A run that this worker may execute now, under `epoch`."""
+
+    run_id: str
+    epoch: int
+    task: str
+    queue: str
+    attempt: int
+    created_at: int
+    payload: str | None = None
+    payload_ref: str | None = None
+    max_attempts: int | None = None
+    max_duration_ms: int | None = None
+    used_ms: int = 0
+    concurrency_key: str = ""
+    priority: float = 0
+    tags: list[str] = field(default_factory=list)
+    metadata: str | None = None
+    idempotency_key: str | None = None
+    parent_id: str | None = None
+    root_id: str | None = None
+    batch_id: str | None = None
+    version: str | None = None
+    first_started_at: int | None = None
+    resumed: bool = False
+    crashes: int = 0
+    results: list[WaitResult] = field(default_factory=list)
+
+
+class Claimed(Struct, tag="claimed", omit_defaults=True):
+    """The runs that were claimed; `more` when the demand was met in full, so that asking again may bring more."""
+
+    grants: list[Grant] = field(default_factory=list)
+    more: bool = False
+
+
+class Triggered(Struct, tag="triggered", omit_defaults=True):
+    """Runs that were made or found, and, where the wait was satisfied already, their results."""
+
+    handles: list[Handle]
+    parked: bool = False
+    result: WaitResult | None = None
+
+
+class Parked(Struct, tag="parked", omit_defaults=True):
+    """Whether the slot was given back; if not, the waits that are satisfied already."""
+
+    parked: bool
+    results: list[WaitResult] = field(default_factory=list)
+
+
+class Done(Struct, tag="done", omit_defaults=True):
+    """The write is durable."""
+
+
+class Failure(Struct, tag="failure", omit_defaults=True):
+    """The request was refused. ``lease_lost``: the run is no longer this worker's; drop it."""
+
+    code: str
+    message: str
+
+
+Answer = Welcome | Claimed | Triggered | Parked | Done | Failure
+
+
+class RingPush(Struct, tag="ring", omit_defaults=True):
+    """There is work: `sync` plain runs, and whether async ones wait."""
+
+    sync: int = 0
+    async_: int = 0
+
+
+class SatisfiedPush(Struct, tag="satisfied"):
+    """A wait of a run that is still executing is satisfied."""
+
+    run_id: str
+    epoch: int
+    result: WaitResult
+
+
+class CancelPush(Struct, tag="cancel", omit_defaults=True):
+    """Stop this run; it was cancelled."""
+
+    run_id: str
+    epoch: int
+    reason: str = ""
+
+
+class EvictPush(Struct, tag="evict"):
+    """Another worker goes on with this parked run: drop the frame without running more of it."""
+
+    run_id: str
+
+
+Push = RingPush | SatisfiedPush | CancelPush | EvictPush
+
+
+class FromEngine(Struct, omit_defaults=True):
+    """A frame from the engine: replies to the frame `reply_to`, or a push."""
+
+    reply_to: int = 0
+    answers: list[Answer] = field(default_factory=list)
+    push: Push | None = None
+
+
+class ToEngine(Struct, omit_defaults=True):
+    """A frame to the engine."""
+
+    id: int
+    requests: list[Request]
+
+
+def as_dict(value: Struct) -> dict[str, Any]:
+    """A plain dictionary of `value`'s fields, for people and JSON."""
+    return {name: getattr(value, name) for name in value.__struct_fields__}

@@ -1,0 +1,1 @@
+UPDATE children SET awaited = 1 WHERE run_id = :run_id AND key = :key

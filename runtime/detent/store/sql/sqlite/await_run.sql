@@ -1,0 +1,1 @@
+UPDATE runs SET awaited = 1 WHERE id = :id

@@ -1,0 +1,1 @@
+UPDATE workers SET state = 'dead' WHERE id = :id AND state <> 'dead'

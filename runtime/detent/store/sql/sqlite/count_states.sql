@@ -1,0 +1,1 @@
+SELECT state, count(*) AS n FROM runs WHERE env = :env GROUP BY state

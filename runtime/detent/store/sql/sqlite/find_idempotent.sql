@@ -1,0 +1,1 @@
+SELECT run_id FROM idempotency WHERE env = :env AND task = :task AND key = :key AND expires_at > :now

@@ -1,0 +1,1 @@
+SELECT name, limit_n, limit_per_key, paused FROM queues WHERE env = :env AND name = :name

@@ -1,0 +1,1 @@
+SELECT spec FROM tasks WHERE env = :env AND id = :id

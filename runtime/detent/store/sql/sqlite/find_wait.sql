@@ -1,0 +1,1 @@
+SELECT pending FROM waits WHERE run_id = :run_id AND key = :key

@@ -1,0 +1,1 @@
+DELETE FROM workers WHERE state = 'dead' AND beat_at < :before

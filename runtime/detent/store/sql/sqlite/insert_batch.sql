@@ -1,0 +1,1 @@
+INSERT OR IGNORE INTO batches (id, env, parent_id, total, created_at) VALUES (:id, :env, :parent_id, :total, :now)

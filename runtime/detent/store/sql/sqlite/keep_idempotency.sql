@@ -1,0 +1,2 @@
+INSERT INTO idempotency (env, task, key, run_id, expires_at) VALUES (:env, :task, :key, :run_id, :expires_at)
+ON CONFLICT (env, task, key) DO UPDATE SET run_id = excluded.run_id, expires_at = excluded.expires_at

@@ -1,0 +1,1 @@
+SELECT metadata, tags, parent_id, root_id FROM runs WHERE id = :id

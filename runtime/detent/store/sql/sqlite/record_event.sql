@@ -1,0 +1,2 @@
+INSERT INTO events (run_id, at, kind, state, epoch, attempt, worker_id, data)
+VALUES (:run_id, :at, :kind, :state, :epoch, :attempt, :worker_id, :data)

@@ -1,0 +1,2 @@
+UPDATE runs SET cancel_requested_at = coalesce(cancel_requested_at, :now), cancel_reason = :reason
+WHERE id = :id AND state = 'EXECUTING' RETURNING worker_id, epoch, attempt

@@ -1,0 +1,1 @@
+UPDATE runs SET metadata = :metadata WHERE id = :id

@@ -1,0 +1,1 @@
+UPDATE runs SET tags = :tags WHERE id = :id

@@ -1,0 +1,199 @@
+"""The embedded store: one SQLite file in WAL mode, one connection that writes, a read-only one for each reader."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import StoreError
+from .group_commit import GroupCommit
+from .statements import migrations, statements
+from .store import Tx
+
+__all__ = ["SqliteStore"]
+
+T = TypeVar("T")
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -16000",
+    "PRAGMA wal_autocheckpoint = 4000",
+)
+
+
+class SqliteStore:
+    """A store in one file.
+
+    Parameters:
+      path: the database file; made with its folder when it is not there.
+      sync: ``OFF``, ``NORMAL`` (survives any process death, not a power cut) or ``FULL`` (survives both).
+      guard: entered around every transaction; the project lock, where this process does not hold it for good.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        sync: str = "NORMAL",
+        guard: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self.path = path
+        self.sync = sync
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._session = _Session(path, sync, guard)
+        self._group = GroupCommit(self._session)
+        self._readers = threading.local()
+        self._open_readers: list[sqlite3.Connection] = []
+        with guard():
+            self._session.migrate()
+
+    def write(self, operation: Callable[[Tx], T]) -> T:
+        """See `Store.write`."""
+        result: Any = self._group.submit([operation])[0]
+        if isinstance(result, BaseException):
+            raise result
+        return result  # type: ignore[no-any-return]  # what the operation returned
+
+    def write_all(self, operations: Sequence[Callable[[Tx], Any]]) -> list[Any]:
+        """See `Store.write_all`."""
+        return self._group.submit(operations)
+
+    def read(self, statement: str, **values: Any) -> list[Any]:
+        """See `Store.read`."""
+        return self.read_sql(statements("sqlite")[statement], values)
+
+    def read_sql(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        """See `Store.read_sql`."""
+        return self._reader().execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        for reader in self._open_readers:
+            reader.close()
+        self._session.close()
+
+    def _reader(self) -> sqlite3.Connection:
+        reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        if reader is None:
+            reader = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
+            )
+            reader.row_factory = sqlite3.Row
+            reader.execute("PRAGMA query_only = 1")
+            reader.execute("PRAGMA busy_timeout = 10000")
+            self._readers.connection = reader
+            self._open_readers.append(reader)
+        return reader
+
+
+class _Session:
+    """The connection that writes, and at the same time its open transaction."""
+
+    def __init__(self, path: Path, sync: str, guard: Callable[[], AbstractContextManager[object]]) -> None:
+        self._path = path
+        self._guard = guard
+        self._held: AbstractContextManager[object] | None = None
+        self._sql = statements("sqlite")
+        self._actions: list[Callable[[], None]] = []
+        self.notes: dict[str, Any] = {}
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+            self._db.row_factory = sqlite3.Row
+            for pragma in (*_PRAGMAS, f"PRAGMA synchronous = {sync}"):
+                self._db.execute(pragma)
+        except sqlite3.Error as error:
+            raise self.translate(error) from error
+
+    # The transaction.
+
+    def all(self, statement: str, **values: Any) -> list[Any]:
+        return self._db.execute(self._sql[statement], values).fetchall()
+
+    def one(self, statement: str, **values: Any) -> Any | None:
+        rows = self._db.execute(self._sql[statement], values).fetchall()
+        return rows[0] if rows else None
+
+    def run(self, statement: str, **values: Any) -> int:
+        return self._db.execute(self._sql[statement], values).rowcount
+
+    def many(self, statement: str, rows: Iterable[Mapping[str, Any]]) -> int:
+        return self._db.executemany(self._sql[statement], rows).rowcount
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        self._actions.append(action)
+
+    # The session.
+
+    def begin(self) -> Tx:
+        self._actions = []
+        self.notes = {}
+        held = self._guard()
+        held.__enter__()
+        self._held = held
+        self._db.execute("BEGIN IMMEDIATE")
+        return self
+
+    def commit(self) -> list[Callable[[], None]]:
+        for last_word in list(self.notes.values()):
+            if callable(last_word):
+                last_word(self)
+        self._db.execute("COMMIT")
+        self._let_go()
+        return self._actions
+
+    def rollback(self) -> None:
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held.__exit__(None, None, None)
+
+    def translate(self, error: BaseException) -> BaseException:
+        if not isinstance(error, sqlite3.Error):
+            return error
+        text = str(error)
+        place = self._path
+        if "disk is full" in text or "disk I/O error" in text:
+            advice = f"the disk that holds {place} is full or failing ({text}); free space on it and try again"
+        elif "malformed" in text or "not a database" in text:
+            advice = f"{place} is damaged ({text}); restore it from a copy, or move it away to begin anew"
+        elif "readonly" in text or "unable to open" in text:
+            advice = f"{place} cannot be written ({text}); check the rights of the file and its folder"
+        elif "locked" in text:
+            advice = f"another process writes {place} and did not let go ({text}); find it with `detent doctor` or stop it"
+        else:
+            advice = f"the store {place} refused: {text}"
+        failure = StoreError(advice + ". Nothing that was acknowledged is lost")
+        failure.__cause__ = error
+        return failure
+
+    def migrate(self) -> None:
+        """Bring the file to the present schema; refuse one that is newer than this version of detent."""
+        scripts = migrations("sqlite")
+        try:
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version > len(scripts):
+                raise StoreError(
+                    f"{self._path} has schema {version}, this detent knows {len(scripts)}; "
+                    "upgrade detent, or use the version that wrote it"
+                )
+            for number in range(version, len(scripts)):
+                self._db.executescript(
+                    f"BEGIN IMMEDIATE;\n{scripts[number]}\nPRAGMA user_version = {number + 1};\nCOMMIT;"
+                )
+        except sqlite3.Error as error:
+            raise self.translate(error) from error
+
+    def close(self) -> None:
+        self._db.close()
+

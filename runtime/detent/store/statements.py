@@ -1,0 +1,27 @@
+"""The statements of a dialect: one ``.sql`` file per verb, read once."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+__all__ = ["migrations", "statements"]
+
+
+@cache
+def statements(dialect: str) -> dict[str, str]:
+    """Statement by name, for `dialect` (a folder under ``store/sql``)."""
+    folder = files(__package__) / "sql" / dialect
+    return {
+        entry.name.removesuffix(".sql"): entry.read_text("utf-8").strip()
+        for entry in folder.iterdir()
+        if entry.name.endswith(".sql")
+    }
+
+
+@cache
+def migrations(dialect: str) -> list[str]:
+    """The scripts that bring an empty database to the present schema, in order; the n-th leads to version n."""
+    folder = files(__package__) / "migrations" / dialect
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(folder / name).read_text("utf-8") for name in names]
