@@ -145,6 +145,22 @@ def test_every_part_is_heard_once_in_order_without_a_gap(
     assert total - 0.001 <= shown <= total + 0.06 * seams + (0.06 if dress == "bare" else 0.002)
 
 
+@pytest.mark.parametrize("dress", ["bare", "tagged"])
+@pytest.mark.parametrize("rate", [16000, 22050, 24000, 32000, 44100, 48000])
+def test_wherever_a_part_ends_in_its_last_frame_the_seam_is_short(rate: int, dress: str) -> None:
+    after = sound(2, rate, seconds=0.3)
+    for more in range(0, 1152, 128):
+        before = np.concatenate([base := sound(1, rate, seconds=0.4), base[:more]])
+        parts = [encoded(before, rate), encoded(after, rate)]
+        if dress == "tagged":
+            parts = [tagged(part, len(one)) for part, one in zip(parts, (before, after), strict=True)]
+
+        whole = decoded(joined(parts)[0])[0][0]
+
+        gap = places(whole, after[:, 0] / 32768)[0] - places(whole, before[:, 0] / 32768)[0] - len(before)
+        assert 0 <= gap < 0.06 * rate, (more, gap / rate)
+
+
 def test_parts_that_differ_are_refused_with_the_reason() -> None:
     first = encoded(sound(1, 24000), 24000)
     for other, reason in (

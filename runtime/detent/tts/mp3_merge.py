@@ -156,10 +156,10 @@ class _Ending:
         size, longest = header.samples, _LONGEST_GAP_S * header.sample_rate
         needed = DECODER_DELAY - _FILTER_REACH
         if self.padding is None:
-            # LAME pads with 576 samples at least, so one frame more at most; a frame of sound tells where
-            # in it.
+            # LAME, which nearly all encoders of speech are, pads with at least 576 samples and with less
+            # than a frame more; whether the last frame holds any sound tells the rest.
             count = 1 if self.held[-1].silent else 0
-            rest = needed + size - 1
+            rest = _ENCODER_DELAY - 1 if count else DECODER_DELAY + size - 1
         else:
             count = max(0, self.padding - needed) // size
             rest = self.padding - count * size
