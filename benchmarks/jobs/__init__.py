@@ -1,0 +1,1 @@
+"""The jobs of each peer, in modules that its worker processes import."""
