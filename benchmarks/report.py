@@ -22,7 +22,7 @@ class Report:
     systems: dict[str, dict[str, Any]] = field(default_factory=dict)
     measures: list[dict[str, Any]] = field(default_factory=list)
     sessions: list[dict[str, Any]] = field(default_factory=list)
-    """Per session: system, pass, seconds until it was ready, load average of the machine before the first case."""
+    """Per session: system, pass, seconds until ready, load average of the machine before the first case."""
     left_out: dict[str, str] = field(default_factory=dict)
     """System -> why it has no figures, or not those of every pass."""
     seconds: float = 0.0

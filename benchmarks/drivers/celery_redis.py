@@ -33,7 +33,7 @@ class CeleryRedis(Driver):
     def settings(self) -> list[str]:
         return [
             "1 consumer + 2 prefork processes, JSON, early acknowledgement (default)",
-            "worker_prefetch_multiplier 64 (its documentation's advice for short tasks)",
+            "worker_prefetch_multiplier 4 (default)",
             "without gossip, mingle, heartbeat and task events",
             self._server.describe(),
         ]

@@ -16,7 +16,6 @@ app.conf.update(
     task_serializer="json",
     result_serializer="json",
     accept_content=["json"],
-    worker_prefetch_multiplier=64,
     broker_connection_retry_on_startup=True,
 )
 
