@@ -1,0 +1,89 @@
+"""detent: durable background runs for Python AI applications.
+
+Public names are here and in `detent.sync`; everything else may change.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import AbortTaskRunError, DetentError
+
+if TYPE_CHECKING:
+    from . import objects
+    from .client import AsyncDetent, Detent
+    from .model.retry import RetryPolicy as Retry
+    from .sdk.context import Context
+    from .sdk.logger import logger
+    from .sdk.notes import metadata, tags
+    from .sdk.queue import queue
+    from .sdk.result import BatchResult, Result
+    from .sdk.retry import retry
+    from .sdk.runs import runs
+    from .sdk.task import Task, schema_task, task
+    from .sdk.tasks import batch, idempotency_keys, tasks
+
+__all__ = [
+    "AbortTaskRunError",
+    "AsyncDetent",
+    "BatchResult",
+    "Context",
+    "Detent",
+    "DetentError",
+    "Result",
+    "Retry",
+    "Task",
+    "batch",
+    "idempotency_keys",
+    "logger",
+    "metadata",
+    "objects",
+    "queue",
+    "retry",
+    "runs",
+    "schema_task",
+    "tags",
+    "task",
+    "tasks",
+]
+
+__version__ = "0.1.0"
+
+#: Names are loaded at first use, so that `import detent` is quick.
+_HOMES = {
+    "AsyncDetent": ("detent.client", "AsyncDetent"),
+    "BatchResult": ("detent.sdk.result", "BatchResult"),
+    "Context": ("detent.sdk.context", "Context"),
+    "Detent": ("detent.client", "Detent"),
+    "Result": ("detent.sdk.result", "Result"),
+    "Retry": ("detent.model.retry", "RetryPolicy"),
+    "Task": ("detent.sdk.task", "Task"),
+    "batch": ("detent.sdk.tasks", "batch"),
+    "idempotency_keys": ("detent.sdk.tasks", "idempotency_keys"),
+    "logger": ("detent.sdk.logger", "logger"),
+    "metadata": ("detent.sdk.notes", "metadata"),
+    "objects": ("detent.objects", ""),
+    "queue": ("detent.sdk.queue", "queue"),
+    "retry": ("detent.sdk.retry", "retry"),
+    "runs": ("detent.sdk.runs", "runs"),
+    "schema_task": ("detent.sdk.task", "schema_task"),
+    "tags": ("detent.sdk.notes", "tags"),
+    "task": ("detent.sdk.task", "task"),
+    "tasks": ("detent.sdk.tasks", "tasks"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'detent' has no name {name!r}")
+    from importlib import import_module
+
+    module = import_module(home[0])
+    value = getattr(module, home[1]) if home[1] else module
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
