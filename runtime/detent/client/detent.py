@@ -1,0 +1,218 @@
+"""`Detent`: the blocking client."""
+
+from __future__ import annotations
+
+import builtins
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from ..model.duration import Duration, When
+from ..model.options import TriggerOptions
+from ..model.status import Status
+from ..model.transport import Transport
+from ..model.views import (
+    ChildRun,
+    Event,
+    Health,
+    LogEntry,
+    QueueView,
+    RunDetail,
+    RunOutcome,
+    RunPage,
+    TaskView,
+    TraceSpan,
+    TriggeredBatch,
+    TriggeredRun,
+)
+from . import calls
+from .calls import Call
+from .pages import Runs
+from .transports import choose
+from .triggers import batch_runs, one_run, triggered, triggered_batch
+from .waiting import pauses
+
+__all__ = ["Detent", "QueuesResource", "RunsResource", "TasksResource"]
+
+T = TypeVar("T")
+
+
+class Detent:
+    """A client of a project's engine, for code that blocks. May be used from several threads.
+
+    Parameters:
+      transport: how the engine is reached; chosen by the surroundings when None: a server when `api_url` or
+        ``DETENT_API_URL`` names one, else the engine of the project that the current folder belongs to.
+      api_url: address of a server, such as ``https://detent.example.com``.
+      secret_key: its key; ``DETENT_SECRET_KEY`` when None.
+
+    Every call may raise `ServerUnreachable` and `StoreError`.
+    """
+
+    def __init__(
+        self, transport: Transport | None = None, *, api_url: str | None = None, secret_key: str | None = None
+    ) -> None:
+        self._transport, self._own = choose(transport, api_url, secret_key)
+        self.runs = RunsResource(self._transport)
+        self.tasks = TasksResource(self._transport)
+        self.queues = QueuesResource(self._transport)
+
+    def health(self) -> Health:
+        """Whether work can flow: connected workers, runs by status, task files that cannot be used."""
+        return _do(self._transport, calls.health())
+
+    def close(self) -> None:
+        """Let go of the connections that this client opened."""
+        if self._own:
+            self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _do(transport: Transport, call: Call[T]) -> T:
+    return call.read(transport.call(call.operation, **call.values))
+
+
+class RunsResource:
+    """Runs: find, look at, wait for, cancel."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(
+        self,
+        *,
+        status: str | Iterable[str] | None = None,
+        task: str | Iterable[str] | None = None,
+        tag: str | Iterable[str] | None = None,
+        queue: str | None = None,
+        batch: str | None = None,
+        parent: str | None = None,
+        since: When | None = None,
+        until: When | None = None,
+        search: str | None = None,
+        limit: int = 25,
+        cursor: str | None = None,
+    ) -> Runs:
+        """Runs, newest first. Iterate over it: further pages are fetched as needed. The pages are stable
+        while runs arrive.
+
+        Parameters:
+          status, task, tag: one, or several of which one must fit. `queue`, `batch`, `parent`: ids or names.
+          since, until: created from and before; a moment, or a length of time ago such as ``"1h"``.
+          search: text in the id, the task or the error's message.
+          limit: runs of a page, 1 to 100. `cursor`: where to go on, from `RunPage.next_cursor`.
+        """
+        filters = calls.run_filters(
+            status=status,
+            task=task,
+            tag=tag,
+            queue=queue,
+            batch=batch,
+            parent=parent,
+            since=since,
+            until=until,
+            search=search,
+            limit=limit,
+        )
+
+        def fetch(where: str | None) -> RunPage:
+            return _do(self._transport, calls.list_runs(filters, where))
+
+        return Runs(fetch, cursor)
+
+    def retrieve(self, run_id: str) -> RunDetail:
+        """All that is known of a run. Errors: `NotFound`."""
+        return _do(self._transport, calls.retrieve_run(run_id))
+
+    def cancel(self, run_id: str, reason: str = "") -> Status:
+        """Cancel a run and all that it started; the status it has now (a run that executes is told to stop
+        and ends within 30 s). Errors: `NotFound`; `Conflict` when it has ended otherwise."""
+        return _do(self._transport, calls.cancel_run(run_id, reason))
+
+    def logs(
+        self, run_id: str, *, level: str | None = None, after: int | None = None, limit: int = 1000
+    ) -> builtins.list[LogEntry]:
+        """Lines that the run wrote, oldest first, of `level` and above; `after`: only those with a higher
+        `seq`."""
+        return _do(self._transport, calls.logs_of_run(run_id, level, after, limit))
+
+    def trace(self, run_id: str) -> TraceSpan:
+        """The run as a tree of spans: time in the queue, attempts, children, waits, retries, hooks, user
+        spans."""
+        return _do(self._transport, calls.trace_of_run(run_id))
+
+    def events(self, run_id: str) -> builtins.list[Event]:
+        """The history of the run, oldest first."""
+        return _do(self._transport, calls.events_of_run(run_id))
+
+    def children(self, run_id: str) -> builtins.list[ChildRun]:
+        """The runs that this run started, oldest first."""
+        return _do(self._transport, calls.children_of_run(run_id))
+
+    def result(self, run_id: str) -> RunOutcome:
+        """How the run stands now, with output or error when it has ended."""
+        return _do(self._transport, calls.result_of_run(run_id))
+
+    def poll(self, run_id: str, timeout: Duration | None = None) -> RunOutcome:
+        """Wait until the run has ended. `timeout` in seconds or as text; `TimeoutError` when it has
+        passed."""
+        waits = pauses(run_id, timeout)
+        outcome = self.result(run_id)
+        while not outcome.is_finished:
+            time.sleep(next(waits))
+            outcome = self.result(run_id)
+        return outcome
+
+
+class TasksResource:
+    """Tasks: what can be run, and triggering it by id."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self) -> builtins.list[TaskView]:
+        """The tasks that a worker of this project has described."""
+        return _do(self._transport, calls.list_tasks())
+
+    def retrieve(self, task_id: str) -> TaskView:
+        """One task with its schemas. Errors: `TaskNotFound` with near names."""
+        return _do(self._transport, calls.retrieve_task(task_id))
+
+    def trigger(self, task_id: str, payload: Any = None, **options: Unpack[TriggerOptions]) -> TriggeredRun:
+        """Start a run. It is durable when this returns.
+
+        Parameters:
+          payload: a JSON value, or what Pydantic writes as one. `options`: see `TriggerOptions`.
+
+        Errors: `TaskNotFound`, `InvalidPayload`, `InvalidOptions`, `LimitExceeded`, `Unserializable`.
+        """
+        return triggered(self._transport.trigger([one_run(task_id, payload, options)])[0])
+
+    def batch_trigger(self, items: Sequence[Mapping[str, Any]], task_id: str | None = None) -> TriggeredBatch:
+        """Start up to 1,000 runs, all or none.
+
+        Parameters:
+          items: mappings with ``payload``, ``options`` (see `TriggerOptions`), and ``task`` unless
+            `task_id` is given.
+        """
+        batch_id, runs = batch_runs(items, task_id)
+        return triggered_batch(batch_id, self._transport.trigger(runs, batch_id))
+
+
+class QueuesResource:
+    """Queues: limits, what executes, what waits."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self) -> builtins.list[QueueView]:
+        """The queues of this project, by name."""
+        return _do(self._transport, calls.list_queues())

@@ -1,0 +1,114 @@
+"""The one place that chooses how calls reach an engine.
+
+Inside a run and in tests: the transport that `using` has set. Else a server, when ``DETENT_API_URL`` names one.
+Else the project's own engine: embedded in this process, or, while another process holds the project
+(`detent dev`, `detent server`), that process by HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
+
+from .model.transport import Transport
+
+__all__ = ["default_transport", "forget_connections", "using"]
+
+_here: ContextVar[Transport | None] = ContextVar("detent_transport", default=None)
+_lock = Lock()
+_cached: dict[tuple[object, ...], Transport] = {}
+_of_parents: list[dict[tuple[object, ...], Transport]] = []
+
+
+class _Everywhere:
+    """The transport that `using(..., everywhere=True)` has set."""
+
+    transport: Transport | None = None
+
+
+@contextmanager
+def using(transport: Transport, *, everywhere: bool = False) -> Iterator[Transport]:
+    """Within the block, calls go through `transport`.
+
+    Parameters:
+      everywhere: also in threads and tasks that do not carry the context on.
+    """
+    if everywhere:
+        before, _Everywhere.transport = _Everywhere.transport, transport
+        try:
+            yield transport
+        finally:
+            _Everywhere.transport = before
+        return
+    token = _here.set(transport)
+    try:
+        yield transport
+    finally:
+        _here.reset(token)
+
+
+def default_transport() -> Transport:
+    """The transport for calls made here. Kept for the whole process; a forked process makes its own.
+
+    Errors: `ConfigError`; `StoreError`.
+    """
+    transport = _here.get() or _Everywhere.transport
+    if transport is not None:
+        return transport
+    surroundings = _surroundings()
+    with _lock:
+        transport = _cached.get(surroundings)
+        if transport is None:
+            transport = _cached[surroundings] = _choose()
+        return transport
+
+
+def forget_connections() -> None:
+    """Close and forget the transports that `default_transport` keeps."""
+    with _lock:
+        kept = [transport for key, transport in _cached.items() if key[0] == os.getpid()]
+        _cached.clear()
+    for transport in kept:
+        transport.close()
+
+
+def _surroundings() -> tuple[object, ...]:
+    """What the choice depends on, cheap to compare: the process, the folder, detent's variables."""
+    settings = tuple(
+        sorted((name, value) for name, value in os.environ.items() if name.startswith("DETENT_"))
+    )
+    try:
+        folder = os.getcwd()  # noqa: PTH109  # the text is enough, and this runs for every call
+    except FileNotFoundError:
+        folder = ""
+    return (os.getpid(), folder, settings)
+
+
+def _choose() -> Transport:
+    from .config import load_config
+
+    config = load_config()
+    if config.api_url is not None:
+        from .client.http import HttpTransport
+
+        return HttpTransport(config.api_url, config.secret_key)
+    from .embedded import ProjectTransport
+
+    return ProjectTransport(config)
+
+
+def _after_fork() -> None:
+    """The child of a fork must not use its parent's connections, nor a lock that some thread of the parent
+    held."""
+    global _lock  # noqa: PLW0603  # a lock can only be replaced
+    _lock = Lock()
+    # Kept, not collected: to close a database here would disturb the parent's.
+    _of_parents.append(dict(_cached))
+    _cached.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

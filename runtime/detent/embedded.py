@@ -1,0 +1,218 @@
+"""A project's own engine as a transport: in this process, or in the process that holds the project."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import msgspec
+
+from .config import Config, ensure_state_dir
+from .errors import ConfigError, ProjectLocked, ServerUnreachable
+from .model.protocol import Handle, NewRun
+
+if TYPE_CHECKING:
+    from .client.http import HttpTransport
+    from .engine.operations import Operations
+    from .server.lock import ProjectLock
+
+__all__ = ["EmbeddedTransport", "ProjectTransport", "RunningServer", "running_server"]
+
+T = TypeVar("T")
+
+#: How long another process may hold the project without being a server that answers, in seconds.
+PATIENCE_S = 10.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.05
+
+
+class RunningServer(NamedTuple):
+    """The process that holds a project, as `.detent/server.json` tells."""
+
+    url: str
+    pid: int
+    key: str | None
+    socket: str | None = None
+
+
+def running_server(state_dir: Path) -> RunningServer | None:
+    """The server of the project, or None when its process has ended or it has not said yet where it
+    listens."""
+    try:
+        told = msgspec.json.decode((state_dir / "server.json").read_bytes())
+        server = RunningServer(told["url"], int(told["pid"]), told.get("key"), told.get("socket"))
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+    try:
+        os.kill(server.pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:  # it lives, under another user
+        pass
+    return server
+
+
+class EmbeddedTransport:
+    """An engine in this process. `close` is left to whoever made the engine."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    def trigger(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
+        """See `Transport.trigger`."""
+        return self._operations.trigger(runs, batch_id)
+
+    async def trigger_async(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
+        """See `Transport.trigger_async`."""
+        return await asyncio.to_thread(self._operations.trigger, runs, batch_id)
+
+    def call(self, operation: str, **values: Any) -> Any:
+        """See `Transport.call`."""
+        return self._operations.call(operation, **values)
+
+    async def call_async(self, operation: str, **values: Any) -> Any:
+        """See `Transport.call_async`."""
+        return await asyncio.to_thread(self._operations.call, operation, **values)
+
+    def close(self) -> None:
+        """Nothing: the engine is closed by its owner."""
+
+
+class _HeldByServer(BaseException):
+    """Another process holds the project and takes requests at `server`."""
+
+    def __init__(self, server: RunningServer) -> None:
+        self.server = server
+
+
+class _Guard:
+    """Holds the project's lock for one transaction, so that a server started later can take the project
+    over."""
+
+    def __init__(self, state_dir: Path, lock: ProjectLock) -> None:
+        self._state_dir = state_dir
+        self._lock = lock
+
+    def __enter__(self) -> None:
+        pause = _FIRST_PAUSE_S
+        ends = time.monotonic() + PATIENCE_S
+        while not self._lock.try_acquire():
+            server = running_server(self._state_dir)
+            if server is not None:
+                raise _HeldByServer(server)
+            if time.monotonic() >= ends:
+                raise ProjectLocked(
+                    f"another process has held the project {self._state_dir.parent} for {PATIENCE_S:g} s "
+                    "and takes no requests; find it with `detent doctor`, or stop it"
+                )
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+class ProjectTransport:
+    """Reaches the engine of a project, wherever it is at the moment.
+
+    While no other process holds the project, calls work on its store in this process, each write under the
+    project's lock. Once another process is found holding it, calls go there by HTTP until it has gone.
+
+    Parameters:
+      config: the project's settings. Its `database_url` must be an SQLite file.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._state_dir = ensure_state_dir(config)
+        self._lock = Lock()
+        self._embedded: EmbeddedTransport | None = None
+        self._closers: list[Callable[[], None]] = []
+        self._server: HttpTransport | None = None
+
+    def trigger(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
+        """See `Transport.trigger`. Sent again when the engine moves meanwhile: the ids are made before."""
+        return self._do(lambda way: way.trigger(runs, batch_id))
+
+    async def trigger_async(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
+        """See `Transport.trigger_async`."""
+        return await asyncio.to_thread(self.trigger, runs, batch_id)
+
+    def call(self, operation: str, **values: Any) -> Any:
+        """See `Transport.call`."""
+        return self._do(lambda way: way.call(operation, **values))
+
+    async def call_async(self, operation: str, **values: Any) -> Any:
+        """See `Transport.call_async`."""
+        return await asyncio.to_thread(self.call, operation, **values)
+
+    def close(self) -> None:
+        """Close the store and the connections."""
+        with self._lock:
+            closers, self._closers = self._closers, []
+            server, self._server = self._server, None
+            self._embedded = None
+        for close in closers:
+            close()
+        if server is not None:
+            server.close()
+
+    def _do(self, act: Callable[[EmbeddedTransport | HttpTransport], T]) -> T:
+        lost: ServerUnreachable | None = None
+        for _ in range(4):
+            server = self._server
+            try:
+                if server is not None:
+                    return act(server)
+                return act(self._open())
+            except _HeldByServer as held:
+                if lost is not None:
+                    raise lost from None
+                self._go_to(held.server)
+            except ServerUnreachable as error:
+                lost = error
+                with self._lock:
+                    if self._server is server:
+                        self._server = None
+        raise lost or ProjectLocked(f"the project {self._config.root} changes hands all the time; try again")
+
+    def _go_to(self, server: RunningServer) -> None:
+        from .client.http import HttpTransport
+
+        with self._lock:
+            if self._server is None:
+                self._server = HttpTransport(
+                    server.url,
+                    server.key,
+                    advice=f"process {server.pid} holds the project; stop it and start `detent dev` again",
+                )
+
+    def _open(self) -> EmbeddedTransport:
+        with self._lock:
+            if self._embedded is not None:
+                return self._embedded
+            path = self._config.database_path
+            if path is None:
+                raise ConfigError(
+                    "DETENT_DATABASE_URL names a database server, which only a detent server may use; "
+                    "set DETENT_API_URL to that server's address, or leave DETENT_DATABASE_URL out"
+                )
+            from .engine import Engine
+            from .engine.operations import Operations
+            from .objects import open_store
+            from .server.lock import ProjectLock
+            from .store import SqliteStore
+            from .telemetry import TelemetryStore
+
+            guard = _Guard(self._state_dir, ProjectLock(self._state_dir))
+            store = SqliteStore(path, self._config.sqlite_sync or "NORMAL", lambda: guard)
+            telemetry = TelemetryStore(path.with_name("telemetry.db"))
+            self._closers += [telemetry.close, store.close]
+            engine = Engine(store, env_limit=self._config.concurrency_limit)
+            operations = Operations(engine, telemetry, open_store(self._config.object_store_url))
+            self._embedded = EmbeddedTransport(operations)
+            return self._embedded

@@ -1,0 +1,83 @@
+"""The HTTP API as data: one route for each operation, and the bodies of triggers. Clients and servers
+share it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from msgspec import Raw, Struct, field
+
+from .limits import PAYLOAD_BYTES
+from .protocol import Handle, NewRun
+
+__all__ = [
+    "BATCH_BODY_BYTES",
+    "BODY_BYTES",
+    "ROUTES",
+    "TRIGGER_BATCH",
+    "TRIGGER_TASK",
+    "BatchBody",
+    "BatchMade",
+    "Route",
+    "TriggerBody",
+]
+
+#: Largest body of a request: the largest payload, and the envelope around it.
+BODY_BYTES = PAYLOAD_BYTES + 512 * 1024
+#: Largest body of a batch, whose items share it.
+BATCH_BODY_BYTES = 32 * 1024 * 1024
+
+TRIGGER_TASK = "/api/v1/tasks/{id}/trigger"
+TRIGGER_BATCH = "/api/v1/tasks/batch"
+
+
+class Route(NamedTuple):
+    """Where an operation is found. Values that `path` does not name go into the query (GET) or the body
+    (POST)."""
+
+    method: str
+    path: str
+
+
+#: By the name of the operation, see `engine/operations.py`.
+ROUTES: dict[str, Route] = {
+    "health": Route("GET", "/health"),
+    "runs.list": Route("GET", "/api/v1/runs"),
+    "runs.retrieve": Route("GET", "/api/v1/runs/{id}"),
+    "runs.cancel": Route("POST", "/api/v1/runs/{id}/cancel"),
+    "runs.result": Route("GET", "/api/v1/runs/{id}/result"),
+    "runs.events": Route("GET", "/api/v1/runs/{id}/events"),
+    "runs.trace": Route("GET", "/api/v1/runs/{id}/trace"),
+    "runs.logs": Route("GET", "/api/v1/runs/{id}/logs"),
+    "runs.children": Route("GET", "/api/v1/runs/{id}/children"),
+    "tasks.list": Route("GET", "/api/v1/tasks"),
+    "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}"),
+    "queues.list": Route("GET", "/api/v1/queues"),
+}
+
+
+class TriggerBody(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Body of a trigger, and item of a batch.
+
+    `options` are those of `model.options.TriggerOptions`; detent's own clients, which have checked them,
+    send the finished `run` instead, whose payload stands in `payload`. `task` is needed in a batch only.
+    """
+
+    payload: Raw = field(default_factory=lambda: Raw(b"null"))
+    options: dict[str, Any] | None = None
+    task: str | None = None
+    run: NewRun | None = None
+
+
+class BatchBody(Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """Body of a batch: runs of any tasks, made all or none. `id` lets it be sent again."""
+
+    items: list[TriggerBody]
+    id: str | None = None
+
+
+class BatchMade(Struct):
+    """Answer to a batch: its id, and the runs in the order of the items."""
+
+    id: str | None
+    runs: list[Handle]

@@ -1,0 +1,279 @@
+"""What people and programs see of runs, tasks and queues: the shapes that every client gives back.
+
+Importing this module loads Pydantic, so only clients, servers and commands that print do it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .status import FINAL, Status
+
+__all__ = [
+    "Attempt",
+    "ChildRun",
+    "ErrorView",
+    "Event",
+    "Health",
+    "LogEntry",
+    "NotRunning",
+    "QueueView",
+    "RunDetail",
+    "RunOutcome",
+    "RunPage",
+    "RunSummary",
+    "TaskProblem",
+    "TaskView",
+    "TraceSpan",
+    "TriggeredBatch",
+    "TriggeredRun",
+    "WaitView",
+]
+
+
+class View(BaseModel):
+    """Base of the shapes: read only; fields of a newer server are left out. Times are aware, in UTC."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+class ErrorView(View):
+    """What went wrong. `traceback` is empty where only a short form is given; `code` names causes detent
+    knows."""
+
+    type: str
+    message: str
+    traceback: str = ""
+    code: str = ""
+
+
+class ChildRun(View):
+    """A run that another run started."""
+
+    id: str
+    task: str
+    status: Status
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class Attempt(View):
+    """One try at a run. `outcome` is the status it ended with, ``RETRY`` when another attempt followed,
+    ``LOST`` when its worker was lost, None while it goes on."""
+
+    number: int
+    started_at: datetime | None
+    finished_at: datetime | None = None
+    outcome: str | None = None
+    error: ErrorView | None = None
+    worker: str | None = None
+
+
+class WaitView(View):
+    """A wait of a run: the journal `key` it stands under and how many runs it still waits for."""
+
+    key: str
+    kind: str = "children"
+    pending: int = 0
+
+
+class NotRunning(View):
+    """Why a run is not executing yet.
+
+    `code` is one of ``queued``, ``queue_limit``, ``key_limit``, ``env_limit``, ``paused``, ``delayed``,
+    ``no_worker``, ``waiting``; `message` says it in a sentence. `position` is the place in the queue, from 1.
+    """
+
+    code: str
+    message: str
+    queue: str | None = None
+    limit: int | None = None
+    running: int | None = None
+    position: int | None = None
+    until: datetime | None = None
+
+
+class RunSummary(View):
+    """A run as lists show it. `error` carries no traceback; `duration_ms` is executing time without waits."""
+
+    id: str
+    task: str
+    status: Status
+    env: str
+    queue: str
+    concurrency_key: str = ""
+    created_at: datetime
+    queued_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    duration_ms: int | None = None
+    attempt: int = 1
+    max_attempts: int | None = None
+    tags: list[str] = Field(default_factory=list)
+    parent_id: str | None = None
+    root_id: str | None = None
+    batch_id: str | None = None
+    version: str | None = None
+    error: ErrorView | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has ended, in whatever way."""
+        return self.status in FINAL
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the run has completed."""
+        return self.status is Status.COMPLETED
+
+
+class RunDetail(RunSummary):
+    """All that is known of one run. `idempotency_key` is the hash under which the key is kept."""
+
+    payload: Any = None
+    output: Any = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    attempts: list[Attempt] = Field(default_factory=list)
+    children: list[ChildRun] = Field(default_factory=list)
+    children_total: int = 0
+    waits: list[WaitView] = Field(default_factory=list)
+    delay_until: datetime | None = None
+    ttl_ms: int | None = None
+    priority: float = 0
+    max_duration_ms: int | None = None
+    idempotency_key: str | None = None
+    not_running: NotRunning | None = None
+
+
+class RunPage(View):
+    """Some runs, newest first; `next_cursor` leads to the following page, None after the last."""
+
+    items: list[RunSummary]
+    next_cursor: str | None = None
+
+
+class RunOutcome(View):
+    """How a run stands. `ok` is None until it has ended; `output` is there when it completed."""
+
+    id: str
+    task: str
+    status: Status
+    ok: bool | None = None
+    output: Any = None
+    error: ErrorView | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has ended, in whatever way."""
+        return self.status in FINAL
+
+
+class Event(View):
+    """One edge that a run went along: ``trigger``, ``claim``, ``park``, ``resume``, ``retry``, ``finish``
+    ..."""
+
+    seq: int
+    at: datetime
+    kind: str
+    status: str
+    attempt: int
+    epoch: int = 0
+    worker: str | None = None
+    data: dict[str, Any] | None = None
+
+
+class LogEntry(View):
+    """One line that a run wrote. `seq` grows with each line; pass the last one as ``after`` to read on.
+
+    `source` tells where the line came from: ``logger``, ``print``, ``logging``, or ``detent`` itself.
+    """
+
+    seq: int
+    at: datetime
+    level: Literal["debug", "info", "warn", "error"] | str
+    message: str
+    attributes: dict[str, Any] | None = None
+    span_id: str | None = None
+    source: str = "logger"
+    attempt: int = 1
+
+
+class TraceSpan(View):
+    """A stretch of time in a run, with those that lie within it. `end` and `ok` are None while it goes on."""
+
+    id: str
+    parent_id: str | None = None
+    name: str
+    kind: Literal["run", "attempt", "child", "hook", "retry", "wait", "queue", "user"] | str
+    start: datetime
+    end: datetime | None = None
+    ok: bool | None = None
+    attributes: dict[str, Any] = Field(default_factory=dict)
+    children: list[TraceSpan] = Field(default_factory=list)
+
+
+class TaskView(View):
+    """A task as its worker described it. `served` tells whether a connected worker runs it now."""
+
+    id: str
+    queue: str
+    sync: bool = False
+    file: str = ""
+    line: int = 0
+    description: str = ""
+    max_attempts: int = 3
+    max_duration_ms: int | None = None
+    retry: dict[str, Any] | None = None
+    payload_schema: dict[str, Any] | None = None
+    output_schema: dict[str, Any] | None = None
+    updated_at: datetime | None = None
+    served: bool = False
+
+
+class QueueView(View):
+    """A queue: most runs at once (`limit`, None without one), what executes and what waits."""
+
+    name: str
+    limit: int | None = None
+    limit_per_key: int | None = None
+    paused: bool = False
+    running: int = 0
+    queued: int = 0
+
+
+class TaskProblem(View):
+    """A task file that cannot be used, and what to do."""
+
+    file: str
+    line: int
+    message: str
+    code: str = "problem"
+
+
+class Health(View):
+    """Whether work can flow: `status` is ``ok``, or ``no_workers`` while nobody would run anything."""
+
+    status: str
+    version: str
+    env: str
+    workers: int = 0
+    runs: dict[str, int] = Field(default_factory=dict)
+    problems: list[TaskProblem] = Field(default_factory=list)
+
+
+class TriggeredRun(View):
+    """A run that was triggered, or (`cached`) found under its idempotency key."""
+
+    id: str
+    cached: bool = False
+
+
+class TriggeredBatch(View):
+    """Runs that were triggered together, in the order of the items."""
+
+    id: str
+    runs: list[TriggeredRun]
