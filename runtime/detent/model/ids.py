@@ -1,4 +1,4 @@
-"""Identifiers: a prefix and 32 hexadecimal digits, 48 bits of time in milliseconds and 80 bits of chance or digest."""
+"""Identifiers: a prefix and 32 hexadecimal digits: 48 bits of time in milliseconds, 80 of chance or digest."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def new_id(prefix: str, now_ms: int | None = None) -> str:
 def derived_id(prefix: str, parent_id: str, key: str, index: int, attempt: int) -> str:
     """The id of the `index`-th thing that the run `parent_id` makes under the journal `key` in `attempt`.
 
-    The same arguments give the same id, so a parent that runs again after a crash, or sends a commit again whose
-    answer was lost, finds what it made (DESIGN.md invariant 6). The time part is the parent's.
+    The same arguments give the same id, so a parent that runs again after a crash, or sends a commit again
+    whose answer was lost, finds what it made (DESIGN.md invariant 6). The time part is the parent's.
     """
     digest = blake2b(f"{parent_id}\0{key}\0{index}\0{attempt}".encode(), digest_size=10).hexdigest()
     time_part = parent_id.partition("_")[2][:12]

@@ -10,7 +10,8 @@ __all__ = ["Manifest", "ProblemSpec", "QueueSpec", "TaskSpec"]
 
 
 class QueueSpec(Struct, frozen=True, omit_defaults=True):
-    """A queue: at most `limit` runs at once, and at most `limit_per_key` for one concurrency key. None: no limit."""
+    """A queue: at most `limit` runs at once, and at most `limit_per_key` for one concurrency key. None: no
+    limit."""
 
     name: str
     limit: int | None = None
@@ -18,7 +19,8 @@ class QueueSpec(Struct, frozen=True, omit_defaults=True):
 
 
 class TaskSpec(Struct, frozen=True, omit_defaults=True):
-    """A task as its worker knows it. `sync` tells a plain ``def`` from an ``async def``. Times are milliseconds."""
+    """A task as its worker knows it. `sync` tells a plain ``def`` from an ``async def``. Times are
+    milliseconds."""
 
     id: str
     queue: str

@@ -1,4 +1,4 @@
-"""Trigger options: checked at the call, turned into a `NewRun`. One place for clients, tasks and the server."""
+"""Trigger options: checked at the call, turned into a `NewRun`. One place for every caller."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _encode = msgspec.json.Encoder().encode
 class IdempotencyKey(Struct, frozen=True):
     """A key with its scope, made by ``idempotency_keys.create``.
 
-    `scope` is ``run`` (the same key in another run is another key), ``attempt`` or ``global``. Outside a run every
-    key is global.
+    `scope` is ``run`` (the same key in another run is another key), ``attempt`` or ``global``. Outside a run
+    every key is global.
     """
 
     key: str
@@ -185,7 +185,9 @@ def _name(option: str, value: Any) -> str:
 
 def _number(option: str, value: Any, least: float, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise InvalidOptions(f"{option} must be a number of seconds from {least} to {most}, got {_shown(value)}")
+        raise InvalidOptions(
+            f"{option} must be a number of seconds from {least} to {most}, got {_shown(value)}"
+        )
     return value
 
 
@@ -210,7 +212,9 @@ def _metadata(value: Any) -> str:
     except (TypeError, ValueError) as error:
         raise Unserializable(f"metadata is not JSON: {error}") from None
     if len(text.encode()) > METADATA_BYTES:
-        raise LimitExceeded(f"metadata is {len(text.encode()):,} bytes of JSON; the limit is {METADATA_BYTES:,} (256 KiB)")
+        raise LimitExceeded(
+            f"metadata is {len(text.encode()):,} bytes of JSON; the limit is {METADATA_BYTES:,} (256 KiB)"
+        )
     return text
 
 
@@ -220,7 +224,8 @@ def _idempotency(value: Any, scope: Callable[[str], str] | None) -> str:
         text = value if isinstance(value, str) else "\0".join(value) if _is_texts(value) else None
         if not text or len(text) > IDEMPOTENCY_KEY_CHARS:
             raise InvalidOptions(
-                f"idempotency_key must be a text of 1 to {IDEMPOTENCY_KEY_CHARS} characters, got {_shown(value)}"
+                f"idempotency_key must be a text of 1 to {IDEMPOTENCY_KEY_CHARS} characters, "
+                f"got {_shown(value)}"
             )
         key = IdempotencyKey(text)
     prefix = scope(key.scope) if scope is not None and key.scope != "global" else "global"

@@ -1,7 +1,7 @@
 """The engine protocol: what a worker says to the engine and hears from it, in process or over a socket.
 
-A frame is a JSON array of requests; the answer is an array of replies in the same order. The engine also pushes
-messages of its own. All times are milliseconds; all payloads are JSON text.
+A frame is a JSON array of requests; the answer is an array of replies in the same order. The engine also
+pushes messages of its own. All times are milliseconds; all payloads are JSON text.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ class Hello(Struct, tag="hello", omit_defaults=True):
 
 
 class Beat(Struct, tag="beat", omit_defaults=True):
-    """The process lives. `lag_ms` is how long its event loop has not turned; `blocked_by` the run that blocks it."""
+    """The process lives. `lag_ms` is how long its event loop has not turned; `blocked_by` the run that blocks
+    it."""
 
     lag_ms: int = 0
     blocked_by: str | None = None
@@ -162,7 +163,8 @@ class Release(Struct, tag="release", omit_defaults=True):
 
 
 class LogLine(Struct, array_like=True):
-    """One line: when, level, text, attributes as JSON text or None, the span it belongs to, and where it came from."""
+    """One line: when, level, text, attributes as JSON text or None, the span it belongs to, and where it came
+    from."""
 
     at: int
     level: str
@@ -186,8 +188,8 @@ class SpanLine(Struct, array_like=True):
 
 
 class MetadataOp(Struct, array_like=True):
-    """A change of metadata: on ``self``, ``parent`` or ``root``; `op` is set, delete, append, remove, increment,
-    or replace; `value` is JSON text."""
+    """A change of metadata: on ``self``, ``parent`` or ``root``; `op` is set, delete, append, remove,
+    increment, or replace; `value` is JSON text."""
 
     target: str
     op: str
@@ -257,7 +259,8 @@ class Grant(Struct, omit_defaults=True):
 
 
 class Claimed(Struct, tag="claimed", omit_defaults=True):
-    """The runs that were claimed; `more` when the demand was met in full, so that asking again may bring more."""
+    """The runs that were claimed; `more` when the demand was met in full, so that asking again may bring
+    more."""
 
     grants: list[Grant] = field(default_factory=list)
     more: bool = False

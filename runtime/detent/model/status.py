@@ -8,7 +8,8 @@ __all__ = ["FINAL", "KEY_RELEASING", "Status", "shown_status"]
 
 
 class Status(StrEnum):
-    """What a run is doing. ``DEQUEUED`` is shown, never stored: claimed, first line of user code not yet reported."""
+    """What a run is doing. ``DEQUEUED`` is shown, never stored: claimed, first line of user code not yet
+    reported."""
 
     PENDING_VERSION = "PENDING_VERSION"
     DELAYED = "DELAYED"
@@ -44,5 +45,6 @@ KEY_RELEASING = FINAL - {Status.COMPLETED, Status.CANCELED}
 
 
 def shown_status(state: str, started: bool) -> str:
-    """The status a person sees for the stored `state`: a claimed run that has not `started` is ``DEQUEUED``."""
+    """The status a person sees for the stored `state`: a claimed run that has not `started` is
+    ``DEQUEUED``."""
     return Status.DEQUEUED.value if state == Status.EXECUTING.value and not started else state

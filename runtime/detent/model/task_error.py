@@ -16,8 +16,8 @@ _TRACEBACK_CHARS = 32_768
 class TaskError(Struct, frozen=True, omit_defaults=True):
     """What went wrong in a run.
 
-    `type` is the exception's class name, `message` its text, `traceback` Python's own rendering (the innermost
-    frames are kept when it is long), `code` a stable name for causes that detent itself knows
+    `type` is the exception's class name, `message` its text, `traceback` Python's own rendering (the
+    innermost frames are kept when it is long), `code` a stable name for causes that detent itself knows
     (``timed_out``, ``crashed``, ``expired``, ``aborted`` ...).
     """
 

@@ -13,7 +13,8 @@ __all__ = ["Transport"]
 class Transport(Protocol):
     """What every way to an engine can do, in a blocking and in an async form.
 
-    `call` names an operation such as ``runs.list`` and gives plain JSON values back (see ``engine/operations.py``).
+    `call` names an operation such as ``runs.list`` and gives plain JSON values back (see
+    ``engine/operations.py``).
     Errors are those of `detent.errors`, whatever way they came.
     """
 
