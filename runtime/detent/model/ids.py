@@ -1,4 +1,4 @@
-"""Identifiers: a prefix and 32 hexadecimal digits: 48 bits of time in milliseconds, 80 of chance or digest."""
+"""Identifiers: a prefix and 32 hexadecimal digits: 48 bits of milliseconds, and 80 of chance or digest."""
 
 from __future__ import annotations
 

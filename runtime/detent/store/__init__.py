@@ -1,4 +1,4 @@
-"""The store: SQL, one file per verb, and the group commit that makes durability cheap. It is the only truth."""
+"""The store: SQL, one file per verb, and the group commit that makes durability cheap. The only truth."""
 
 from __future__ import annotations
 

@@ -1,22 +1,28 @@
-"""Group commit: operations that arrive while a commit is under way share the next one (DESIGN.md invariant 1).
+"""Group commit: operations that arrive during a commit share the next one (DESIGN.md, invariant 1).
 
-There is no writer thread and no timer. The caller that finds nobody committing becomes the leader: it takes all that
-is waiting, runs it in one transaction and hands out the results. An idle store thus commits at once, in the caller's
-own thread; under load the group grows by itself with the time that a commit takes.
+There is no writer thread and no timer. A caller that finds nobody committing leads: it takes all that is
+waiting, runs it in one transaction and hands out the results; then it wakes its group, and the first of those
+that came meanwhile leads the next one. An idle store thus commits at once, in the caller's own thread; under load the
+group grows by itself with the time that a commit takes.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any, Protocol
 
+from ..errors import StoreError
 from .store import Tx
 
 __all__ = ["GroupCommit", "Session"]
 
 Operation = Callable[[Tx], Any]
+Action = Callable[[], None]
+
+logger = logging.getLogger("detent.store")
 
 
 class Session(Protocol):
@@ -24,13 +30,13 @@ class Session(Protocol):
 
     def begin(self) -> Tx: ...
 
-    def commit(self) -> list[Callable[[], None]]:
+    def commit(self) -> list[Action]:
         """Make it durable; what is to be done now that it is."""
         ...
 
     def rollback(self) -> None: ...
 
-    def translate(self, error: BaseException) -> BaseException:
+    def translate(self, error: Exception) -> Exception:
         """A driver's error as one of detent's, or the error itself."""
         ...
 
@@ -38,12 +44,15 @@ class Session(Protocol):
 class _Place:
     """The place of one caller's operations in the group."""
 
-    __slots__ = ("done", "operations", "results")
+    __slots__ = ("done", "leads", "operations", "results", "turn")
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         self.operations = operations
         self.results: list[Any] = []
         self.done = False
+        self.leads = False
+        #: Held while the caller has to wait; let go when it is done, or is to lead.
+        self.turn: Lock | None = None
 
 
 class GroupCommit:
@@ -58,62 +67,130 @@ class GroupCommit:
         self._session = session
         self._most = most
         self._waiting: deque[_Place] = deque()
-        self._leading = Lock()
+        self._led = False
+        self._lock = Lock()
 
     def submit(self, operations: Sequence[Operation]) -> list[Any]:
-        """Run `operations` in order; their results after the commit, an exception in the place of one that failed."""
+        """Run `operations` in order.
+
+        Returns their results after the commit, an exception in the place of one that failed.
+        """
         place = _Place(operations)
-        self._waiting.append(place)
-        while not place.done:
-            actions: list[Callable[[], None]] = []
-            with self._leading:
-                if not place.done:
-                    actions = self._lead()
-            for action in actions:
-                action()
+        with self._lock:
+            self._waiting.append(place)
+            if self._led:
+                place.turn = Lock()
+                place.turn.acquire()
+            else:
+                self._led = place.leads = True
+        if place.turn is not None:
+            self._wait(place, place.turn)
+        if place.leads:
+            self._lead()
         return place.results
 
-    def _lead(self) -> list[Callable[[], None]]:
+    def _wait(self, place: _Place, turn: Lock) -> None:
+        try:
+            turn.acquire()
+        except BaseException:
+            # Ctrl-C: nobody will be there for the turn that may be given, or may have been given just now.
+            with self._lock:
+                if place in self._waiting:
+                    self._waiting.remove(place)
+                if place.leads:
+                    self._appoint()
+            raise
+
+    def _lead(self) -> None:
         group: list[_Place] = []
         size = 0
         while self._waiting and size < self._most:
             group.append(self._waiting.popleft())
             size += len(group[-1].operations)
+        actions: list[Action] = []
         try:
-            return self._together(group)
-        except BaseException as error:
-            if size == 1:
-                group[0].results = [self._session.translate(error)]
-                group[0].done = True
-                return []
-        return self._one_by_one(group)
+            self._commit(group, actions)
+        finally:
+            with self._lock:
+                self._appoint()
+            for place in group:
+                _dismiss(place)
+            for action in actions:
+                _act(action)
 
-    def _together(self, group: list[_Place]) -> list[Callable[[], None]]:
+    def _appoint(self) -> None:
+        """The first of those that wait leads from now on. Called under the lock."""
+        self._led = bool(self._waiting)
+        if self._led:
+            heir = self._waiting[0]
+            heir.leads = True
+            if heir.turn is not None:
+                heir.turn.release()
+
+    def _commit(self, group: list[_Place], actions: list[Action]) -> None:
+        try:
+            self._together(group, actions)
+        except Exception as error:
+            operations = sum(len(place.operations) for place in group)
+            if operations == 1:
+                failure = self._session.translate(error)
+                for place in group:
+                    place.results = [failure for _ in place.operations]
+                    place.done = True
+                return
+            # Each has its own transaction now, so that a bad one fails alone.
+            for place in group:
+                self._alone(place, actions)
+        except BaseException:
+            # Ctrl-C in the leader's thread: it gives up what it asked for itself, not what the others did.
+            for place in group[1:]:
+                self._alone(place, actions)
+            raise
+
+    def _together(self, group: list[_Place], actions: list[Action]) -> None:
         try:
             tx = self._session.begin()
-            for place in group:
-                place.results = [operation(tx) for operation in place.operations]
-            actions = self._session.commit()
+            outcomes = [[operation(tx) for operation in place.operations] for place in group]
+            actions += self._session.commit()
         except BaseException:
             self._session.rollback()
             raise
-        for place in group:
+        for place, results in zip(group, outcomes, strict=True):
+            place.results = results
             place.done = True
-        return actions
 
-    def _one_by_one(self, group: list[_Place]) -> list[Callable[[], None]]:
-        """After a failed group each operation has its own transaction, so that a bad one fails alone."""
-        actions: list[Callable[[], None]] = []
-        for place in group:
-            place.results = [self._alone(operation, actions) for operation in place.operations]
-            place.done = True
-        return actions
+    def _alone(self, place: _Place, actions: list[Action]) -> None:
+        results: list[Any] = []
+        for operation in place.operations:
+            try:
+                result = operation(self._session.begin())
+                actions += self._session.commit()
+            except Exception as error:
+                self._session.rollback()
+                results.append(self._session.translate(error))
+            except BaseException:
+                self._session.rollback()
+                raise
+            else:
+                results.append(result)
+        place.results = results
+        place.done = True
 
-    def _alone(self, operation: Operation, actions: list[Callable[[], None]]) -> Any:
-        try:
-            result = operation(self._session.begin())
-            actions += self._session.commit()
-        except BaseException as error:
-            self._session.rollback()
-            return self._session.translate(error)
-        return result
+
+def _dismiss(place: _Place) -> None:
+    if not place.done:
+        error = StoreError(
+            "the commit was interrupted before this was written; nothing of it is stored, ask again"
+        )
+        place.results = [error for _ in place.operations]
+        place.done = True
+    if place.turn is not None and not place.leads:
+        place.turn.release()
+
+
+def _act(action: Action) -> None:
+    try:
+        action()
+    except Exception:
+        # What it belongs to is durable: its caller must not hear that it failed, and the others wait for theirs.
+        logger.exception("an action after a commit failed")

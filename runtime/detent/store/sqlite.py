@@ -1,9 +1,9 @@
-"""The embedded store: one SQLite file in WAL mode, one connection that writes, a read-only one for each reader."""
+"""The embedded store: one SQLite file in WAL mode, one connection that writes, others that only read."""
 
 from __future__ import annotations
 
 import sqlite3
-import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -11,16 +11,18 @@ from typing import Any, TypeVar
 
 from ..errors import StoreError
 from .group_commit import GroupCommit
-from .statements import migrations, statements
+from .statements import migrations, single_statements, statements
 from .store import Tx
 
 __all__ = ["SqliteStore"]
 
 T = TypeVar("T")
 
+#: How long to wait for another process that writes, in seconds.
+_PATIENCE = 10.0
+
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
-    "PRAGMA busy_timeout = 10000",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -16000",
     "PRAGMA wal_autocheckpoint = 4000",
@@ -45,12 +47,10 @@ class SqliteStore:
         self.path = path
         self.sync = sync
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._session = _Session(path, sync, guard)
-        self._group = GroupCommit(self._session)
-        self._readers = threading.local()
-        self._open_readers: list[sqlite3.Connection] = []
         with guard():
-            self._session.migrate()
+            self._session = _Session(path, sync, guard)
+        self._group = GroupCommit(self._session)
+        self._readers: deque[sqlite3.Connection] = deque()
 
     def write(self, operation: Callable[[Tx], T]) -> T:
         """See `Store.write`."""
@@ -61,7 +61,7 @@ class SqliteStore:
 
     def write_all(self, operations: Sequence[Callable[[Tx], Any]]) -> list[Any]:
         """See `Store.write_all`."""
-        return self._group.submit(operations)
+        return self._group.submit(operations) if operations else []
 
     def read(self, statement: str, **values: Any) -> list[Any]:
         """See `Store.read`."""
@@ -69,26 +69,43 @@ class SqliteStore:
 
     def read_sql(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
         """See `Store.read_sql`."""
-        return self._reader().execute(sql, values).fetchall()
+        reader = self._reader()
+        try:
+            return reader.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._session.translate(error) from error
+        finally:
+            self._readers.append(reader)
 
     def close(self) -> None:
         """See `Store.close`."""
-        for reader in self._open_readers:
-            reader.close()
+        self._group.submit([])  # what was asked for before is finished first
+        while self._readers:
+            self._readers.pop().close()
         self._session.close()
 
     def _reader(self) -> sqlite3.Connection:
-        reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
-        if reader is None:
-            reader = sqlite3.connect(
-                f"{self.path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-            )
-            reader.row_factory = sqlite3.Row
-            reader.execute("PRAGMA query_only = 1")
-            reader.execute("PRAGMA busy_timeout = 10000")
-            self._readers.connection = reader
-            self._open_readers.append(reader)
-        return reader
+        try:
+            return self._readers.pop()
+        except IndexError:
+            pass
+        try:
+            return _connect(f"{self.path.absolute().as_uri()}?mode=ro")
+        except sqlite3.Error as error:
+            raise self._session.translate(error) from error
+
+
+def _connect(address: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        address,
+        uri=True,
+        timeout=_PATIENCE,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
 
 
 class _Session:
@@ -102,10 +119,14 @@ class _Session:
         self._actions: list[Callable[[], None]] = []
         self.notes: dict[str, Any] = {}
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-            self._db.row_factory = sqlite3.Row
-            for pragma in (*_PRAGMAS, f"PRAGMA synchronous = {sync}"):
-                self._db.execute(pragma)
+            self._db = _connect(path.absolute().as_uri())
+            try:
+                for pragma in (*_PRAGMAS, f"PRAGMA synchronous = {sync}"):
+                    self._db.execute(pragma)
+                self._migrate()
+            except BaseException:
+                self._db.close()
+                raise
         except sqlite3.Error as error:
             raise self.translate(error) from error
 
@@ -158,42 +179,50 @@ class _Session:
         if held is not None:
             held.__exit__(None, None, None)
 
-    def translate(self, error: BaseException) -> BaseException:
+    def translate(self, error: Exception) -> Exception:
         if not isinstance(error, sqlite3.Error):
             return error
         text = str(error)
         place = self._path
         if "disk is full" in text or "disk I/O error" in text:
-            advice = f"the disk that holds {place} is full or failing ({text}); free space on it and try again"
+            advice = (
+                f"the disk that holds {place} is full or failing ({text}); free space on it and try again"
+            )
         elif "malformed" in text or "not a database" in text:
             advice = f"{place} is damaged ({text}); restore it from a copy, or move it away to begin anew"
         elif "readonly" in text or "unable to open" in text:
             advice = f"{place} cannot be written ({text}); check the rights of the file and its folder"
         elif "locked" in text:
-            advice = f"another process writes {place} and did not let go ({text}); find it with `detent doctor` or stop it"
+            advice = (
+                f"another process writes {place} and did not let go ({text}); "
+                "find it with `detent doctor` or stop it"
+            )
         else:
             advice = f"the store {place} refused: {text}"
         failure = StoreError(advice + ". Nothing that was acknowledged is lost")
         failure.__cause__ = error
         return failure
 
-    def migrate(self) -> None:
-        """Bring the file to the present schema; refuse one that is newer than this version of detent."""
-        scripts = migrations("sqlite")
-        try:
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version > len(scripts):
-                raise StoreError(
-                    f"{self._path} has schema {version}, this detent knows {len(scripts)}; "
-                    "upgrade detent, or use the version that wrote it"
-                )
-            for number in range(version, len(scripts)):
-                self._db.executescript(
-                    f"BEGIN IMMEDIATE;\n{scripts[number]}\nPRAGMA user_version = {number + 1};\nCOMMIT;"
-                )
-        except sqlite3.Error as error:
-            raise self.translate(error) from error
-
     def close(self) -> None:
         self._db.close()
 
+    def _migrate(self) -> None:
+        """Bring the file to the present schema; refuse one that is newer than this version of detent."""
+        scripts = migrations("sqlite")
+        if self._version() < len(scripts):
+            self._db.execute("BEGIN IMMEDIATE")
+            # Another process may have been here between the look and the lock.
+            for number in range(self._version(), len(scripts)):
+                for statement in single_statements(scripts[number]):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {number + 1}")
+            self._db.execute("COMMIT")
+        if self._version() > len(scripts):
+            raise StoreError(
+                f"{self._path} has schema {self._version()}, this detent knows {len(scripts)}; "
+                "upgrade detent, or use the version that wrote it"
+            )
+
+    def _version(self) -> int:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        return int(version)

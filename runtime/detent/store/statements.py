@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["migrations", "statements"]
+__all__ = ["migrations", "single_statements", "statements"]
 
 
 @cache
@@ -21,7 +23,17 @@ def statements(dialect: str) -> dict[str, str]:
 
 @cache
 def migrations(dialect: str) -> list[str]:
-    """The scripts that bring an empty database to the present schema, in order; the n-th leads to version n."""
+    """The scripts that bring an empty database to the present schema; the n-th leads to version n."""
     folder = files(__package__) / "migrations" / dialect
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return [(folder / name).read_text("utf-8") for name in names]
+
+
+def single_statements(script: str) -> Iterator[str]:
+    """The statements of `script`, each by itself: `executescript` would end the transaction they belong to."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

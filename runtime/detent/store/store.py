@@ -16,7 +16,8 @@ Row = Mapping[str, Any]
 class Tx(Protocol):
     """One open transaction. Statements are named after the ``.sql`` file that holds them."""
 
-    #: Places where things that must happen together at the end of the transaction gather (see ``engine.bell``).
+    #: Places where things that must happen together at the end of the transaction gather (see
+    #: ``engine.bell``).
     notes: dict[str, Any]
 
     def all(self, statement: str, **values: Any) -> list[Any]:
@@ -46,13 +47,14 @@ class Store(Protocol):
     def write(self, operation: Callable[[Tx], T]) -> T:
         """Run `operation` in a transaction and return its result after the commit.
 
-        Operations that arrive while another commit is under way share the next one. An operation may be called
-        again after a failed neighbour, so it changes nothing but the transaction.
+        Operations that arrive while another commit is under way share the next one. An operation may be
+        called again after a failed neighbour, so it changes nothing but the transaction.
         """
         ...
 
     def write_all(self, operations: Sequence[Callable[[Tx], Any]]) -> list[Any]:
-        """Like `write` for several operations in order; an operation that raised has its exception as result."""
+        """Like `write` for several operations in order; an operation that raised has its exception as
+        result."""
         ...
 
     def read(self, statement: str, **values: Any) -> list[Any]:

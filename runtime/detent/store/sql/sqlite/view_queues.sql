@@ -1,0 +1,8 @@
+SELECT n.name AS name, q.limit_n AS limit_n, q.limit_per_key AS limit_per_key, coalesce(q.paused, 0) AS paused,
+       (SELECT count(*) FROM runs r WHERE r.env = :env AND r.queue = n.name AND r.state = 'EXECUTING') AS running,
+       (SELECT count(*) FROM runs r WHERE r.env = :env AND r.queue = n.name AND r.state = 'QUEUED') AS queued
+FROM (SELECT name FROM queues WHERE env = :env
+      UNION SELECT queue FROM lanes WHERE env = :env
+      UNION SELECT json_extract(spec, '$.queue') FROM tasks WHERE env = :env) n
+LEFT JOIN queues q ON q.env = :env AND q.name = n.name
+ORDER BY n.name
