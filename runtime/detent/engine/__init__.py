@@ -1,4 +1,5 @@
-"""The engine: a state machine over a store, pure and synchronous over `Store`, `Clock`, `Random` and `Doorbell`."""
+"""The engine: a state machine over a store, pure and synchronous over `Store`, `Clock`, `Random` and
+`Doorbell`."""
 
 from __future__ import annotations
 

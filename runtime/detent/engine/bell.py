@@ -25,6 +25,7 @@ class Bell:
         self._queued: dict[str, Counter[str]] = defaultdict(Counter)
         self._sticky: list[tuple[str, str, str]] = []
         self._freed: dict[tuple[str, str], None] = {}
+        self._anyone: set[str] = set()
         self._pushes: list[tuple[str, Push]] = []
         self._due: int | None = None
 
@@ -40,8 +41,12 @@ class Bell:
         self._freed[env, queue] = None
 
     def used_up(self, env: str, queue: str) -> None:
-        """All that could be started of `queue` has been: no need to ring for what was freed before."""
+        """What was freed of `queue` before is in use again."""
         self._freed.pop((env, queue), None)
+
+    def anyone(self, env: str) -> None:
+        """More than one queue may have room, or workers for its runs: ask all that have room."""
+        self._anyone.add(env)
 
     def push(self, worker_id: str, push: Push) -> None:
         """Tell `worker_id`."""
@@ -52,7 +57,7 @@ class Bell:
         self._due = at if self._due is None else min(self._due, at)
 
     def __call__(self, tx: Tx) -> None:
-        anyone: set[str] = set()
+        anyone = self._anyone
         for env, queue in self._freed:
             if env in anyone:
                 continue

@@ -18,7 +18,8 @@ CANCEL_GRACE_MS = 30_000
 def cancel_run(scene: Scene, run_id: str, reason: str = "") -> str:
     """Cancel `run_id` and its descendants; the state the run is in now.
 
-    Errors: `NotFound`; `Conflict` when the run has ended otherwise. Cancelling a cancelled run changes nothing.
+    Errors: `NotFound`; `Conflict` when the run has ended otherwise. Cancelling a cancelled run changes
+    nothing.
     """
     row = scene.tx.one("find_run", id=run_id)
     if row is None or row["env"] != scene.env:
@@ -28,21 +29,25 @@ def cancel_run(scene: Scene, run_id: str, reason: str = "") -> str:
     if row["state"] in FINAL:
         raise Conflict(f"run {run_id} has ended already ({row['state']}), so it cannot be cancelled")
     for member in scene.tx.all("family", id=run_id):
-        _cancel_one(scene, member["id"], member["state"], member["sticky_worker"], reason)
+        _cancel_one(scene, member["id"], reason)
     after = scene.tx.one("find_run", id=run_id)
     return "CANCELED" if after is None else str(after["state"])
 
 
-def _cancel_one(scene: Scene, run_id: str, state: str, sticky_worker: str | None, reason: str) -> None:
+def _cancel_one(scene: Scene, run_id: str, reason: str) -> None:
+    # The end of one member may have resumed another: its state is read now, not with the family.
+    member = scene.tx.one("find_state", id=run_id)
+    if member is None:
+        return
+    state, sticky_worker = member["state"], member["sticky_worker"]
     if state == "EXECUTING":
         row = scene.tx.one("request_cancel", id=run_id, now=scene.now, reason=reason)
         if row is not None:
-            scene.record("cancel_requested", run_id, state, row["epoch"], row["attempt"], row["worker_id"])
+            scene.record("cancel_requested", row, state, row["worker_id"])
             scene.bell.push(row["worker_id"], CancelPush(run_id, row["epoch"], reason))
             scene.bell.due(scene.now + CANCEL_GRACE_MS)
         return
-    end_run(scene, run_id, state, "CANCELED", _canceled(reason))
-    if sticky_worker is not None:
+    if end_run(scene, run_id, state, "CANCELED", _canceled(reason)) and sticky_worker is not None:
         scene.bell.push(sticky_worker, EvictPush(run_id))
 
 

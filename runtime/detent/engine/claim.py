@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ..model.protocol import Claim, Claimed, EvictPush, Grant, WaitResult
+from ..model.protocol import Claim, Claimed, EvictPush, Failure, Grant, WaitResult
 from .park import results_of
 from .scene import Scene
 from .sessions import Session
@@ -22,29 +22,28 @@ _LANES = 64
 _MOST = 256
 
 
-def claim_runs(scene: Scene, session: Session, request: Claim, env_limit: int | None) -> Claimed:
+def claim_runs(scene: Scene, session: Session, request: Claim, env_limit: int | None) -> Claimed | Failure:
     """The best claimable runs for `session`, as many as it has room for and the limits allow."""
     if session.draining:
         return Claimed()
+    if scene.tx.one("find_live_worker", id=session.worker_id) is None:
+        return Failure("lease_lost", f"worker {session.worker_id} was given up; start it anew")
     room = _MOST if env_limit is None else _env_room(scene, env_limit)
     grants: list[Grant] = []
     more = False
-    wanted = (
-        ("async", min(request.async_, _MOST), session.async_tasks),
-        ("sync", min(request.sync, _MOST), session.sync_tasks),
-    )
-    for kind, demand, tasks in wanted:
-        if demand <= 0:
-            continue
-        found = _claim_of(scene, session, min(demand, room), tasks) if tasks else []
+    if request.async_ > 0:
+        demand = min(request.async_, _MOST)
+        found = _claim_of(scene, session, min(demand, room), session.async_tasks)
+        session.hungry_async = request.async_ - len(found) if len(found) < demand else 0
+        more = len(found) >= demand
         room -= len(found)
         grants += found
-        hungry = len(found) < demand
-        more = more or not hungry
-        if kind == "async":
-            session.hungry_async = hungry
-        else:
-            session.hungry_sync = hungry
+    if request.sync > 0:
+        demand = min(request.sync, _MOST)
+        found = _claim_of(scene, session, min(demand, room), session.sync_tasks)
+        session.hungry_sync = request.sync - len(found) if len(found) < demand else 0
+        more = more or len(found) >= demand
+        grants += found
     return Claimed(grants, more)
 
 
@@ -54,53 +53,35 @@ def _env_room(scene: Scene, env_limit: int) -> int:
 
 
 def _claim_of(scene: Scene, session: Session, demand: int, tasks: frozenset[str]) -> list[Grant]:
-    tx, env = scene.tx, scene.env
-    queues = [row for row in tx.all("lanes_by_queue", env=env) if not row["paused"]]
-    if len(queues) > 1:
-        queues = _oldest_first(scene, queues)
+    """Up to `demand` runs of `tasks`; the queue whose first run is the oldest comes first."""
+    if demand <= 0 or not tasks:
+        return []
     values = {
         "worker": session.worker_id,
         "version": session.version,
         "tasks": _encode(list(tasks)).decode(),
-        "env": env,
+        "env": scene.env,
         "now": scene.now,
     }
     rows: list[Any] = []
-    for queue in queues:
-        demand_left = demand - len(rows)
-        if demand_left <= 0:
-            break
-        room = _queue_room(scene, queue, demand_left)
-        found = _from_queue(scene, queue, room, values) if room > 0 else []
+    for queue in scene.tx.all("claimable_queues", env=scene.env):
+        room = demand - len(rows)
+        free = room if queue["limit_n"] is None else queue["limit_n"] - queue["running"]
+        if free <= 0:
+            continue
+        found = _from_queue(scene, queue, min(room, free), values)
         rows += found
-        if len(found) < demand_left:
-            scene.bell.used_up(env, queue["queue"])
+        if len(found) >= free:
+            scene.bell.used_up(scene.env, queue["queue"])
+        if len(rows) >= demand:
+            break
     return [_grant(scene, session, row) for row in rows]
 
 
-def _oldest_first(scene: Scene, queues: list[Any]) -> list[Any]:
-    """Queues by their first run: resumed runs before new ones, then by order. Keyed queues by one of their lanes."""
-
-    def age(queue: Any) -> tuple[int, int]:
-        head = scene.tx.one(
-            "queue_head", env=scene.env, queue=queue["queue"], concurrency_key=queue["only_key"]
-        )
-        return (0, 0) if head is None else (-head["resume"], head["order_at"])
-
-    return sorted(queues, key=age)
-
-
-def _queue_room(scene: Scene, queue: Any, demand: int) -> int:
-    if queue["limit_n"] is None:
-        return demand
-    row = scene.tx.one("count_running", env=scene.env, queue=queue["queue"])
-    return min(demand, max(0, queue["limit_n"] - (0 if row is None else row["n"])))
-
-
 def _from_queue(scene: Scene, queue: Any, room: int, values: dict[str, Any]) -> list[Any]:
-    """Up to `room` runs of one queue. Its lanes are served in turn, so that a long one cannot starve the others."""
-    if queue["lanes"] == 1:
-        return _from_lane(scene, queue, queue["only_key"], room, values)
+    """Up to `room` runs of one queue. Its lanes are served in turn: a long one cannot starve the others."""
+    if queue["first_key"] == queue["last_key"]:
+        return _from_lane(scene, queue, queue["first_key"], room, values)[0]
     rows: list[Any] = []
     passed_over = 0
     while len(rows) < room:
@@ -110,34 +91,39 @@ def _from_queue(scene: Scene, queue: Any, room: int, values: dict[str, Any]) -> 
         share = max(1, (room - len(rows)) // len(lanes))
         for lane in lanes:
             key = lane["concurrency_key"]
-            found = _from_lane(scene, queue, key, min(share, room - len(rows)), values)
+            found, gone = _from_lane(scene, queue, key, min(share, room - len(rows)), values)
             rows += found
-            if found:
-                # A lane that was served goes to the end of the row; one that could not be stays where it is.
+            # A lane that was served goes to the end of the row; one that could not be stays where it is.
+            if found and not gone:
                 scene.tx.run("serve_lane", env=scene.env, queue=queue["queue"], concurrency_key=key)
-            elif scene.tx.one("queue_head", env=scene.env, queue=queue["queue"], concurrency_key=key):
+            elif not gone:
                 passed_over += 1
             if len(rows) >= room:
                 break
     return rows
 
 
-def _from_lane(scene: Scene, queue: Any, key: str, room: int, values: dict[str, Any]) -> list[Any]:
+def _from_lane(
+    scene: Scene, queue: Any, key: str, room: int, values: dict[str, Any]
+) -> tuple[list[Any], bool]:
+    """Up to `room` runs of one lane, and whether the lane is gone because nothing is queued in it any
+    more."""
     name = queue["queue"]
     if queue["limit_per_key"] is not None and key:
         row = scene.tx.one("count_running_of_key", env=scene.env, queue=name, concurrency_key=key)
         room = min(room, queue["limit_per_key"] - (0 if row is None else row["n"]))
         if room <= 0:
-            return []
+            return [], False
     rows = scene.tx.all("claim_lane", queue=name, concurrency_key=key, n=room, **values)
-    if len(rows) < room:
+    gone = len(rows) < room and bool(
         scene.tx.run("drop_empty_lane", env=scene.env, queue=name, concurrency_key=key)
-    return sorted(rows, key=lambda row: (row["order_at"], row["seq"]))
+    )
+    return sorted(rows, key=lambda row: (row["order_at"], row["seq"])), gone
 
 
 def _grant(scene: Scene, session: Session, row: Any) -> Grant:
     run_id, epoch = row["id"], row["epoch"]
-    scene.record("claim", run_id, "EXECUTING", epoch, row["attempt"], session.worker_id)
+    scene.record("claim", row, "EXECUTING", session.worker_id)
     results: list[WaitResult] = []
     if row["has_waits"]:
         for wait in scene.tx.all("list_satisfied", run_id=run_id):

@@ -32,7 +32,7 @@ from .claim import claim_runs
 from .clock import Clock, SystemClock
 from .enlist import enlist
 from .finish import finish_run
-from .leases import LEASE_MS, beat, lose_worker, release, silent_workers
+from .leases import LEASE_MS, Vigil, beat, lose_worker, release, silent_workers
 from .loops import Loop
 from .notebook import write_notes
 from .park import park, watch
@@ -49,7 +49,9 @@ logger = logging.getLogger("detent.engine")
 
 #: How often worker leases and left-over rows are looked at, in milliseconds.
 LEASE_CHECK_MS = 5_000
-REPAIR_MS = 60_000
+TIDY_MS = 60_000
+#: A machine that was asleep may have slept through a timer, so the loop looks this often, in milliseconds.
+LONGEST_SLEEP_MS = 60_000
 
 
 class Engine:
@@ -82,46 +84,60 @@ class Engine:
         self._on_emit = on_emit
         self._timers = Loop("timers", self._tick_timers)
         self._leases = Loop("leases", self._tick_leases)
-        self._repair = Loop("repair", self._tick_repair)
+        self._tidy = Loop("tidy", self._tick_tidy)
+        self._vigil = Vigil()
+        #: When the timers' loop wakes by itself; 0 while it is awake.
+        self._sleeps_until = 0
 
     # Loops.
 
     def start(self) -> None:
-        """Start the loops: timers, leases, repair."""
-        for loop in (self._timers, self._leases, self._repair):
+        """Start the loops: timers, leases, tidying."""
+        for loop in (self._timers, self._leases, self._tidy):
             loop.start()
 
     def stop(self) -> None:
         """Stop the loops. The store stays open."""
-        for loop in (self._timers, self._leases, self._repair):
+        for loop in (self._timers, self._leases, self._tidy):
             loop.stop()
 
     def sweep(self) -> int | None:
         """Do all that is due now; when the next timer is due (milliseconds since 1970), or None."""
         while self.write(sweep_timers):
             pass
-        return self.write(next_due)
+        return next_due(self.store)
+
+    def check_leases(self) -> list[str]:
+        """Give up the workers whose lease has passed, and say which; to be called every few seconds.
+
+        Nobody is judged before this has been called, without a long gap, for one full lease.
+        """
+        silent = self.write(silent_workers)
+        if not self._vigil.look(self.clock.now()):
+            return []
+        for worker_id in silent:
+            self.lose_worker(worker_id, f"it was silent for {LEASE_MS // 1000} s", code="lease_lost")
+        return silent
 
     def _tick_timers(self) -> int | None:
+        self._sleeps_until = 0
         due = self.sweep()
-        return None if due is None else max(0, due - self.clock.now())
+        if due is None:
+            due = self.clock.now() + LONGEST_SLEEP_MS
+        self._sleeps_until = due
+        return min(LONGEST_SLEEP_MS, max(0, due - self.clock.now()))
 
     def _tick_leases(self) -> int | None:
-        def lose_silent(scene: Scene) -> None:
-            for worker_id in silent_workers(scene):
-                lose_worker(scene, worker_id, f"it was silent for {LEASE_MS // 1000} s", code="lease_lost")
-
-        self.write(lose_silent)
+        self.check_leases()
         return LEASE_CHECK_MS
 
-    def _tick_repair(self) -> int | None:
-        def repair(scene: Scene) -> None:
-            scene.tx.run("repair_lanes")
+    def _tick_tidy(self) -> int | None:
+        def tidy(scene: Scene) -> None:
             scene.tx.run("forget_idempotency", now=scene.now)
             scene.tx.run("forget_workers", before=scene.now - 24 * 3_600_000)
 
-        self.write(repair)
-        return REPAIR_MS
+        self.write(tidy)
+        return TIDY_MS
 
     # What clients ask.
 
@@ -163,7 +179,8 @@ class Engine:
     def connect(self, hello: Hello, send: Callable[[Any], None]) -> tuple[Session, Answer]:
         """A worker says hello on a connection that takes pushes by `send`."""
         session = Session(hello.worker_id, self.env, hello.manifest, send)
-        answer = self.write(lambda scene: enlist(scene, hello))
+        elsewhere = self.sessions.tasks_besides(session)
+        answer = self.write(lambda scene: enlist(scene, hello, elsewhere))
         if not isinstance(answer, Failure):
             self.sessions.add(session)
         return session, answer
@@ -171,21 +188,40 @@ class Engine:
     def disconnect(self, session: Session) -> None:
         """The connection of a worker has closed. Its runs are kept until it is known to be dead."""
         self.sessions.remove(session)
+        # It may have been rung for runs that it did not claim.
+        self.sessions.wake(session.env, {}, anyone=True)
 
     def lose_worker(self, worker_id: str, cause: str, code: str = "crashed") -> int:
         """A worker process is dead; how many runs it held."""
-        return self.write(lambda scene: lose_worker(scene, worker_id, cause, code))
+        held = self.write(lambda scene: lose_worker(scene, worker_id, cause, code))
+        self.sessions.drop(worker_id)
+        self.sessions.wake(self.env, {}, anyone=True)
+        return held
+
+    def pause_queue(self, name: str, paused: bool = True) -> None:
+        """Start no more runs of a queue, or start them again. What executes goes on."""
+
+        def pause(scene: Scene) -> None:
+            scene.tx.run("pause_queue", env=scene.env, name=name, paused=int(paused))
+            if not paused:
+                scene.bell.anyone(scene.env)
+
+        self.write(pause)
 
     def handle(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
         """Answer a frame of a worker: its requests share one transaction, in order."""
-        outcomes = self.store.write_all([self._operation(self._verb(session, request)) for request in requests])
+        outcomes = self.store.write_all(
+            [self._operation(self._verb(session, request)) for request in requests]
+        )
         answers: list[Answer] = []
         for request, outcome in zip(requests, outcomes, strict=True):
             if isinstance(outcome, DetentError):
                 answers.append(Failure(outcome.code, outcome.message))
             elif isinstance(outcome, BaseException):
                 logger.error("the engine failed at %s", type(request).__name__, exc_info=outcome)
-                answers.append(Failure("engine_error", f"the engine failed: {type(outcome).__name__}: {outcome}"))
+                answers.append(
+                    Failure("engine_error", f"the engine failed: {type(outcome).__name__}: {outcome}")
+                )
             else:
                 answers.append(outcome)
         return answers
@@ -211,7 +247,8 @@ class Engine:
                 session.draining = session.draining or request.draining
                 return lambda scene: release(scene, worker_id, request)
             case Hello():
-                return lambda scene: enlist(scene, request)
+                elsewhere = self.sessions.tasks_besides(session)
+                return lambda scene: enlist(scene, request, elsewhere)
 
     def _emit(self, scene: Scene, worker_id: str, request: Emit) -> Answer:
         fenced = scene.tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)
@@ -219,7 +256,11 @@ class Engine:
             return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
         if request.started_at is not None:
             scene.tx.run(
-                "mark_started", id=request.run_id, epoch=request.epoch, worker=worker_id, at=request.started_at
+                "mark_started",
+                id=request.run_id,
+                epoch=request.epoch,
+                worker=worker_id,
+                at=request.started_at,
             )
         refused = None
         if request.metadata or request.tags:
@@ -241,5 +282,6 @@ class Engine:
     def _make_bell(self) -> Bell:
         return Bell(self.sessions, self._on_due, self.env_limit is not None)
 
-    def _on_due(self, _at: int) -> None:
-        self._timers.wake()
+    def _on_due(self, at: int) -> None:
+        if not self._sleeps_until or at < self._sleeps_until:
+            self._timers.wake()

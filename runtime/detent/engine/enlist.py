@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from ..model.protocol import Failure, Hello, Welcome
@@ -13,36 +15,41 @@ __all__ = ["enlist"]
 _encode = msgspec.json.Encoder().encode
 
 
-def enlist(scene: Scene, request: Hello) -> Welcome | Failure:
-    """Take the worker in. A worker that was given up as dead must come back under a new id."""
+def enlist(scene: Scene, request: Hello, elsewhere: Collection[str] = ()) -> Welcome | Failure:
+    """Take the worker in. A worker that was given up as dead must come back under a new id.
+
+    Tasks that are neither its own nor run `elsewhere`, by other connected workers, are forgotten.
+    """
+    tx, env, now = scene.tx, scene.env, scene.now
     manifest = request.manifest
-    taken = scene.tx.run(
+    taken = tx.run(
         "put_worker",
         id=request.worker_id,
-        env=scene.env,
+        env=env,
         host=request.host,
         pid=request.pid,
         pid_started=request.pid_started,
         version=manifest.version,
         problems=_encode(manifest.problems).decode(),
-        now=scene.now,
+        now=now,
     )
     if not taken:
         return Failure("lease_lost", f"worker {request.worker_id} was given up; start it anew")
     for queue in manifest.queues:
-        scene.tx.run(
-            "put_queue", env=scene.env, name=queue.name, limit_n=queue.limit, limit_per_key=queue.limit_per_key
-        )
-    scene.tx.run("forget_other_tasks", env=scene.env, ids=_encode([task.id for task in manifest.tasks]).decode())
+        tx.run("put_queue", env=env, name=queue.name, limit_n=queue.limit, limit_per_key=queue.limit_per_key)
+    kept = [*(task.id for task in manifest.tasks), *elsewhere]
+    tx.run("forget_other_tasks", env=env, ids=_encode(kept).decode())
     for task in manifest.tasks:
-        scene.tx.run(
-            "put_task",
-            env=scene.env,
-            id=task.id,
-            spec=_encode(task).decode(),
-            worker_id=request.worker_id,
-            now=scene.now,
-        )
-        for row in scene.tx.all("unblock_versionless", env=scene.env, task=task.id, queue=task.queue, now=scene.now):
-            scene.record("version_found", row["id"], "QUEUED", row["epoch"], row["attempt"])
-    return Welcome(BEAT_MS, LEASE_MS, scene.env)
+        spec = _encode(task).decode()
+        tx.run("put_task", env=env, id=task.id, spec=spec, worker_id=request.worker_id, now=now)
+        for row in tx.all("unblock_versionless", env=env, task=task.id, queue=task.queue, now=now):
+            scene.record("version_found", row, row["state"])
+            if row["state"] == "QUEUED":
+                scene.bell.queued(env, task.id)
+            else:
+                scene.bell.due(row["wake_at"])
+            if row["expires_at"] is not None:
+                scene.bell.due(row["expires_at"])
+    # Limits may be others now.
+    scene.bell.anyone(env)
+    return Welcome(BEAT_MS, LEASE_MS, env)

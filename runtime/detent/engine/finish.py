@@ -23,41 +23,48 @@ def finish_run(scene: Scene, worker_id: str, request: Finish) -> Done | Failure:
         "started_at": request.started_at,
         "now": scene.now,
     }
-    if request.status == "DELAYED":
+    status = request.status
+    if status == "DELAYED":
         wake_at = request.retry_at or scene.now
         row = scene.tx.one("retry_run", wake_at=wake_at, **values)
         if row is not None:
-            scene.record(
-                "retry", row["id"], "DELAYED", row["epoch"], row["attempt"], worker_id, wake_at=wake_at, error=request.error
-            )
+            scene.record("retry", row, "DELAYED", worker_id, wake_at=wake_at, error=request.error)
             if row["has_waits"]:
                 scene.tx.run("drop_waits", run_id=row["id"])
             scene.bell.freed(row["env"], row["queue"])
             scene.bell.due(wake_at)
             return Done()
         # A run that was cancelled meanwhile is not tried again.
-        request.status = "CANCELED"
-    elif request.status not in FINAL:
-        return Failure("invalid_options", f"a run cannot end as {request.status!r}")
+        status = "CANCELED"
+    elif status not in FINAL:
+        return Failure("invalid_options", f"a run cannot end as {status!r}")
     row = scene.tx.one(
-        "finish_run", state=request.status, output=request.output, output_ref=request.output_ref, **values
+        "finish_run", state=status, output=request.output, output_ref=request.output_ref, **values
     )
     if row is None:
         return _already(scene, request)
-    wrap_up(scene, row, request.status, worker_id)
+    wrap_up(scene, row, status, worker_id)
     return Done()
 
 
 def _already(scene: Scene, request: Finish) -> Done | Failure:
     """The answer to a commit that is sent again because its answer was lost (DESIGN.md invariant 6)."""
     row = scene.tx.one("find_run", id=request.run_id)
-    if row is not None and row["epoch"] == request.epoch and row["state"] == request.status:
-        return Done()
+    if row is not None and row["epoch"] == request.epoch:
+        # Of the ways back into the queue only another attempt leaves `resume` unset.
+        again = request.status == "DELAYED" and (
+            row["state"] in ("DELAYED", "CANCELED") or (row["state"] == "QUEUED" and not row["resume"])
+        )
+        if again or row["state"] == request.status:
+            return Done()
     return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
 
 
-def end_run(scene: Scene, run_id: str, before: str, state: str, error: TaskError | None, *, fence: bool = False) -> bool:
-    """From the stored state `before` to the final `state`, without a worker's word. `fence` shuts a worker out."""
+def end_run(
+    scene: Scene, run_id: str, before: str, state: str, error: TaskError | None, *, fence: bool = False
+) -> bool:
+    """From the stored state `before` to the final `state`, without a worker's word. `fence`: no worker's
+    either."""
     row = scene.tx.one(
         "end_run",
         id=run_id,
@@ -69,22 +76,24 @@ def end_run(scene: Scene, run_id: str, before: str, state: str, error: TaskError
     )
     if row is None:
         return False
-    if before == "EXECUTING":
-        scene.bell.freed(row["env"], row["queue"])
     wrap_up(scene, row, state, None, freed=before == "EXECUTING")
     return True
 
 
 def wrap_up(scene: Scene, row: Any, state: str, worker_id: str | None, *, freed: bool = True) -> None:
     """What follows from every final state: history, waits, idempotency key, those who wait for the run."""
-    scene.record("finish", row["id"], state, row["epoch"], row["attempt"], worker_id)
+    scene.record("finish", row, state, worker_id)
     if freed:
         scene.bell.freed(row["env"], row["queue"])
     if row["has_waits"]:
         scene.tx.run("drop_waits", run_id=row["id"])
     if row["idempotency_key"] is not None and state in KEY_RELEASING:
         scene.tx.run(
-            "release_idempotency", env=row["env"], task=row["task"], key=row["idempotency_key"], run_id=row["id"]
+            "release_idempotency",
+            env=row["env"],
+            task=row["task"],
+            key=row["idempotency_key"],
+            run_id=row["id"],
         )
     if row["awaited"]:
         deliver(scene, row["id"])

@@ -8,11 +8,32 @@ from ..model.task_error import TaskError
 from .finish import end_run
 from .scene import Scene
 
-__all__ = ["BEAT_MS", "LEASE_MS", "beat", "lose_worker", "release", "silent_workers"]
+__all__ = ["BEAT_MS", "LEASE_MS", "Vigil", "beat", "lose_worker", "release", "silent_workers"]
 
 #: A worker beats this often, and is taken for lost this long after its last beat (C3).
 BEAT_MS = 5_000
 LEASE_MS = 45_000
+
+
+_STOPPED = TaskError("RunCanceled", "the run was cancelled, and its worker stopped", code="canceled")
+
+
+class Vigil:
+    """Since when the silence of a worker counts: not before the store has been watched for one full lease.
+
+    After the store, this process or the clock was away, every worker would seem to have been silent.
+    """
+
+    def __init__(self) -> None:
+        self._since: int | None = None
+        self._last = 0
+
+    def look(self, now: int) -> bool:
+        """One look, after the store answered; whether silence counts."""
+        if self._since is None or not 0 <= now - self._last <= LEASE_MS // 2:
+            self._since = now
+        self._last = now
+        return now - self._since >= LEASE_MS
 
 
 def beat(scene: Scene, worker_id: str, request: Beat) -> Done | Failure:
@@ -25,33 +46,33 @@ def beat(scene: Scene, worker_id: str, request: Beat) -> Done | Failure:
 
 def silent_workers(scene: Scene) -> list[str]:
     """Workers whose lease has passed."""
-    return [
-        row["id"]
-        for row in scene.tx.all("list_workers")
-        if row["beat_at"] + LEASE_MS <= scene.now
-    ]
+    return [row["id"] for row in scene.tx.all("list_workers") if row["beat_at"] + LEASE_MS <= scene.now]
 
 
 def lose_worker(scene: Scene, worker_id: str, cause: str, code: str = "crashed") -> int:
-    """A worker is dead: its runs go back ahead of new ones, its parked frames are gone. How many runs it held.
+    """A worker is dead: its runs go back ahead of new ones, its parked frames are gone. How many runs it
+    held.
 
-    The third time that a run loses its worker without having made progress it is given up as ``CRASHED`` (C14).
+    The third time that a run loses its worker without having made progress it is given up as ``CRASHED``
+    (C14).
     """
     if not scene.tx.run("bury_worker", id=worker_id):
         return 0
     held = scene.tx.all("held_runs", worker=worker_id)
     for run in held:
-        error = TaskError("WorkerLost", f"the worker process ended while it executed this run: {cause}", code=code)
+        error = TaskError(
+            "WorkerLost", f"the worker process ended while it executed this run: {cause}", code=code
+        )
         if run["cancel_requested_at"] is not None:
             end_run(scene, run["id"], "EXECUTING", "CANCELED", error, fence=True)
         elif run["crashes"] + 1 >= CRASHES:
             end_run(scene, run["id"], "EXECUTING", "CRASHED", error, fence=True)
         else:
-            row = scene.tx.one("lose_lease", id=run["id"], epoch=run["epoch"], worker=worker_id, now=scene.now)
+            row = scene.tx.one(
+                "lose_lease", id=run["id"], epoch=run["epoch"], worker=worker_id, now=scene.now
+            )
             if row is not None:
-                scene.record(
-                    "lose_lease", row["id"], "QUEUED", row["epoch"], row["attempt"], worker_id, cause=cause
-                )
+                scene.record("lose_lease", row, "QUEUED", worker_id, cause=cause)
                 scene.bell.freed(row["env"], row["queue"])
                 scene.bell.queued(row["env"], row["task"])
     for row in scene.tx.all("unstick", worker=worker_id):
@@ -61,7 +82,8 @@ def lose_worker(scene: Scene, worker_id: str, cause: str, code: str = "crashed")
 
 
 def release(scene: Scene, worker_id: str, request: Release) -> Done:
-    """Runs handed back by a worker that stops: queued again ahead of new ones, no attempt spent, no crash counted."""
+    """Runs handed back by a worker that stops: queued again ahead of new ones, no attempt spent, no crash
+    counted."""
     if request.draining:
         scene.tx.run("drain_worker", id=worker_id)
         for row in scene.tx.all("unstick", worker=worker_id):
@@ -70,7 +92,11 @@ def release(scene: Scene, worker_id: str, request: Release) -> Done:
     for run_id, epoch in request.runs:
         row = scene.tx.one("hand_back_run", id=run_id, epoch=epoch, worker=worker_id, now=scene.now)
         if row is not None:
-            scene.record("release", run_id, "QUEUED", epoch, row["attempt"], worker_id)
+            scene.record("release", row, "QUEUED", worker_id)
             scene.bell.freed(row["env"], row["queue"])
             scene.bell.queued(row["env"], row["task"])
+        elif scene.tx.one("fence", id=run_id, epoch=epoch, worker=worker_id):
+            end_run(scene, run_id, "EXECUTING", "CANCELED", _STOPPED, fence=True)
+    # A ring that this worker got and does not follow any more.
+    scene.bell.anyone(scene.env)
     return Done()

@@ -8,25 +8,34 @@ from ..model.protocol import Failure, Park, Parked, RunResult, SatisfiedPush, Wa
 from ..store import Tx
 from .scene import Scene
 
-__all__ = ["deliver", "park", "park_run", "results_of", "watch"]
+__all__ = ["deliver", "is_parked", "park", "park_run", "results_of", "watch"]
 
 #: How long the worker that holds a parked frame is preferred over others, in milliseconds.
 STICKY_MS = 10_000
 
 
 def park_run(scene: Scene, worker_id: str, run: Any) -> bool:
-    """EXECUTING → WAITING: slot and lease are free from this commit on."""
+    """EXECUTING → WAITING: slot and lease are free from this commit on. A run that is to stop does not
+    park."""
     parked = scene.tx.run("park_run", id=run["id"], epoch=run["epoch"], worker=worker_id, now=scene.now) == 1
     if parked:
-        scene.record("park", run["id"], "WAITING", run["epoch"], run["attempt"], worker_id)
+        scene.record("park", run, "WAITING", worker_id)
         scene.bell.freed(run["env"], run["queue"])
     return parked
+
+
+def is_parked(scene: Scene, worker_id: str, run_id: str, epoch: int) -> bool:
+    """Whether `worker_id` has parked the run under `epoch` already: its answer was lost, and it asks
+    again."""
+    return scene.tx.one("find_parked", id=run_id, epoch=epoch, worker=worker_id) is not None
 
 
 def park(scene: Scene, worker_id: str, request: Park) -> Parked | Failure:
     """Park a run of several branches, unless one of its waits is satisfied already."""
     run = scene.tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)
     if run is None:
+        if is_parked(scene, worker_id, request.run_id, request.epoch):
+            return Parked(True)
         return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
     satisfied: list[WaitResult] = []
     for key in request.keys:
@@ -62,7 +71,9 @@ def deliver(scene: Scene, child_id: str) -> None:
 def _wake(scene: Scene, run_id: str, key: str) -> None:
     row = scene.tx.one("resume_run", id=run_id, now=scene.now, sticky_until=scene.now + STICKY_MS)
     if row is not None:
-        scene.record("resume", run_id, "QUEUED", row["epoch"], row["attempt"], row["sticky_worker"])
+        scene.record("resume", row, "QUEUED", row["sticky_worker"])
+        if row["sticky_until"] is not None:
+            scene.bell.due(row["sticky_until"])
         scene.bell.queued(row["env"], row["task"], row["sticky_worker"])
         return
     holder = scene.tx.one("executing_at", id=run_id)

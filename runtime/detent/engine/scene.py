@@ -26,25 +26,16 @@ class Scene:
         self.env = env
         self.bell = bell
 
-    def record(
-        self,
-        kind: str,
-        run_id: str,
-        state: str,
-        epoch: int,
-        attempt: int,
-        worker_id: str | None = None,
-        **data: Any,
-    ) -> None:
-        """Append one row to the history of the run."""
+    def record(self, kind: str, run: Any, state: str, worker_id: str | None = None, **data: Any) -> None:
+        """Append one row to the history of `run`, a row with its `id`, `epoch` and `attempt`."""
         self.tx.run(
             "record_event",
-            run_id=run_id,
+            run_id=run["id"],
             at=self.now,
             kind=kind,
             state=state,
-            epoch=epoch,
-            attempt=attempt,
+            epoch=run["epoch"],
+            attempt=run["attempt"],
             worker_id=worker_id,
             data=_encode(data).decode() if data else None,
         )

@@ -1,7 +1,8 @@
 """The workers that are connected right now, what they can run, and whether they are hungry.
 
-A worker is hungry for plain or async runs after a claim that did not fill its demand. Only hungry workers are rung:
-a busy one claims again by itself as soon as it has room.
+A worker is hungry for as many plain or async runs as its last claim asked for and did not get. Only hungry
+workers are rung, once until they claim again; a busy one claims by itself as soon as it has room. Rings go to
+as many workers as it takes to run what was queued.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ class Session:
         self.async_tasks = frozenset(task.id for task in manifest.tasks if not task.sync)
         self.send = send
         self.draining = False
-        self.hungry_sync = False
-        self.hungry_async = False
+        self.hungry_sync = 0
+        self.hungry_async = 0
 
     def can_run(self, task: str) -> bool:
         return task in self.async_tasks or task in self.sync_tasks
@@ -61,9 +62,23 @@ class Sessions:
     def get(self, worker_id: str) -> Session | None:
         return self._by_id.get(worker_id)
 
+    def drop(self, worker_id: str) -> None:
+        """Forget a worker that is dead; its rings went nowhere."""
+        with self._lock:
+            self._by_id.pop(worker_id, None)
+
     def of_env(self, env: str) -> list[Session]:
         with self._lock:
             return [session for session in self._by_id.values() if session.env == env]
+
+    def tasks_besides(self, session: Session) -> frozenset[str]:
+        """The tasks that other workers of its environment run, those not counted that are about to stop."""
+        others = [
+            other
+            for other in self.of_env(session.env)
+            if other.worker_id != session.worker_id and not other.draining
+        ]
+        return frozenset().union(*(other.sync_tasks | other.async_tasks for other in others))
 
     def knows(self, env: str, task: str) -> bool:
         return any(session.can_run(task) for session in self.of_env(env))
@@ -82,20 +97,16 @@ class Sessions:
             for session in list(self._by_id.values()):
                 if session.env != env or session.draining:
                     continue
-                ring = RingPush()
-                for task in [task for task, n in left.items() if n > 0]:
-                    if task in session.async_tasks and session.hungry_async:
-                        ring.async_ += left[task]
-                        left[task] = 0
-                    elif task in session.sync_tasks and session.hungry_sync:
-                        ring.sync += left[task]
-                        left[task] = 0
+                ring = _ring_for(session, left)
                 if anyone:
-                    ring.sync = max(ring.sync, int(session.hungry_sync))
-                    ring.async_ = max(ring.async_, int(session.hungry_async))
+                    ring.sync = max(ring.sync, session.hungry_sync)
+                    ring.async_ = max(ring.async_, session.hungry_async)
                 if ring.sync or ring.async_:
-                    session.hungry_sync = session.hungry_sync and not ring.sync
-                    session.hungry_async = session.hungry_async and not ring.async_
+                    # Only what was rung for is reset: a claim on another thread may set the other just now.
+                    if ring.sync:
+                        session.hungry_sync = 0
+                    if ring.async_:
+                        session.hungry_async = 0
                     rings.append((session, ring))
                     # Those served first are asked last next time.
                     self._by_id[session.worker_id] = self._by_id.pop(session.worker_id)
@@ -107,16 +118,31 @@ class Sessions:
 
     def wake_one(self, worker_id: str, task: str) -> bool:
         """Ring the worker that holds a parked run of `task`; False when it is not connected."""
-        session = self._by_id.get(worker_id)
-        if session is None:
-            return False
-        if session.draining:
-            return False
-        plain = task in session.sync_tasks
-        if plain and session.hungry_sync:
-            session.hungry_sync = False
-            session.send(RingPush(sync=1))
-        elif not plain and session.hungry_async:
-            session.hungry_async = False
-            session.send(RingPush(async_=1))
+        with self._lock:
+            session = self._by_id.get(worker_id)
+            if session is None or session.draining:
+                return False
+            ring = RingPush()
+            if task in session.sync_tasks and session.hungry_sync:
+                session.hungry_sync, ring.sync = 0, 1
+            elif task in session.async_tasks and session.hungry_async:
+                session.hungry_async, ring.async_ = 0, 1
+        if ring.sync or ring.async_:
+            session.send(ring)
         return True
+
+
+def _ring_for(session: Session, left: dict[str, int]) -> RingPush:
+    """What `session` is rung for, of the runs `left` by task; what it has room for is taken off them."""
+    ring = RingPush()
+    room_sync, room_async = session.hungry_sync, session.hungry_async
+    for task, n in left.items():
+        if n and room_async and task in session.async_tasks:
+            ring.async_ += n
+            left[task] -= min(n, room_async)
+            room_async -= min(n, room_async)
+        elif n and room_sync and task in session.sync_tasks:
+            ring.sync += n
+            left[task] -= min(n, room_sync)
+            room_sync -= min(n, room_sync)
+    return ring

@@ -1,8 +1,9 @@
-"""Timers live in SQL: delays and backoffs that are due, ttls that have run out, cancels that were not obeyed."""
+"""Timers live in SQL: delays and backoffs, ttls, preferences for a worker, cancels that were not obeyed."""
 
 from __future__ import annotations
 
 from ..model.task_error import TaskError
+from ..store import Store
 from .cancel import CANCEL_GRACE_MS, force_overdue_cancels
 from .finish import end_run
 from .scene import Scene
@@ -17,16 +18,19 @@ def sweep_timers(scene: Scene) -> int:
     """Do what is due now; how many runs were changed. Sweeping again changes nothing."""
     rows = scene.tx.all("queue_due", now=scene.now, n=BATCH)
     for row in rows:
-        scene.record("due", row["id"], "QUEUED", row["epoch"], row["attempt"])
+        scene.record("due", row, "QUEUED")
+        scene.bell.queued(row["env"], row["task"])
+    reserved = scene.tx.all("unreserve", now=scene.now, n=BATCH)
+    for row in reserved:
         scene.bell.queued(row["env"], row["task"])
     expired = scene.tx.all("list_expired", now=scene.now, n=BATCH)
     for row in expired:
         error = TaskError("RunExpired", "no worker started the run within its ttl", code="expired")
         end_run(scene, row["id"], "QUEUED", "EXPIRED", error)
-    return len(rows) + len(expired) + force_overdue_cancels(scene)
+    return len(rows) + len(reserved) + len(expired) + force_overdue_cancels(scene)
 
 
-def next_due(scene: Scene) -> int | None:
+def next_due(store: Store) -> int | None:
     """When the next timer is due, in milliseconds since 1970."""
-    row = scene.tx.one("next_due", grace=CANCEL_GRACE_MS)
-    return None if row is None else row["at"]
+    at: int | None = store.read("next_due", grace=CANCEL_GRACE_MS)[0]["at"]
+    return at

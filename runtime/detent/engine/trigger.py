@@ -12,7 +12,7 @@ from ..model.ids import derived_id
 from ..model.limits import IDEMPOTENCY_TTL_MS
 from ..model.protocol import Failure, Handle, NewRun, Trigger, Triggered, WaitResult
 from ..model.status import FINAL
-from .park import park_run, results_of
+from .park import is_parked, park_run, results_of
 from .scene import Scene
 
 __all__ = ["Known", "make_runs", "trigger_from_run"]
@@ -31,10 +31,10 @@ def make_runs(
     Errors: `TaskNotFound` for an id that no connected worker knows, `InvalidOptions` for such a queue.
     """
     tx, now, env = scene.tx, scene.now, scene.env
-    present: frozenset[str] = frozenset()
+    present: set[str] = set()
     if parent is None:
         ids = _encode([run.id for run in runs]).decode()
-        present = frozenset(row["id"] for row in tx.all("existing_runs", ids=ids))
+        present = {row["id"] for row in tx.all("existing_runs", ids=ids)}
     handles: list[Handle] = []
     rows: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
@@ -42,6 +42,7 @@ def make_runs(
         if run.id in present:
             handles.append(Handle(run.id))
             continue
+        present.add(run.id)
         if run.idempotency_key is not None:
             found = tx.one("find_idempotent", env=env, task=run.task, key=run.idempotency_key, now=now)
             if found is not None:
@@ -71,7 +72,7 @@ def make_runs(
                 # A run that a run waits for belongs to the version that its parent runs on (C15).
                 "version": parent["version"] if parent is not None and awaited else None,
                 "order_at": begins - int(run.priority * 1000),
-                "wake_at": begins if state == "DELAYED" else None,
+                "wake_at": begins if begins > now else None,
                 "expires_at": begins + run.ttl_ms if run.ttl_ms and state != "PENDING_VERSION" else None,
                 "ttl_ms": run.ttl_ms,
                 "now": now,
@@ -121,22 +122,25 @@ def trigger_from_run(scene: Scene, worker_id: str, request: Trigger, known: Know
     tx = scene.tx
     parent = tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)
     if parent is None:
-        return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
+        return _said_again(scene, worker_id, request)
     target = ",".join(sorted({run.task for run in request.runs}))
     entry = tx.one("find_journal", run_id=request.run_id, key=request.key)
     attempt = parent["attempt"]
     earlier: list[Any] = []
     if entry is not None:
-        if entry["attempt"] == attempt and (entry["kind"], entry["target"]) != ("trigger", target):
+        earlier = tx.all("list_children", run_id=request.run_id, key=request.key)
+        same = (entry["kind"], entry["target"], len(earlier)) == ("trigger", target, len(request.runs))
+        if entry["attempt"] == attempt and not same:
             return Failure(
                 "journal_mismatch",
                 f"run {request.run_id} went another way than before at {request.key!r}: recorded was "
-                f"{entry['kind']} of {entry['target']}, now it is trigger of {target}; "
-                "code that decides which tasks to trigger must decide the same way when it runs again",
+                f"{entry['kind']} of {len(earlier)} x {entry['target']}, now it is trigger of "
+                f"{len(request.runs)} x {target}; code that decides which tasks to trigger must decide "
+                "the same way when it runs again",
             )
-        earlier = tx.all("list_children", run_id=request.run_id, key=request.key)
     handles = _made_or_found(scene, parent, request, earlier, known)
-    if entry is None or entry["attempt"] != attempt:
+    advanced = entry is None or entry["attempt"] != attempt
+    if advanced:
         tx.run(
             "put_journal",
             run_id=request.run_id,
@@ -156,28 +160,45 @@ def trigger_from_run(scene: Scene, worker_id: str, request: Trigger, known: Know
             total=len(handles),
             now=scene.now,
         )
-    if not request.wait:
-        tx.run("mark_progress", id=request.run_id, epoch=request.epoch, worker=worker_id, waits=0, now=scene.now)
-        return Triggered(handles)
-    return _wait_for(scene, worker_id, request, parent, handles, all_new=not earlier)
+    parked, result = False, None
+    if request.wait:
+        parked, result = _wait_for(scene, worker_id, request, parent, handles, all_new=not earlier)
+    if not parked:
+        tx.run(
+            "mark_progress",
+            id=request.run_id,
+            epoch=request.epoch,
+            worker=worker_id,
+            advanced=int(advanced),
+            waits=int(request.wait and result is None),
+            now=scene.now,
+        )
+    return Triggered(handles, parked, result)
+
+
+def _said_again(scene: Scene, worker_id: str, request: Trigger) -> Triggered | Failure:
+    """The run is parked, or not this worker's any more: it may have parked by these very words."""
+    if request.park and is_parked(scene, worker_id, request.run_id, request.epoch):
+        rows = scene.tx.all("list_children", run_id=request.run_id, key=request.key)
+        if len(rows) == len(request.runs):
+            return Triggered([Handle(row["child_id"], bool(row["cached"])) for row in rows], parked=True)
+    return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
 
 
 def _wait_for(
     scene: Scene, worker_id: str, request: Trigger, parent: Any, handles: list[Handle], *, all_new: bool
-) -> Triggered:
+) -> tuple[bool, WaitResult | None]:
+    """Whether the run is parked now, and the results if they are all there."""
     tx = scene.tx
     pending = len(handles)
     if not all_new or any(handle.cached for handle in handles):
         row = tx.one("count_unfinished_children", run_id=request.run_id, key=request.key)
         pending = 0 if row is None else row["n"]
     if pending == 0:
-        return Triggered(handles, result=WaitResult(request.key, results_of(tx, request.run_id, request.key)))
+        tx.run("drop_wait", run_id=request.run_id, key=request.key)
+        return False, WaitResult(request.key, results_of(tx, request.run_id, request.key))
     tx.run("put_wait", run_id=request.run_id, key=request.key, pending=pending)
-    if request.park:
-        park_run(scene, worker_id, parent)
-        return Triggered(handles, parked=True)
-    tx.run("mark_progress", id=request.run_id, epoch=request.epoch, worker=worker_id, waits=1, now=scene.now)
-    return Triggered(handles)
+    return request.park and park_run(scene, worker_id, parent), None
 
 
 def _made_or_found(
@@ -187,14 +208,20 @@ def _made_or_found(
     attempt = parent["attempt"]
     kept: dict[int, Handle] = {}
     for row in earlier:
+        place = row["place"]
         again = row["attempt"] != attempt and row["state"] in FINAL and row["state"] != "COMPLETED"
-        if not again and row["place"] < len(request.runs):
-            kept[row["place"]] = Handle(row["child_id"], cached=bool(row["cached"]))
+        # A later attempt may go another way: then what stands here is not what is asked for.
+        if not again and place < len(request.runs) and row["task"] == request.runs[place].task:
+            kept[place] = Handle(row["child_id"], cached=bool(row["cached"]))
     fresh: list[NewRun] = []
     for place, run in enumerate(request.runs):
         if place not in kept:
             run.id = derived_id("run", request.run_id, request.key, place, attempt)
             fresh.append(run)
+    if any(row["attempt"] != attempt for row in earlier):
+        # What stands belongs to this attempt from now on, so that it is found again however it ends.
+        tx.run("drop_later_children", run_id=request.run_id, key=request.key, places=len(request.runs))
+        tx.run("adopt_children", run_id=request.run_id, key=request.key, attempt=attempt)
     made = iter(make_runs(scene, fresh, known, parent=parent, awaited=request.wait) if fresh else ())
     handles: list[Handle] = []
     rows: list[dict[str, Any]] = []
@@ -219,7 +246,10 @@ def _made_or_found(
     if request.wait:
         if kept:
             tx.run("await_children", run_id=request.run_id, key=request.key)
-        tx.many("await_run", [{"id": handle.id} for place, handle in enumerate(handles) if handle.cached or place in kept])
+        tx.many(
+            "await_run",
+            [{"id": handle.id} for place, handle in enumerate(handles) if handle.cached or place in kept],
+        )
     return handles
 
 
@@ -228,19 +258,20 @@ def _place(scene: Scene, run: NewRun, known: Known) -> tuple[str, str]:
     tx, env = scene.tx, scene.env
     queue = run.queue
     if queue is not None and (run.queue_limit is not None or run.queue_limit_per_key is not None):
-        tx.run("put_queue", env=env, name=queue, limit_n=run.queue_limit, limit_per_key=run.queue_limit_per_key)
+        limits = {"limit_n": run.queue_limit, "limit_per_key": run.queue_limit_per_key}
+        if tx.run("put_queue", env=env, name=queue, **limits):
+            scene.bell.anyone(env)
     elif queue is not None and run.queue_given and tx.one("find_queue", env=env, name=queue) is None:
         if known(run.task) is not None:
             names = [row["name"] for row in tx.all("list_queue_names", env=env)]
             raise InvalidOptions(_unknown_queue(queue, names))
         return queue, "PENDING_VERSION"
     served = known(run.task)
-    if run.known and served is not False:
-        return queue or f"task/{run.task}", "QUEUED"
     if run.known:
-        return queue or f"task/{run.task}", "PENDING_VERSION"
+        return queue or f"task/{run.task}", "PENDING_VERSION" if served is False else "QUEUED"
     row = tx.one("find_task", env=env, id=run.task)
-    if row is not None and served is not False:
+    if row is not None:
+        # Its worker may be away for a moment while others are connected.
         return queue or msgspec.json.decode(row["spec"])["queue"], "QUEUED"
     if served is not None:
         raise TaskNotFound.among(run.task, [task["id"] for task in tx.all("list_tasks", env=env)])
@@ -251,6 +282,6 @@ def _unknown_queue(queue: str, names: list[str]) -> str:
     from ..errors import near_names
 
     return (
-        near_names("queue", queue, names)
-        + "; declare it with queue(name, concurrency_limit=...) in a task file, or pass a queue object with its limit"
+        f"{near_names('queue', queue, names)}; declare it with queue(name, concurrency_limit=...) in a "
+        "task file, or pass a queue object with its limit"
     )

@@ -2,8 +2,8 @@
 
 There is no writer thread and no timer. A caller that finds nobody committing leads: it takes all that is
 waiting, runs it in one transaction and hands out the results; then it wakes its group, and the first of those
-that came meanwhile leads the next one. An idle store thus commits at once, in the caller's own thread; under load the
-group grows by itself with the time that a commit takes.
+that came meanwhile leads the next one. An idle store thus commits at once, in the caller's own thread; under
+load the group grows by itself with the time that a commit takes.
 """
 
 from __future__ import annotations
@@ -192,5 +192,6 @@ def _act(action: Action) -> None:
     try:
         action()
     except Exception:
-        # What it belongs to is durable: its caller must not hear that it failed, and the others wait for theirs.
+        # What it belongs to is durable: its caller must not hear that it failed, and the others wait for
+        # theirs.
         logger.exception("an action after a commit failed")

@@ -30,7 +30,8 @@ def migrations(dialect: str) -> list[str]:
 
 
 def single_statements(script: str) -> Iterator[str]:
-    """The statements of `script`, each by itself: `executescript` would end the transaction they belong to."""
+    """The statements of `script`, each by itself: `executescript` would end the transaction they belong
+    to."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

@@ -1,3 +1,6 @@
+-- `resume`: 0 for a run that goes on from its beginning, 1 for one that goes on ahead of new ones, -1 for one that is
+-- reserved until `sticky_until` for the worker that holds its frame. `resume` first in the order keeps what is reserved
+-- for others out of the way of a claim.
 CREATE TABLE runs (
     seq                INTEGER PRIMARY KEY,
     id                 TEXT    NOT NULL UNIQUE,
@@ -44,7 +47,9 @@ CREATE TABLE runs (
     cancel_requested_at INTEGER,
     cancel_reason      TEXT
 );
-CREATE INDEX runs_queued    ON runs (env, queue, concurrency_key, resume DESC, order_at, seq) WHERE state = 'QUEUED';
+CREATE INDEX runs_queued    ON runs (env, queue, concurrency_key, resume DESC, order_at, seq, task) WHERE state = 'QUEUED';
+CREATE INDEX runs_reserved  ON runs (sticky_worker, env, queue, concurrency_key, order_at) WHERE state = 'QUEUED' AND resume = -1;
+CREATE INDEX runs_reserved_until ON runs (sticky_until) WHERE state = 'QUEUED' AND resume = -1;
 CREATE INDEX runs_executing ON runs (env, queue, concurrency_key) WHERE state = 'EXECUTING';
 CREATE INDEX runs_held      ON runs (worker_id) WHERE state = 'EXECUTING';
 CREATE INDEX runs_sticky    ON runs (sticky_worker) WHERE sticky_worker IS NOT NULL;
@@ -57,7 +62,8 @@ CREATE INDEX runs_batch     ON runs (batch_id) WHERE batch_id IS NOT NULL;
 CREATE INDEX runs_by_task   ON runs (env, task, seq);
 
 -- A lane is a concurrency key of a queue ('' without one) that may have queued runs. A lane that is left over is
--- harmless; a missing one would hide runs, so a trigger keeps the two together.
+-- harmless; a missing one would hide runs, so a trigger keeps the two together. A new lane joins the end of the row:
+-- a key that comes and goes gets no more turns than one with a long backlog.
 CREATE TABLE lanes (
     env             TEXT    NOT NULL,
     queue           TEXT    NOT NULL,
@@ -67,10 +73,18 @@ CREATE TABLE lanes (
 ) WITHOUT ROWID;
 CREATE INDEX lanes_in_turn ON lanes (env, queue, served);
 CREATE TRIGGER lane_of_new AFTER INSERT ON runs WHEN NEW.state = 'QUEUED' BEGIN
-    INSERT OR IGNORE INTO lanes (env, queue, concurrency_key) VALUES (NEW.env, NEW.queue, NEW.concurrency_key);
+    INSERT INTO lanes (env, queue, concurrency_key, served)
+    SELECT NEW.env, NEW.queue, NEW.concurrency_key,
+           1 + coalesce((SELECT max(served) FROM lanes WHERE env = NEW.env AND queue = NEW.queue), 0)
+    WHERE NOT EXISTS (SELECT 1 FROM lanes WHERE env = NEW.env AND queue = NEW.queue
+                                            AND concurrency_key = NEW.concurrency_key);
 END;
 CREATE TRIGGER lane_of_queued AFTER UPDATE OF state ON runs WHEN NEW.state = 'QUEUED' BEGIN
-    INSERT OR IGNORE INTO lanes (env, queue, concurrency_key) VALUES (NEW.env, NEW.queue, NEW.concurrency_key);
+    INSERT INTO lanes (env, queue, concurrency_key, served)
+    SELECT NEW.env, NEW.queue, NEW.concurrency_key,
+           1 + coalesce((SELECT max(served) FROM lanes WHERE env = NEW.env AND queue = NEW.queue), 0)
+    WHERE NOT EXISTS (SELECT 1 FROM lanes WHERE env = NEW.env AND queue = NEW.queue
+                                            AND concurrency_key = NEW.concurrency_key);
 END;
 
 CREATE TABLE queues (

@@ -1,9 +1,17 @@
 UPDATE runs SET state = 'EXECUTING', worker_id = :worker, epoch = epoch + 1, claimed_at = :now, version = coalesce(version, :version),
        attempt_started_at = NULL, resume = 0, expires_at = NULL, sticky_until = NULL
 WHERE seq IN (
-    SELECT seq FROM runs
-    WHERE env = :env AND queue = :queue AND concurrency_key = :concurrency_key AND state = 'QUEUED'
-      AND task IN (SELECT value FROM json_each(:tasks))
-      AND (sticky_worker IS NULL OR sticky_worker = :worker OR sticky_until < :now)
+    SELECT seq FROM (
+        SELECT * FROM (
+            SELECT seq, resume, order_at FROM runs
+            WHERE env = :env AND queue = :queue AND concurrency_key = :concurrency_key AND state = 'QUEUED' AND resume >= 0
+              AND task IN (SELECT value FROM json_each(:tasks))
+            ORDER BY resume DESC, order_at, seq LIMIT :n)
+        UNION ALL
+        SELECT * FROM (
+            SELECT seq, 1 AS resume, order_at FROM runs
+            WHERE sticky_worker = :worker AND env = :env AND queue = :queue AND concurrency_key = :concurrency_key
+              AND state = 'QUEUED' AND resume = -1 AND task IN (SELECT value FROM json_each(:tasks))
+            ORDER BY order_at LIMIT :n))
     ORDER BY resume DESC, order_at, seq LIMIT :n)
 RETURNING *

@@ -1,3 +1,4 @@
-UPDATE runs SET state = 'QUEUED', resume = 1, queued_at = :now, sticky_until = :sticky_until
+UPDATE runs SET state = 'QUEUED', queued_at = :now, resume = CASE WHEN sticky_worker IS NULL THEN 1 ELSE -1 END,
+       sticky_until = CASE WHEN sticky_worker IS NOT NULL THEN :sticky_until END
 WHERE id = :id AND state = 'WAITING'
-RETURNING id, env, task, queue, epoch, attempt, sticky_worker
+RETURNING id, env, task, queue, epoch, attempt, sticky_worker, sticky_until

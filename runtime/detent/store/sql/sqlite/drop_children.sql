@@ -1,1 +1,0 @@
-DELETE FROM children WHERE run_id = :run_id AND key = :key

@@ -1,0 +1,1 @@
+DELETE FROM children WHERE run_id = :run_id AND key = :key AND place >= :places

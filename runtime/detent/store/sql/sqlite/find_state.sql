@@ -1,0 +1,1 @@
+SELECT state, sticky_worker FROM runs WHERE id = :id
