@@ -1,0 +1,252 @@
+"""One attempt at a run: payload, hooks, the function itself, and what its end means.
+
+The same code serves async and plain tasks: `call` runs a function and awaits what it gives. For plain tasks nothing
+in here ever suspends, so the attempt is driven to its end on the run's own thread (see `driven`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from ..engine.scene import error_text
+from ..errors import AbortTaskRunError, DiscoveryError, InvalidPayload, LimitExceeded, Unserializable
+from ..model.duration import parse_duration, parse_when
+from ..model.limits import OUTPUT_BYTES
+from ..model.protocol import Finish
+from ..model.task_error import TaskError
+from ..sdk.hooks import wanted
+from ..sdk.registry import registry
+from ..sdk.result import Result
+from .frame import Frame
+from .journal_error import JournalMismatch
+from .signals import RunSignal
+
+__all__ = ["Call", "attempt", "driven"]
+
+logger = logging.getLogger("detent.worker")
+
+T = TypeVar("T")
+
+#: Runs a function of the user and gives its result, awaited where it is awaitable.
+Call = Callable[..., Awaitable[Any]]
+
+_OWN = str(Path(__file__).parent.parent)
+
+
+async def attempt(frame: Frame, call: Call) -> Finish | None:
+    """Execute one attempt. What is to be told to the engine; None when the run is no longer ours."""
+    finish = Finish(frame.run_id, frame.epoch, "COMPLETED", started_at=frame.started_at)
+    payload: Any = None
+    try:
+        payload = frame.task.payload_schema.load(frame.worker.payload_of(frame))
+        output = await _through_middleware(frame, call, payload)
+        text = _output_text(frame, output)
+    except BaseException as error:
+        if frame.lost or (isinstance(error, RunSignal) and frame.stop is None):
+            return None
+        await _failed(frame, call, payload, error, finish)
+    else:
+        if frame.lost:
+            return None
+        if frame.stop is not None:
+            # Told to stop, it went on to its end: the stop stands, since others were told so.
+            await _stopped(frame, call, payload, None, finish)
+        else:
+            await _completed(frame, call, payload, output, text, finish)
+    finish.epoch = frame.epoch
+    finish.started_at = None if frame.started_reported else frame.started_at
+    return None if frame.lost else finish
+
+
+def driven(attempt: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never suspends, on this thread."""
+    try:
+        attempt.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    attempt.close()
+    raise DiscoveryError(
+        "async middleware of a plain def task awaited something other than next(); "
+        "make the middleware plain, or the task async"
+    )
+
+
+async def _through_middleware(frame: Frame, call: Call, payload: Any) -> Any:
+    hooks, everyones = frame.task.hooks, registry.hooks
+    layers = [*everyones.of("middleware"), *hooks.of("middleware")]
+    if not layers:
+        return await _start_and_run(frame, call, payload)
+    outcome: list[Any] = []
+
+    async def innermost() -> Any:
+        outcome[:] = [await _start_and_run(frame, call, payload)]
+        return outcome[0]
+
+    enter: Callable[[], Awaitable[Any]] = innermost
+    for layer in reversed(layers):
+        enter = _layer(frame, call, layer, payload, enter)
+    await enter()
+    if not outcome:
+        raise AbortTaskRunError("a middleware did not call next(), so the task did not run")
+    return outcome[0]
+
+
+def _layer(
+    frame: Frame, call: Call, layer: Callable[..., Any], payload: Any, inner: Callable[[], Awaitable[Any]]
+) -> Callable[[], Awaitable[Any]]:
+    plain = not frame.task.is_async and not inspect.iscoroutinefunction(layer)
+
+    def enter_now() -> Any:
+        return driven(inner())  # type: ignore[arg-type]  # layers and innermost are coroutine functions
+
+    async def enter() -> Any:
+        values = {"payload": payload, "ctx": frame.ctx, "next": enter_now if plain else inner}
+        result = layer(**wanted(layer, values))
+        return await result if inspect.isawaitable(result) else result
+
+    return enter
+
+
+async def _start_and_run(frame: Frame, call: Call, payload: Any) -> Any:
+    task = frame.task
+    for hook in (*registry.hooks.of("on_start"), *task.hooks.of("on_start")):
+        with frame.span("on_start", "hook", {}):
+            await call(hook, **wanted(hook, {"payload": payload, "ctx": frame.ctx}))
+    parameters = task.parameters
+    arguments = ([payload] if parameters.has_payload else []) + ([frame.ctx] if parameters.wants_context else [])
+    return await call(task.fn, *arguments)
+
+
+def _output_text(frame: Frame, output: Any) -> str:
+    text = frame.task.output_schema.dump_output(output)
+    if len(text) * 4 > OUTPUT_BYTES and (size := len(text.encode())) > OUTPUT_BYTES:
+        raise LimitExceeded(
+            f"the output is {size:,} bytes of JSON; the limit is {OUTPUT_BYTES:,} (10 MiB). "
+            "Put the data into an object store and return its address"
+        )
+    return text
+
+
+async def _completed(frame: Frame, call: Call, payload: Any, output: Any, text: str, finish: Finish) -> None:
+    for event in ("on_success", "on_complete"):
+        values = {"payload": payload, "output": output, "ctx": frame.ctx}
+        if event == "on_complete":
+            values["result"] = Result(frame.run_id, frame.task.id, ok=True, status="COMPLETED", output=output)
+        await _hooks(frame, call, event, values)
+    if frame.worker.is_large(text):
+        finish.output_ref = frame.worker.put_object(f"outputs/{frame.run_id}", text)
+    else:
+        finish.output = text
+
+
+async def _failed(frame: Frame, call: Call, payload: Any, error: BaseException, finish: Finish) -> None:
+    if frame.stop is not None:
+        await _stopped(frame, call, payload, error, finish)
+        return
+    permanent = isinstance(
+        error, AbortTaskRunError | InvalidPayload | Unserializable | LimitExceeded | JournalMismatch | DiscoveryError
+    )
+    if not permanent:
+        error, retry_at = await _retry_time(frame, call, payload, error)
+        if retry_at is not None:
+            finish.status, finish.retry_at = "DELAYED", retry_at
+            finish.error = error_text(_recorded(error))
+            return
+    await _ended(frame, call, payload, error, _recorded(error), "FAILED", finish)
+
+
+async def _stopped(
+    frame: Frame, call: Call, payload: Any, error: BaseException | None, finish: Finish
+) -> None:
+    assert frame.stop is not None
+    status, reason = frame.stop.status, frame.stop.reason
+    kind = "RunCanceled" if status == "CANCELED" else "MaxDurationExceeded"
+    trace = "" if error is None else _recorded(error).traceback
+    await _ended(frame, call, payload, error, TaskError(kind, reason, trace, status.lower()), status, finish)
+
+
+async def _ended(
+    frame: Frame,
+    call: Call,
+    payload: Any,
+    error: BaseException | None,
+    record: TaskError,
+    status: str,
+    finish: Finish,
+) -> None:
+    finish.status = status
+    finish.error = error_text(record)
+    shown = error if error is not None and status == "FAILED" else TimeoutError(record.message)
+    values: dict[str, Any] = {"payload": payload, "error": shown, "ctx": frame.ctx}
+    if status != "CANCELED":
+        await _hooks(frame, call, "on_failure", values)
+    result: Result[Any] = Result(frame.run_id, frame.task.id, ok=False, status=status, error=record)
+    values["result"] = result
+    await _hooks(frame, call, "on_complete", values)
+
+
+async def _retry_time(
+    frame: Frame, call: Call, payload: Any, error: BaseException
+) -> tuple[BaseException, int | None]:
+    """The error that counts, and when the next attempt is due; None for no further attempt."""
+    policy = frame.worker.retry_of(frame.task)
+    most = frame.grant.max_attempts or policy.max_attempts
+    now = frame.worker.now()
+    retry_at: int | None = None
+    if frame.grant.attempt < most:
+        retry_at = now + policy.delay_ms(frame.grant.attempt, frame.worker.random)
+    for hook in (*frame.task.hooks.of("catch_error"), *registry.hooks.of("catch_error")):
+        values = {"payload": payload, "error": error, "ctx": frame.ctx}
+        try:
+            with frame.span("catch_error", "hook", {}):
+                decision = await call(hook, **wanted(hook, values))
+        except Exception as broken:
+            frame.log("error", f"the catch_error hook raised {type(broken).__name__}: {broken}", None, "detent")
+            continue
+        if decision is None:
+            continue
+        if not isinstance(decision, Mapping):
+            frame.log("warn", f"a catch_error hook returned {decision!r}; a mapping or None was expected", None, "detent")
+            continue
+        if isinstance(decision.get("error"), BaseException):
+            error = decision["error"]
+        if decision.get("skip_retrying"):
+            return error, None
+        if retry_at is not None and "retry_at" in decision:
+            moment = decision["retry_at"]
+            retry_at = int(moment.timestamp() * 1000) if isinstance(moment, datetime) else parse_when(moment, now)
+        elif retry_at is not None and "retry_delay" in decision:
+            retry_at = now + parse_duration(decision["retry_delay"], "retry_delay")
+    return error, retry_at
+
+
+async def _hooks(frame: Frame, call: Call, event: str, values: dict[str, Any]) -> None:
+    """Run the hooks of an event that comes after the task; their errors are logged and change nothing."""
+    for hook in (*frame.task.hooks.of(event), *registry.hooks.of(event)):
+        try:
+            with frame.span(event, "hook", {}):
+                await call(hook, **wanted(hook, values))
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
+            frame.log(
+                "error", f"the {event} hook raised {type(error).__name__}: {error}", None, "detent"
+            )
+
+
+def _recorded(error: BaseException) -> TaskError:
+    """`error` without the frames of detent around the user's."""
+    trace: TracebackType | None = error.__traceback__
+    skipped = 0
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN):
+        trace = trace.tb_next
+        skipped += 1
+    code = error.code if isinstance(error, AbortTaskRunError | InvalidPayload | JournalMismatch) else ""
+    return TaskError.of(error, code, skip_frames=skipped if trace is not None else 0)
+

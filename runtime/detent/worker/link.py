@@ -1,0 +1,232 @@
+"""The worker's one connection to the engine: requests go out, answers and pushes come in."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+import msgspec
+
+from ..engine import Engine, Session
+from ..errors import ServerUnreachable
+from ..model.framing import FrameReader, send_frame
+from ..model.protocol import Answer, Failure, FromEngine, Hello, Push, Request, ToEngine, Welcome
+
+__all__ = ["DirectLink", "Link", "SocketLink", "ask"]
+
+logger = logging.getLogger("detent.worker")
+
+OnAnswer = Callable[[Answer], None]
+Exchange = tuple[Request, OnAnswer]
+
+#: Requests that share a frame at the most.
+_FRAME_REQUESTS = 512
+#: How long a worker tries to reach an engine that went away before it gives up, in seconds: within the lease (C3).
+RECONNECT_S = 30.0
+
+
+class Link(Protocol):
+    """A connection to the engine."""
+
+    def open(self, hello: Hello, on_push: Callable[[Push], None]) -> Welcome:
+        """Say hello. Errors: `ServerUnreachable`."""
+        ...
+
+    def send(self, exchanges: Sequence[Exchange]) -> None:
+        """Send requests together, in order. Each answer comes by its callback, on another thread or before this
+        returns."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def ask(link: Link, request: Request) -> Answer:
+    """Send one request and wait for its answer, blocking."""
+    answer: Future[Answer] = Future()
+    link.send([(request, answer.set_result)])
+    return answer.result()
+
+
+class DirectLink:
+    """An engine in the same process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._session: Session | None = None
+
+    def open(self, hello: Hello, on_push: Callable[[Push], None]) -> Welcome:
+        self._session, answer = self._engine.connect(hello, on_push)
+        return _welcomed(answer)
+
+    def send(self, exchanges: Sequence[Exchange]) -> None:
+        assert self._session is not None
+        answers = self._engine.handle(self._session, [request for request, _ in exchanges])
+        for (_, on_answer), answer in zip(exchanges, answers, strict=True):
+            on_answer(answer)
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._engine.disconnect(self._session)
+
+
+class SocketLink:
+    """An engine behind a unix socket.
+
+    Requests of several threads share frames: whoever finds nobody sending sends all that has gathered. When the
+    engine goes away the link connects again under the same worker id and sends again what was not answered: every
+    verb may be repeated (DESIGN.md invariant 6).
+
+    Parameters:
+      path: of the socket.
+      on_lost: called when the engine stayed away for `RECONNECT_S`, or does not know the worker any more.
+    """
+
+    def __init__(self, path: str, on_lost: Callable[[str], None]) -> None:
+        self._path = path
+        self._on_lost = on_lost
+        self._socket: socket.socket | None = None
+        self._outbox: deque[Exchange] = deque()
+        self._sending = threading.Lock()
+        self._unanswered: dict[int, list[Exchange]] = {}
+        self._next_id = 1
+        self._closed = False
+        self._encode = msgspec.json.Encoder().encode
+        self._decode = msgspec.json.Decoder(FromEngine).decode
+
+    def open(self, hello: Hello, on_push: Callable[[Push], None]) -> Welcome:
+        self._hello = hello
+        self._on_push = on_push
+        try:
+            reader, welcome = self._connect()
+        except OSError as error:
+            raise ServerUnreachable(
+                f"no detent server answers at {self._path} ({error}); start one with `detent dev`"
+            ) from None
+        threading.Thread(target=self._receive, args=(reader,), name="detent-link", daemon=True).start()
+        return welcome
+
+    def send(self, exchanges: Sequence[Exchange]) -> None:
+        self._outbox.extend(exchanges)
+        while self._outbox and self._sending.acquire(blocking=False):
+            try:
+                self._flush()
+            finally:
+                self._sending.release()
+
+    def close(self) -> None:
+        self._closed = True
+        connection = self._socket
+        if connection is not None:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            connection.close()
+
+    def _flush(self) -> None:
+        while self._outbox:
+            frame: list[Exchange] = []
+            while self._outbox and len(frame) < _FRAME_REQUESTS:
+                frame.append(self._outbox.popleft())
+            number = self._next_id
+            self._next_id += 1
+            self._unanswered[number] = frame
+            self._send_frame(number, frame)
+
+    def _send_frame(self, number: int, frame: list[Exchange]) -> None:
+        connection = self._socket
+        if connection is None:
+            return  # sent again once the connection is back
+        try:
+            send_frame(connection, self._encode(ToEngine(number, [request for request, _ in frame])))
+        except OSError:
+            self._drop(connection)
+
+    def _drop(self, connection: socket.socket) -> None:
+        """The receiving thread sees the end of the stream, and connects again."""
+        try:
+            connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def _connect(self) -> tuple[FrameReader, Welcome]:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.connect(self._path)
+            send_frame(connection, self._encode(ToEngine(0, [self._hello])))
+            reader = FrameReader(connection)
+            body = reader.read()
+            if body is None:
+                raise ConnectionError("the engine closed the connection")
+            welcome = _welcomed(self._decode(body).answers[0])
+        except BaseException:
+            connection.close()
+            raise
+        self._socket = connection
+        return reader, welcome
+
+    def _receive(self, reader: FrameReader) -> None:
+        while not self._closed:
+            try:
+                while (body := reader.read()) is not None:
+                    self._take(self._decode(body))
+            except OSError:
+                pass
+            if self._closed:
+                return
+            again = self._reconnect()
+            if again is None:
+                return
+            reader = again
+
+    def _take(self, frame: FromEngine) -> None:
+        if frame.push is not None:
+            self._on_push(frame.push)
+            return
+        exchanges = self._unanswered.pop(frame.reply_to, None)
+        if exchanges is None:
+            return
+        for (_, on_answer), answer in zip(exchanges, frame.answers, strict=True):
+            try:
+                on_answer(answer)
+            except Exception:
+                logger.exception("a worker failed to take an answer")
+
+    def _reconnect(self) -> FrameReader | None:
+        with self._sending:
+            connection, self._socket = self._socket, None
+            if connection is not None:
+                connection.close()
+        deadline = time.monotonic() + RECONNECT_S
+        pause = 0.02
+        while not self._closed:
+            try:
+                with self._sending:
+                    reader, _ = self._connect()
+                    for number, frame in sorted(self._unanswered.items()):
+                        self._send_frame(number, frame)
+            except (OSError, msgspec.DecodeError):
+                if time.monotonic() > deadline:
+                    self._on_lost(f"the engine at {self._path} did not come back within {RECONNECT_S:g} s")
+                    return None
+                threading.Event().wait(pause)
+                pause = min(1.0, pause * 2)
+            except ServerUnreachable as error:
+                self._on_lost(str(error))
+                return None
+            else:
+                return reader
+        return None
+
+
+def _welcomed(answer: Any) -> Welcome:
+    if isinstance(answer, Failure):
+        raise ServerUnreachable(f"the engine did not take this worker: {answer.message}")
+    assert isinstance(answer, Welcome)
+    return answer

@@ -1,0 +1,77 @@
+"""The event loop of a worker process, on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from .scope import scoped_task_factory
+
+__all__ = ["LoopThread"]
+
+logger = logging.getLogger("detent.worker")
+
+
+class LoopThread:
+    """Runs one event loop. What other threads post is run together, at the price of one wake-up."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_task_factory(scoped_task_factory)  # type: ignore[arg-type]  # its protocol leaves options out
+        self._posted: deque[Callable[[], None]] = deque()
+        self._scheduled = False
+        self._stopping = False
+        self.thread = threading.Thread(target=self._run, name="detent-loop", daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def post(self, action: Callable[[], None]) -> None:
+        """Run `action` on the loop soon; from any thread."""
+        self._posted.append(action)
+        if not self._scheduled:
+            self._scheduled = True
+            try:
+                self.loop.call_soon_threadsafe(self._drain)
+            except RuntimeError:
+                if not self._stopping:
+                    raise
+
+    def stop(self) -> None:
+        """Stop the loop and wait for its thread. Tasks that are left are dropped."""
+        self._stopping = True
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.loop.stop)
+        if self.thread.is_alive() and self.thread is not threading.current_thread():
+            self.thread.join(timeout=5)
+
+    def _drain(self) -> None:
+        # Cleared first: whoever posts from now on schedules again, so nothing is left behind.
+        self._scheduled = False
+        while self._posted:
+            self._posted.popleft()()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        while not self._stopping:
+            try:
+                self.loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:
+                # asyncio lets these leave the loop when a task that the user made raises them. The other runs go on.
+                logger.warning("a background asyncio task of a run raised %s; it was ended", type(error).__name__)
+            except BaseException:
+                logger.exception("the event loop was disturbed; it goes on")
+        self._finish()
+
+    def _finish(self) -> None:
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        try:
+            self.loop.run_until_complete(asyncio.sleep(0))
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        except BaseException:
+            logger.debug("tasks did not stop quietly", exc_info=True)
+        self.loop.close()

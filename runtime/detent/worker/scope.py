@@ -1,0 +1,96 @@
+"""The asyncio tasks of one run: their place in the journal, and whether all of them wait for the engine.
+
+Each task gets a number when it is created, so that the branches of a ``gather`` count on their own and the order in
+which they finish cannot matter (C7).
+"""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop, Task
+from collections import defaultdict
+from collections.abc import Coroutine
+from contextvars import Context, ContextVar, copy_context
+from typing import Any
+
+__all__ = ["Scope", "current_scope", "scoped_task_factory"]
+
+#: Functions of the standard library in which a task waits for other tasks.
+_JOINS = {
+    ("asyncio.tasks", "_wait"),
+    ("asyncio.tasks", "wait"),
+    ("asyncio.tasks", "_wait_for_one"),
+    ("asyncio.taskgroups", "__aexit__"),
+    ("asyncio.taskgroups", "_aexit"),
+}
+
+
+class Scope:
+    """The live tasks of a run, and those that are blocked in a durable wait."""
+
+    def __init__(self) -> None:
+        self.tasks: set[Task[Any]] = set()
+        self.blocked: set[Task[Any]] = set()
+        self._children: dict[str, int] = defaultdict(int)
+        self._uses: dict[str, int] = defaultdict(int)
+
+    def next_key(self, name: str) -> str:
+        """The journal key of the next use of `name` in the current branch: ``scope/name#n``."""
+        path = current_path.get()
+        prefix = f"{path}/{name}" if path else name
+        self._uses[prefix] += 1
+        return f"{prefix}#{self._uses[prefix]}"
+
+    def next_child(self) -> str:
+        """The path of the next task that the current branch creates."""
+        path = current_path.get()
+        self._children[path] += 1
+        return f"{path}.{self._children[path]}" if path else str(self._children[path])
+
+    def is_alone(self) -> bool:
+        """Whether the current task is the only one of the run."""
+        return len(self.tasks) <= 1
+
+    def is_waiting(self) -> bool:
+        """Whether every task is blocked in a durable wait, or only waits for tasks that are."""
+        live = [task for task in self.tasks if not task.done()]
+        return bool(self.blocked) and all(task in self.blocked or _joins(task) for task in live)
+
+
+current_scope: ContextVar[Scope | None] = ContextVar("detent_scope", default=None)
+current_path: ContextVar[str] = ContextVar("detent_scope_path", default="")
+
+
+def scoped_task_factory(
+    loop: AbstractEventLoop, coro: Coroutine[Any, Any, Any], *, context: Context | None = None, **options: Any
+) -> Task[Any]:
+    """Makes tasks that belong to the scope of the run in which they are created."""
+    inside = copy_context() if context is None else context
+    scope = inside.get(current_scope)
+    if scope is None:
+        return Task(coro, loop=loop, context=inside, **options)
+    if context is not None:
+        # A context that the caller keeps must not be given another path.
+        inside = context.copy()
+    inside.run(current_path.set, scope.next_child())
+    task = Task(coro, loop=loop, context=inside, **options)
+    scope.tasks.add(task)
+    task.add_done_callback(scope.tasks.discard)
+    return task
+
+
+def _joins(task: Task[Any]) -> bool:
+    """Whether `task` only waits for other tasks: in ``gather``, ``wait``, a task group, or by awaiting one."""
+    waits_for: Any = getattr(task, "_fut_waiter", None)
+    if waits_for is None:
+        return False
+    if isinstance(waits_for, Task) or type(waits_for).__name__ == "_GatheringFuture":
+        return True
+    inner: Any = task.get_coro()
+    place: tuple[str, str] | None = None
+    while inner is not None:
+        code_frame = getattr(inner, "cr_frame", None)
+        if code_frame is not None:
+            place = (code_frame.f_globals.get("__name__", ""), code_frame.f_code.co_name)
+        inner = getattr(inner, "cr_await", None)
+    return place in _JOINS
+
