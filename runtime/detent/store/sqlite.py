@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -22,7 +23,6 @@ T = TypeVar("T")
 _PATIENCE = 10.0
 
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -16000",
     "PRAGMA wal_autocheckpoint = 4000",
@@ -121,6 +121,7 @@ class _Session:
         try:
             self._db = _connect(path.absolute().as_uri())
             try:
+                self._use_wal()
                 for pragma in (*_PRAGMAS, f"PRAGMA synchronous = {sync}"):
                     self._db.execute(pragma)
                 self._migrate()
@@ -184,27 +185,42 @@ class _Session:
             return error
         text = str(error)
         place = self._path
+        kept = "Nothing that was acknowledged is lost"
         if "disk is full" in text or "disk I/O error" in text:
             advice = (
-                f"the disk that holds {place} is full or failing ({text}); free space on it and try again"
+                f"the disk of {place} is full or failing ({text}); free space on it and try again. {kept}"
             )
         elif "malformed" in text or "not a database" in text:
             advice = f"{place} is damaged ({text}); restore it from a copy, or move it away to begin anew"
         elif "readonly" in text or "unable to open" in text:
-            advice = f"{place} cannot be written ({text}); check the rights of the file and its folder"
+            advice = (
+                f"{place} cannot be written ({text}); check the rights of the file and its folder. {kept}"
+            )
         elif "locked" in text:
             advice = (
                 f"another process writes {place} and did not let go ({text}); "
-                "find it with `detent doctor` or stop it"
+                f"find it with `detent doctor` or stop it. {kept}"
             )
         else:
-            advice = f"the store {place} refused: {text}"
-        failure = StoreError(advice + ". Nothing that was acknowledged is lost")
+            advice = f"the store {place} refused: {text}. {kept}"
+        failure = StoreError(advice)
         failure.__cause__ = error
         return failure
 
     def close(self) -> None:
         self._db.close()
+
+    def _use_wal(self) -> None:
+        # SQLite does not wait for others here, so of those who open a new file at once all but one fail.
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+            time.sleep(0.005)
 
     def _migrate(self) -> None:
         """Bring the file to the present schema; refuse one that is newer than this version of detent."""
