@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..model.protocol import Push
@@ -18,10 +18,17 @@ _NOTE = "bell"
 class Bell:
     """Gathers during a transaction; the last word of the transaction turns it into deeds after the commit."""
 
-    def __init__(self, sessions: Sessions, on_due: Callable[[int], None], env_limited: bool) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        on_due: Callable[[int], None],
+        env_limited: bool,
+        listeners: Sequence[Callable[[], None]] = (),
+    ) -> None:
         self._sessions = sessions
         self._on_due = on_due
         self._env_limited = env_limited
+        self._listeners = listeners
         self._queued: dict[str, Counter[str]] = defaultdict(Counter)
         self._sticky: list[tuple[str, str, str]] = []
         self._freed: dict[tuple[str, str], None] = {}
@@ -57,6 +64,8 @@ class Bell:
         self._due = at if self._due is None else min(self._due, at)
 
     def __call__(self, tx: Tx) -> None:
+        for listener in self._listeners:
+            tx.after_commit(listener)
         anyone = self._anyone
         for env, queue in self._freed:
             if env in anyone:

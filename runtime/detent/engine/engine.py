@@ -81,6 +81,8 @@ class Engine:
         self.env = env
         self.env_limit = env_limit
         self.sessions = Sessions(doorbell)
+        #: Called after each commit that may have changed a run.
+        self.listeners: list[Callable[[], None]] = []
         self._on_emit = on_emit
         self._timers = Loop("timers", self._tick_timers)
         self._leases = Loop("leases", self._tick_leases)
@@ -280,7 +282,7 @@ class Engine:
         return lambda tx: act(Scene(tx, self.clock.now(), self.env, bell_of(tx, self._make_bell)))
 
     def _make_bell(self) -> Bell:
-        return Bell(self.sessions, self._on_due, self.env_limit is not None)
+        return Bell(self.sessions, self._on_due, self.env_limit is not None, self.listeners)
 
     def _on_due(self, at: int) -> None:
         if not self._sleeps_until or at < self._sleeps_until:

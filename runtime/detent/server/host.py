@@ -1,0 +1,196 @@
+"""The process that holds a project: engine, store, the workers' socket and the HTTP API together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from ..config import Config, ensure_state_dir
+from ..embedded import running_server
+from ..engine import Engine
+from ..engine.operations import Operations
+from ..errors import ConfigError, ProjectLocked
+from ..model.protocol import Hello
+from ..objects import open_store
+from ..store import SqliteStore
+from ..telemetry import TelemetryStore
+from .app import make_app
+from .engine_socket import EngineSocket
+from .http import HttpServer
+from .lock import ProjectLock
+
+__all__ = ["Host"]
+
+logger = logging.getLogger("detent.server")
+
+#: How long a process may take to disappear after its connection has closed, in seconds.
+_GONE_WITHIN_S = 2.0
+#: A supervisor in the same process usually reports a death first, with the exit code; it is given this long.
+_SUPERVISOR_FIRST_S = 0.1
+
+
+class Host:
+    """Holds a project and serves it.
+
+    Parameters:
+      config: the project's settings. `host`, `port`: where to listen; the settings' own when None, 0 for a free port.
+      sync: SQLite's ``synchronous`` where the settings do not say.
+    """
+
+    def __init__(
+        self, config: Config, *, host: str | None = None, port: int | None = None, sync: str = "NORMAL"
+    ) -> None:
+        self.config = config
+        self._host = host or config.host
+        self._port = config.port if port is None else port
+        self._sync = config.sqlite_sync or sync
+        self._key = secrets.token_urlsafe(24)
+        self._folder: str | None = None
+        self.url = ""
+
+    def start(self) -> str:
+        """Take the project and listen; the URL.
+
+        Errors: `ProjectLocked` when another process holds the project, `ConfigError` for a busy port, `StoreError`.
+        """
+        path = self.config.database_path
+        if path is None:
+            raise ConfigError(
+                "DETENT_DATABASE_URL names a database server; this version serves the embedded store "
+                "(sqlite:///...); leave it out to use the project's own"
+            )
+        self._state_dir = ensure_state_dir(self.config)
+        self._lock = ProjectLock(self._state_dir)
+        self._take_lock()
+        try:
+            self._open(path)
+        except BaseException:
+            self._lock.release()
+            raise
+        return self.url
+
+    def _open(self, path: Path) -> None:
+        self.store = SqliteStore(path, self._sync)
+        self.telemetry = TelemetryStore(self._state_dir / "telemetry.db")
+        self.objects = open_store(self.config.object_store_url)
+        self.engine = Engine(
+            self.store, env_limit=self.config.concurrency_limit, on_emit=self.telemetry.append
+        )
+        self.operations = Operations(self.engine, self.telemetry, self.objects)
+        # A path of a unix socket is at most about 100 bytes, which the project's own folder may exceed.
+        self._folder = tempfile.mkdtemp(prefix="detent-")
+        self._engine_socket = EngineSocket(self.engine, Path(self._folder) / "engine.sock", self._on_gone)
+        self._http = HttpServer(
+            make_app(self.operations, key=self._key, host=self._host), self._host, self._port
+        )
+        try:
+            self.url = self._http.start()
+        except BaseException:
+            self.telemetry.close()
+            self.store.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        self._lose_the_dead()
+        self.engine.start()
+        self._engine_socket.start()
+        self._tell()
+
+    @property
+    def socket_path(self) -> str:
+        """Where workers connect."""
+        return f"{self._folder}/engine.sock"
+
+    @property
+    def key(self) -> str:
+        """What API requests must carry."""
+        return self._key
+
+    def worker_exited(self, worker_id: str, cause: str) -> None:
+        """The supervising parent saw the end of a worker process: its runs go on elsewhere at once (C3)."""
+        self.engine.lose_worker(worker_id, cause)
+
+    def stop(self) -> None:
+        """Let the project go."""
+        (self._state_dir / "server.json").unlink(missing_ok=True)
+        self._http.stop()
+        self._engine_socket.stop()
+        self.engine.stop()
+        self.telemetry.close()
+        self.store.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._lock.release()
+
+    def _take_lock(self) -> None:
+        # A script may hold the lock for the moment of a write, so one refusal is not the end.
+        ends = time.monotonic() + 3.0
+        pause = threading.Event()
+        while not self._lock.try_acquire():
+            server = running_server(self._state_dir)
+            if server is not None:
+                raise ProjectLocked(
+                    f"a detent server is already running for {self.config.root} (process {server.pid}, {server.url}); "
+                    "use it, or stop it first"
+                )
+            if time.monotonic() > ends:
+                raise ProjectLocked(
+                    f"another process holds {self._state_dir / 'lock'} and does not say which; stop it first"
+                )
+            pause.wait(0.02)
+
+    def _tell(self) -> None:
+        """Write where this process can be reached, for clients, scripts and workers of the project."""
+        told = {
+            "url": self.url,
+            "pid": os.getpid(),
+            "key": self._key,
+            "socket": self.socket_path,
+            "started_at": int(time.time() * 1000),
+        }
+        file = self._state_dir / "server.json"
+        fresh = file.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(msgspec.json.encode(told))
+        fresh.replace(file)
+
+    def _lose_the_dead(self) -> None:
+        """Workers of this host whose process is gone are dead at once, also after all of `detent dev` was killed."""
+        here = socket.gethostname()
+        for row in self.store.read("list_workers"):
+            if row["host"] == here and not _lives(row["pid"], row["pid_started"]):
+                self.engine.lose_worker(row["id"], "its process was gone when the server started")
+
+    def _on_gone(self, hello: Hello) -> None:
+        """On the thread of a connection that has closed: is the worker dead, or will it come back?"""
+        if hello.host != socket.gethostname():
+            return
+        pause = threading.Event()
+        ends = time.monotonic() + _GONE_WITHIN_S
+        while time.monotonic() < ends:
+            if self.engine.sessions.get(hello.worker_id) is not None:
+                return
+            if not _lives(hello.pid, hello.pid_started):
+                pause.wait(_SUPERVISOR_FIRST_S)
+                self.engine.lose_worker(hello.worker_id, "its process ended")
+                return
+            pause.wait(0.02)
+
+
+def _lives(pid: int, started: float) -> bool:
+    """Whether the process of this number that started at this time lives; numbers are used again."""
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

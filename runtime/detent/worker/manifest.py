@@ -1,0 +1,37 @@
+"""The manifest of a project: what discovery found, as the engine wants to know it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..config import Config
+from ..errors import DetentError
+from ..model.manifest import Manifest, ProblemSpec, QueueSpec, TaskSpec
+from ..sdk.registry import registry
+from ..sdk.task import Task
+from .problem import Problem
+
+__all__ = ["make_manifest"]
+
+
+def make_manifest(
+    tasks: Iterable[Task[Any, Any]], problems: Iterable[Problem] = (), config: Config | None = None
+) -> tuple[Manifest, list[Task[Any, Any]]]:
+    """The manifest, and the tasks in it; a task whose schema cannot be made becomes a problem."""
+    specs: list[TaskSpec] = []
+    usable: list[Task[Any, Any]] = []
+    faults = [ProblemSpec(str(problem.file), problem.line, problem.message, problem.code) for problem in problems]
+    queues: dict[str, QueueSpec] = {name: queue.spec for name, queue in registry.queues.items()}
+    for task in tasks:
+        try:
+            specs.append(task.spec())
+        except DetentError as error:
+            faults.append(ProblemSpec(task.file, task.line, error.message, error.code))
+            continue
+        usable.append(task)
+        queues.setdefault(task.queue.name, task.queue.spec)
+    if config is not None:
+        for name, settings in config.queues.items():
+            queues[name] = QueueSpec(name, settings.concurrency_limit, settings.concurrency_limit_per_key)
+    return Manifest(specs, list(queues.values()), faults), usable
