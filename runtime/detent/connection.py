@@ -1,7 +1,7 @@
 """The one place that chooses how calls reach an engine.
 
-Inside a run and in tests: the transport that `using` has set. Else a server, when ``DETENT_API_URL`` names one.
-Else the project's own engine: embedded in this process, or, while another process holds the project
+Inside a run and in tests: the transport that `using` has set. Else a server, when ``DETENT_API_URL`` names
+one. Else the project's own engine: embedded in this process, or, while another process holds the project
 (`detent dev`, `detent server`), that process by HTTP.
 """
 

@@ -64,8 +64,8 @@ class AsyncDetent:
 
     async def close(self) -> None:
         """Let go of the connections that this client opened."""
-        if self._own:
-            await asyncio.to_thread(self._transport.close)
+        if self._own is not None:
+            await self._own.aclose()
 
     async def __aenter__(self) -> Self:
         return self

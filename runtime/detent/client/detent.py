@@ -64,8 +64,8 @@ class Detent:
 
     def close(self) -> None:
         """Let go of the connections that this client opened."""
-        if self._own:
-            self._transport.close()
+        if self._own is not None:
+            self._own.close()
 
     def __enter__(self) -> Self:
         return self

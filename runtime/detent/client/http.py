@@ -86,15 +86,19 @@ class HttpTransport:
         )
 
     def close(self) -> None:
-        """Close the pooled connections. Those of event loops that have ended are gone with their loop."""
+        """Close the connections of blocking calls. Those of an event loop are closed on it, by `aclose`."""
         with self._lock:
             client, self._client = self._client, None
-            asyncs, self._async_clients = self._async_clients, {}
         if client is not None:
             client.close()
-        for loop, async_client in asyncs.items():
-            if loop.is_running():
-                asyncio.run_coroutine_threadsafe(async_client.aclose(), loop).result(timeout=5)
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop, and those of blocking calls."""
+        with self._lock:
+            client = self._async_clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+        self.close()
 
     def _request(
         self, method: str, path: str, body: bytes | None = None, query: Any = None, *, repeat: bool
@@ -172,7 +176,7 @@ class HttpTransport:
         return {"base_url": self.api_url, "headers": headers, "timeout": self._timeout, "trust_env": not here}
 
     def _body_of(self, answer: httpx.Response) -> bytes:
-        if answer.is_success:
+        if answer.is_success and answer.headers.get("content-type", "").startswith("application/json"):
             return answer.content
         raise _error_of(answer)
 

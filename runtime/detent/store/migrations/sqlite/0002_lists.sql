@@ -1,6 +1,7 @@
 -- What lists of runs are filtered by, newest first. An index for each filter, ending in seq, gives pages in order.
 CREATE INDEX runs_by_state ON runs (env, state, seq);
-CREATE INDEX runs_by_queue ON runs (env, queue, seq);
+-- Without env, so that the engine, which asks for env and queue, keeps to the small index of what executes.
+CREATE INDEX runs_by_queue ON runs (queue, seq);
 CREATE INDEX runs_with_error ON runs (env, seq) WHERE error IS NOT NULL;
 
 -- The tags of runs, one row each, kept by triggers.

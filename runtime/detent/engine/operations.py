@@ -1,0 +1,293 @@
+"""What clients can ask, by name: the seam under every transport. Answers are plain JSON values."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from inspect import signature
+from typing import Any, Protocol
+
+import msgspec
+
+from ..errors import InvalidOptions, NotFound, TaskNotFound
+from ..model.protocol import Handle, NewRun
+from . import views
+from .engine import Engine
+from .payloads import Objects, check_payloads, read_json, store_large_payloads
+from .reasons import why_not_running
+from .run_lists import RunFilter, check_status, page_of_runs
+from .trace import trace_of
+
+__all__ = ["Operations", "Telemetry"]
+
+#: Most runs of a page, children shown with a run, children in a trace, lines of an answer.
+PAGE, CHILDREN, TRACED_CHILDREN, LINES = 100, 100, 1_000, 10_000
+
+
+class Telemetry(Protocol):
+    """Where the logs and spans of runs are kept (see `detent.telemetry`)."""
+
+    def logs(
+        self, run_id: str, *, level: str | None = None, after: int | None = None, limit: int = 1_000
+    ) -> list[dict[str, Any]]: ...
+
+    def spans(self, run_id: str) -> list[dict[str, Any]]: ...
+
+
+class Operations:
+    """The operations of one engine.
+
+    Parameters:
+      engine: whose runs. `telemetry`: its logs and spans, where they are kept at all.
+      objects: where large payloads and outputs go; without it they stay in the store.
+    """
+
+    def __init__(
+        self, engine: Engine, telemetry: Telemetry | None = None, objects: Objects | None = None
+    ) -> None:
+        self._engine = engine
+        self._store = engine.store
+        self._telemetry = telemetry
+        self._objects = objects
+        self._by_name: dict[str, Callable[..., Any]] = {
+            "health": self.health,
+            "queues.list": self.list_queues,
+            "runs.cancel": self.cancel_run,
+            "runs.children": self.children_of_run,
+            "runs.events": self.events_of_run,
+            "runs.list": self.list_runs,
+            "runs.logs": self.logs_of_run,
+            "runs.result": self.result_of_run,
+            "runs.retrieve": self.retrieve_run,
+            "runs.trace": self.trace_of_run,
+            "tasks.list": self.list_tasks,
+            "tasks.retrieve": self.retrieve_task,
+        }
+        self._takes = {
+            name: frozenset(signature(method).parameters) for name, method in self._by_name.items()
+        }
+
+    def call(self, operation: str, **values: Any) -> Any:
+        """The answer to `operation`. Errors: those of the operation; `InvalidOptions` for values it does
+        not take."""
+        method = self._by_name.get(operation)
+        if method is None:
+            raise NotFound(f"no operation {operation!r}; known are: {', '.join(self._by_name)}")
+        names = self._takes[operation]
+        unknown = sorted(values.keys() - names)
+        if unknown:
+            taken = ", ".join(sorted(names)) or "nothing"
+            raise InvalidOptions(f"{operation} does not take {unknown[0]!r}; it takes: {taken}")
+        return method(**values)
+
+    def trigger(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
+        """Make runs, all or none; durable when it returns.
+
+        Errors: `TaskNotFound`, `InvalidPayload`, `InvalidOptions`, `LimitExceeded`, `StoreError`.
+        """
+        check_payloads(self._store, self._engine.env, runs)
+        return self._engine.trigger(store_large_payloads(self._objects, runs), batch_id=batch_id)
+
+    # Runs.
+
+    def list_runs(
+        self,
+        *,
+        status: Sequence[str] = (),
+        task: Sequence[str] = (),
+        tag: Sequence[str] = (),
+        queue: str | None = None,
+        batch: str | None = None,
+        parent: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        search: str | None = None,
+        limit: int | str = 25,
+        cursor: str | None = None,
+    ) -> dict[str, Any]:
+        """A page of runs, newest first. `since`, `until`: ISO-8601 with a zone."""
+        wanted = RunFilter(
+            status=check_status(_several(status)),
+            task=_several(task),
+            tag=_several(tag),
+            queue=queue,
+            batch=batch,
+            parent=parent,
+            since=_moment("since", since),
+            until=_moment("until", until),
+            search=search or None,
+        )
+        before = None if cursor is None else _whole("cursor", cursor, 1, 2**62)
+        rows, more = page_of_runs(
+            self._store, self._engine.env, wanted, _whole("limit", limit, 1, PAGE), before
+        )
+        allowed = self._attempts_allowed({row["task"] for row in rows if row["max_attempts"] is None})
+        now = self._engine.clock.now()
+        items = [views.run_summary(row, allowed.get(row["task"]), now) for row in rows]
+        return {"items": items, "next_cursor": None if more is None else str(more)}
+
+    def retrieve_run(self, *, id: str) -> dict[str, Any]:
+        """All that is known of a run."""
+        row = self._run(id)
+        waits = self._store.read("view_waits", run_id=id)
+        children, total = self._children(id, CHILDREN)
+        allowed = self._attempts_allowed({row["task"]}).get(row["task"])
+        detail = views.run_detail(
+            row,
+            allowed,
+            self._engine.clock.now(),
+            events=self._store.read("list_events", run_id=id),
+            children=children,
+            children_total=total,
+            waits=waits,
+        )
+        detail["payload"] = read_json(self._objects, row["payload"], row["payload_ref"])
+        detail["output"] = read_json(self._objects, row["output"], row["output_ref"])
+        detail["not_running"] = why_not_running(
+            self._store, row, waits, knows=self._engine.knows, env_limit=self._engine.env_limit
+        )
+        return detail
+
+    def cancel_run(self, *, id: str, reason: str = "") -> dict[str, Any]:
+        """Cancel a run and its descendants."""
+        return {"id": id, "status": self._engine.cancel(id, reason)}
+
+    def result_of_run(self, *, id: str) -> dict[str, Any]:
+        """How a run stands, with output or error when it has ended."""
+        row = self._run(id)
+        ended = views.is_final(row)
+        return {
+            "id": id,
+            "task": row["task"],
+            "status": views.status_of(row),
+            "ok": row["state"] == "COMPLETED" if ended else None,
+            "output": read_json(self._objects, row["output"], row["output_ref"]) if ended else None,
+            "error": views.error_view(row["error"]) if ended else None,
+        }
+
+    def events_of_run(self, *, id: str) -> dict[str, Any]:
+        """The history of a run."""
+        self._run(id)
+        return {"items": [views.event_view(row) for row in self._store.read("list_events", run_id=id)]}
+
+    def children_of_run(self, *, id: str, limit: int | str = TRACED_CHILDREN) -> dict[str, Any]:
+        """The runs that a run started, oldest first."""
+        self._run(id)
+        children, total = self._children(id, _whole("limit", limit, 1, TRACED_CHILDREN))
+        return {"items": [views.child_view(child) for child in children], "total": total}
+
+    def trace_of_run(self, *, id: str) -> dict[str, Any]:
+        """The tree of spans of a run."""
+        row = self._run(id)
+        children, total = self._children(id, TRACED_CHILDREN)
+        spans = self._telemetry.spans(id) if self._telemetry is not None else []
+        return trace_of(row, self._store.read("list_events", run_id=id), children, total, spans)
+
+    def logs_of_run(
+        self, *, id: str, level: str | None = None, after: int | str | None = None, limit: int | str = 1_000
+    ) -> dict[str, Any]:
+        """The lines that a run wrote, of `level` and above, beyond the seq `after`."""
+        self._run(id)
+        if level is not None and level not in {"debug", "info", "warn", "error"}:
+            raise InvalidOptions(f"level must be one of debug, info, warn, error, got {level!r}")
+        beyond = None if after is None else _whole("after", after, 0, 2**62)
+        most = _whole("limit", limit, 1, LINES)
+        if self._telemetry is None:
+            return {"items": []}
+        lines = self._telemetry.logs(id, level=level, after=beyond, limit=most)
+        for line in lines:
+            line["at"] = views.iso(line["at"])
+        return {"items": lines}
+
+    # Tasks, queues, health.
+
+    def list_tasks(self) -> dict[str, Any]:
+        """The tasks that workers have described."""
+        rows = self._store.read("list_tasks", env=self._engine.env)
+        return {"items": [views.task_view(row, bool(self._engine.knows(row["id"]))) for row in rows]}
+
+    def retrieve_task(self, *, id: str) -> dict[str, Any]:
+        """One task."""
+        rows = self._store.read("list_tasks", env=self._engine.env)
+        for row in rows:
+            if row["id"] == id:
+                return views.task_view(row, bool(self._engine.knows(id)))
+        raise TaskNotFound.among(id, [row["id"] for row in rows])
+
+    def list_queues(self) -> dict[str, Any]:
+        """The queues, by name."""
+        return {
+            "items": [views.queue_view(row) for row in self._store.read("view_queues", env=self._engine.env)]
+        }
+
+    def health(self) -> dict[str, Any]:
+        """Whether work can flow."""
+        workers = self._store.read("list_workers")
+        connected = len(self._engine.sessions.of_env(self._engine.env))
+        states = self._store.read("view_active_states", env=self._engine.env)
+        problems: dict[str, Any] = {}
+        for worker in workers:
+            for problem in msgspec.json.decode(worker["problems"]):
+                problems[f"{problem['file']}:{problem['line']}:{problem['message']}"] = problem
+        return {
+            "status": "ok" if connected else "no_workers",
+            "version": _version(),
+            "env": self._engine.env,
+            "pid": os.getpid(),
+            "workers": connected,
+            "runs": {row["state"]: row["n"] for row in states},
+            "problems": list(problems.values()),
+        }
+
+    def _run(self, run_id: str) -> Any:
+        rows = self._store.read("find_run", id=run_id)
+        if not rows or rows[0]["env"] != self._engine.env:
+            raise NotFound(f"no run {run_id!r} in this project; list the latest with `detent runs list`")
+        return rows[0]
+
+    def _children(self, run_id: str, most: int) -> tuple[list[Any], int]:
+        children = self._store.read("view_children", id=run_id, after=0, n=most)
+        if len(children) < most:
+            return children, len(children)
+        return children, sum(row["n"] for row in self._store.read("count_children", id=run_id))
+
+    def _attempts_allowed(self, tasks: set[str]) -> dict[str, int]:
+        if not tasks:
+            return {}
+        ids = msgspec.json.encode(sorted(tasks)).decode()
+        rows = self._store.read("view_attempts_allowed", env=self._engine.env, ids=ids)
+        return {row["id"]: row["n"] for row in rows}
+
+
+def _several(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _whole(name: str, value: int | str, least: int, most: int) -> int:
+    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+        raise InvalidOptions(f"{name} must be a whole number from {least} to {most}, got {value!r}")
+    return number
+
+
+def _moment(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError("no zone")
+    except (ValueError, TypeError):
+        raise InvalidOptions(
+            f"{name} must be a moment with its zone such as 2026-11-22T09:00:00Z, got {text!r}"
+        ) from None
+    return int(moment.timestamp() * 1000)
+
+
+def _version() -> str:
+    try:
+        return version("detent")
+    except PackageNotFoundError:
+        return "unknown"

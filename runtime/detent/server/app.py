@@ -1,0 +1,107 @@
+"""The HTTP API over the operations of an engine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from ..engine.operations import Operations
+from ..model.http_api import BATCH_BODY_BYTES, BODY_BYTES, ROUTES, TRIGGER_BATCH, TRIGGER_TASK, BatchMade
+from .bodies import batch_of, object_of, read_body, run_of, trigger_body
+from .gate import Gate
+from .problems import HANDLERS
+
+__all__ = ["make_app"]
+
+T = TypeVar("T")
+
+#: Requests that work in the engine at once; the others wait their turn.
+_THREADS = 16
+#: Values of a query that may be given several times.
+_SEVERAL = frozenset({"status", "task", "tag"})
+
+_encode = msgspec.json.Encoder().encode
+
+
+def make_app(operations: Operations, *, key: str, host: str = "127.0.0.1") -> ASGIApp:
+    """The app of a server.
+
+    Parameters:
+      operations: what is served. `key`: the bearer key that requests must carry.
+      host: where the server listens, see `Gate`.
+    """
+    api = _Api(operations)
+    routes = [
+        Route(TRIGGER_BATCH, api.trigger_batch, methods=["POST"]),
+        Route(_pattern(TRIGGER_TASK), api.trigger, methods=["POST"]),
+    ]
+    for operation, (method, path) in ROUTES.items():
+        endpoint = api.reading(operation) if method == "GET" else api.changing(operation)
+        routes.append(Route(_pattern(path), endpoint, methods=[method], name=operation))
+    return Gate(Starlette(routes=routes, exception_handlers=HANDLERS), key, host)
+
+
+def _pattern(path: str) -> str:
+    # The id of a task may hold slashes, which arrive decoded.
+    return path.replace("/tasks/{id}", "/tasks/{id:path}")
+
+
+class _Api:
+    """The endpoints. The engine blocks, so its work is done on threads."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="detent-http")
+
+    async def trigger(self, request: Request) -> Response:
+        body = await read_body(request, BODY_BYTES)
+        task = request.path_params["id"]
+        handles = await self._do(lambda: self._operations.trigger([run_of(trigger_body(body), task)]))
+        return _json(handles[0], 202)
+
+    async def trigger_batch(self, request: Request) -> Response:
+        body = await read_body(request, BATCH_BODY_BYTES)
+
+        def work() -> BatchMade:
+            batch_id, runs = batch_of(body)
+            return BatchMade(batch_id, self._operations.trigger(runs, batch_id))
+
+        return _json(await self._do(work), 202)
+
+    def reading(self, operation: str) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            query = request.query_params
+            values: dict[str, Any] = {
+                name: query.getlist(name) if name in _SEVERAL else query[name]
+                for name in query.keys()  # noqa: SIM118  # a multi-dict
+            }
+            return await self._answer(operation, values | request.path_params)
+
+        return endpoint
+
+    def changing(self, operation: str) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            values = object_of(await read_body(request, BODY_BYTES))
+            return await self._answer(operation, values | request.path_params)
+
+        return endpoint
+
+    async def _answer(self, operation: str, values: dict[str, Any]) -> Response:
+        return await self._do(lambda: _json(self._operations.call(operation, **values)))
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work))
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(_encode(value), status, media_type="application/json")

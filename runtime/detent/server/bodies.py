@@ -1,0 +1,142 @@
+"""Bodies of requests: read up to a limit, and turned into runs."""
+
+from __future__ import annotations
+
+from time import time_ns
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from ..errors import InvalidOptions, InvalidPayload, LimitExceeded
+from ..model.http_api import BatchBody, TriggerBody
+from ..model.ids import is_id, new_id
+from ..model.limits import (
+    ATTEMPTS,
+    BATCH_ITEMS,
+    IDEMPOTENCY_KEY_CHARS,
+    METADATA_BYTES,
+    MIN_DURATION_MS,
+    NAME_CHARS,
+)
+from ..model.options import new_run, tags_of
+from ..model.protocol import NewRun
+
+__all__ = ["batch_of", "object_of", "read_body", "run_of", "trigger_body"]
+
+T = TypeVar("T")
+
+_trigger = msgspec.json.Decoder(TriggerBody)
+_batch = msgspec.json.Decoder(BatchBody)
+_object = msgspec.json.Decoder(dict[str, Any])
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The body. Errors: `LimitExceeded` as soon as it is known to be longer than `most` bytes."""
+    told = request.headers.get("content-length", "")
+    if told.isdigit() and int(told) > most:
+        raise _too_long(int(told), most)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise _too_long(len(body), most)
+    return bytes(body)
+
+
+def trigger_body(body: bytes) -> TriggerBody:
+    """The body of a trigger. Errors: `InvalidOptions` with the place."""
+    return _decoded(_trigger, body or b"{}")
+
+
+def run_of(body: TriggerBody, task: str | None, place: str = "") -> NewRun:
+    """The run that a trigger, or an item of a batch, asks for.
+
+    Parameters:
+      task: the task that the address names; None in a batch, whose items name theirs.
+      place: begins the messages of errors.
+
+    Errors: `InvalidOptions`, `InvalidPayload`, `LimitExceeded`.
+    """
+    try:
+        payload = bytes(body.payload).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidPayload(f"{place}the payload is not UTF-8 text: {error}") from None
+    name = task or body.task or (body.run.task if body.run is not None else None)
+    if name is None:
+        raise InvalidOptions(f'{place}no task is named; add "task"')
+    try:
+        if body.run is None:
+            return new_run(name, payload, body.options or {}, now=time_ns() // 1_000_000)
+        run = body.run
+        run.payload, run.payload_ref, run.batch_id = payload, None, None
+        _check(run, name)
+        return run
+    except (InvalidOptions, LimitExceeded) as error:
+        raise type(error)(f"{place}{error}") from None
+
+
+def batch_of(body: bytes) -> tuple[str, list[NewRun]]:
+    """The id of a batch, and its runs."""
+    batch = _decoded(_batch, body)
+    if not 1 <= len(batch.items) <= BATCH_ITEMS:
+        raise LimitExceeded(
+            f"a batch has 1 to {BATCH_ITEMS:,} items, got {len(batch.items):,}; send several batches"
+        )
+    if batch.id is not None and not is_id("batch", batch.id):
+        raise InvalidOptions(f"the batch's id {batch.id!r} is not one; leave it out")
+    batch_id = batch.id or new_id("batch")
+    runs = [run_of(item, None, f"item {place} of the batch: ") for place, item in enumerate(batch.items)]
+    for run in runs:
+        run.batch_id = batch_id
+    return batch_id, runs
+
+
+def object_of(body: bytes) -> dict[str, Any]:
+    """A body that is a JSON object, or empty."""
+    return _decoded(_object, body) if body.strip() else {}
+
+
+def _check(run: NewRun, task: str) -> None:
+    """A finished run from a client is checked like the options that it was made of."""
+    if run.task != task:
+        raise InvalidOptions(f"the run is of task {run.task!r}, the address names {task!r}")
+    if not is_id("run", run.id):
+        raise InvalidOptions(f"the run's id {run.id!r} is not one; leave the run out and send options")
+    for name in ("task", "queue", "concurrency_key"):
+        value = getattr(run, name)
+        if value is not None and len(value) > NAME_CHARS:
+            raise InvalidOptions(f"{name} must have at most {NAME_CHARS} characters, got {len(value)}")
+    run.tags = tags_of(run.tags)
+    _within("priority", run.priority, -31_536_000, 31_536_000)
+    _within("max_attempts", run.max_attempts, 1, ATTEMPTS)
+    _within("max_duration_ms", run.max_duration_ms, MIN_DURATION_MS, 2**53)
+    _within("queue_limit", run.queue_limit, 0, 100_000)
+    _within("queue_limit_per_key", run.queue_limit_per_key, 0, 100_000)
+    for name in ("run_at", "ttl_ms", "idempotency_ttl_ms"):
+        _within(name, getattr(run, name), 0, 2**53)
+    if run.idempotency_key is not None and not 1 <= len(run.idempotency_key) <= IDEMPOTENCY_KEY_CHARS:
+        raise InvalidOptions(f"idempotency_key must have 1 to {IDEMPOTENCY_KEY_CHARS} characters")
+    if run.metadata is not None:
+        if len(run.metadata.encode()) > METADATA_BYTES:
+            raise LimitExceeded(f"metadata is over its limit of {METADATA_BYTES:,} bytes of JSON")
+        _decoded(_object, run.metadata.encode())
+
+
+def _within(name: str, value: float | None, least: float, most: float) -> None:
+    if value is not None and not least <= value <= most:
+        raise InvalidOptions(f"{name} must be from {least} to {most}, got {value}")
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidOptions(f"the body is not as expected: {error}") from None
+
+
+def _too_long(size: int, most: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"the body has {size:,} bytes or more; the limit here is {most:,}. "
+        "Put the data into a file or an object store and send its address"
+    )

@@ -1,0 +1,202 @@
+"""The second SQLite file: lines and spans of runs, and how many of each run were kept and dropped."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..model.limits import LOG_LINE_CHARS, LOG_LINES_PER_RUN, SPANS_PER_RUN
+from ..model.protocol import Emit
+
+__all__ = ["LEVELS", "TelemetryFile"]
+
+LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS lines (
+    seq        INTEGER PRIMARY KEY,
+    run_id     TEXT    NOT NULL,
+    attempt    INTEGER NOT NULL,
+    at         INTEGER NOT NULL,
+    level      INTEGER NOT NULL,
+    message    TEXT    NOT NULL,
+    attributes TEXT,
+    span_id    TEXT,
+    source     TEXT    NOT NULL
+);
+CREATE INDEX IF NOT EXISTS lines_of_run ON lines (run_id, seq);
+CREATE TABLE IF NOT EXISTS spans (
+    run_id     TEXT    NOT NULL,
+    id         TEXT    NOT NULL,
+    parent_id  TEXT,
+    attempt    INTEGER NOT NULL,
+    name       TEXT    NOT NULL,
+    kind       TEXT    NOT NULL,
+    start      INTEGER NOT NULL,
+    end        INTEGER NOT NULL,
+    ok         INTEGER NOT NULL,
+    attributes TEXT,
+    PRIMARY KEY (run_id, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept (
+    run_id        TEXT PRIMARY KEY,
+    lines         INTEGER NOT NULL,
+    spans         INTEGER NOT NULL,
+    dropped_lines INTEGER NOT NULL,
+    dropped_spans INTEGER NOT NULL,
+    note          INTEGER
+) WITHOUT ROWID;
+"""
+_LINE = (
+    "INSERT INTO lines (run_id, attempt, at, level, message, attributes, span_id, source) "
+    "VALUES (?,?,?,?,?,?,?,?)"
+)
+_SPAN = (
+    "INSERT OR REPLACE INTO spans (run_id, id, parent_id, attempt, name, kind, start, end, ok, attributes) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?)"
+)
+_KEPT = (
+    "INSERT OR REPLACE INTO kept (run_id, lines, spans, dropped_lines, dropped_spans, note) "
+    "VALUES (?,?,?,?,?,?)"
+)
+#: Runs whose counts are remembered between batches.
+_REMEMBERED = 4_096
+
+
+class _Counts:
+    """How much of one run was kept and dropped; `note` is the seq of the line that says so."""
+
+    __slots__ = ("dropped_lines", "dropped_spans", "lines", "note", "spans")
+
+    def __init__(
+        self,
+        lines: int = 0,
+        spans: int = 0,
+        dropped_lines: int = 0,
+        dropped_spans: int = 0,
+        note: int | None = None,
+    ) -> None:
+        self.lines = lines
+        self.spans = spans
+        self.dropped_lines = dropped_lines
+        self.dropped_spans = dropped_spans
+        self.note = note
+
+
+class TelemetryFile:
+    """The connection that writes. Used by one thread."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._counts: OrderedDict[str, _Counts] = OrderedDict()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = NORMAL",
+            "busy_timeout = 2000",
+            "cache_size = -4000",
+        ):
+            self._db.execute(f"PRAGMA {pragma}")
+        self._db.executescript(_SCHEMA)
+
+    def write(self, emits: Iterable[Emit]) -> None:
+        """Write all that `emits` hold, in one transaction. Errors: `sqlite3.Error`, and nothing was
+        written."""
+        self._db.execute("BEGIN IMMEDIATE")
+        touched: dict[str, _Counts] = {}
+        try:
+            for emit in emits:
+                touched[emit.run_id] = self._write_one(emit, touched)
+            self._db.executemany(
+                _KEPT,
+                [
+                    (run_id, c.lines, c.spans, c.dropped_lines, c.dropped_spans, c.note)
+                    for run_id, c in touched.items()
+                ],
+            )
+            self._db.execute("COMMIT")
+        except BaseException:
+            # The counts in memory have run ahead of the file.
+            self._counts.clear()
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    def _write_one(self, emit: Emit, touched: dict[str, _Counts]) -> _Counts:
+        counts = touched.get(emit.run_id) or self._counts_of(emit.run_id)
+        lines = emit.logs[: max(0, LOG_LINES_PER_RUN - counts.lines)]
+        spans = emit.spans[: max(0, SPANS_PER_RUN - counts.spans)]
+        self._db.executemany(
+            _LINE,
+            [
+                (
+                    emit.run_id,
+                    emit.attempt,
+                    line.at,
+                    LEVELS.get(line.level, 1),
+                    line.message[:LOG_LINE_CHARS],
+                    line.attributes,
+                    line.span_id,
+                    line.source,
+                )
+                for line in lines
+            ],
+        )
+        self._db.executemany(
+            _SPAN,
+            [
+                (
+                    emit.run_id,
+                    s.id,
+                    s.parent_id,
+                    emit.attempt,
+                    s.name,
+                    s.kind,
+                    s.start,
+                    s.end,
+                    s.ok,
+                    s.attributes,
+                )
+                for s in spans
+            ],
+        )
+        counts.lines += len(lines)
+        counts.spans += len(spans)
+        more_lines = len(emit.logs) - len(lines) + emit.dropped
+        more_spans = len(emit.spans) - len(spans)
+        if more_lines or more_spans:
+            counts.dropped_lines += more_lines
+            counts.dropped_spans += more_spans
+            self._note(emit, counts)
+        return counts
+
+    def _note(self, emit: Emit, counts: _Counts) -> None:
+        parts = []
+        if counts.dropped_lines:
+            parts.append(f"{counts.dropped_lines:,} log lines (a run keeps {LOG_LINES_PER_RUN:,})")
+        if counts.dropped_spans:
+            parts.append(f"{counts.dropped_spans:,} spans (a run keeps {SPANS_PER_RUN:,})")
+        message = f"not kept: {' and '.join(parts)}"
+        if counts.note is not None:
+            self._db.execute("UPDATE lines SET message = ? WHERE seq = ?", (message, counts.note))
+            return
+        at = emit.logs[-1].at if emit.logs else emit.spans[-1].end if emit.spans else emit.started_at or 0
+        row = (emit.run_id, emit.attempt, at, LEVELS["warn"], message, None, None, "detent")
+        counts.note = self._db.execute(_LINE, row).lastrowid
+
+    def _counts_of(self, run_id: str) -> _Counts:
+        counts = self._counts.get(run_id)
+        if counts is None:
+            row = self._db.execute(
+                "SELECT lines, spans, dropped_lines, dropped_spans, note FROM kept WHERE run_id = ?",
+                (run_id,),
+            ).fetchone()
+            counts = self._counts[run_id] = _Counts(*(row or ()))
+            if len(self._counts) > _REMEMBERED:
+                self._counts.popitem(last=False)
+        return counts
