@@ -69,8 +69,9 @@ class Supervisor:
         for _ in range(self._count):
             self._spawn()
 
-    def stop(self, grace_s: float = GRACE_S) -> None:
-        """Let the workers finish for `grace_s` seconds, then end them. No process is left behind."""
+    def stop(self, grace_s: float = GRACE_S, hurry: threading.Event | None = None) -> None:
+        """Let the workers finish for `grace_s` seconds, then end them; at once when `hurry` is set meanwhile. No
+        process is left behind."""
         with self._lock:
             self._stopping = True
             children = list(self._children)
@@ -78,7 +79,7 @@ class Supervisor:
             child.leave(grace_s)
         ends = time.monotonic() + grace_s + 2.0
         for child in children:
-            child.end_by(ends)
+            child.end_by(ends, hurry or threading.Event())
 
     def _spawn(self, pause_s: float = 0.0) -> None:
         with self._lock:
@@ -143,10 +144,10 @@ class _Child:
         except (BrokenPipeError, ValueError):
             pass
 
-    def end_by(self, moment: float) -> None:
-        try:
-            self.process.wait(max(0.0, moment - time.monotonic()))
-        except subprocess.TimeoutExpired:
+    def end_by(self, moment: float, hurry: threading.Event) -> None:
+        while self.process.poll() is None and time.monotonic() < moment and not hurry.is_set():
+            hurry.wait(0.02)
+        if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
         if self.process.stdin is not None:

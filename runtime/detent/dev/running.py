@@ -1,0 +1,103 @@
+"""`detent dev` and `detent server`: start the parts, show what happens, stop everything on Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+
+from ..config import Config
+from ..server.host import Host
+from ..worker.supervisor import Supervisor
+from .reload import Reloader
+from .view import View
+
+__all__ = ["run_dev", "run_server"]
+
+#: How long runs may finish after Ctrl-C, in seconds.
+_DEV_GRACE_S = 3.0
+_SERVER_GRACE_S = 20.0
+
+
+def run_dev(
+    config: Config,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    processes: int | None = None,
+    threads: int | None = None,
+    async_limit: int | None = None,
+    reload: bool = True,
+    json: bool = False,
+) -> int:
+    """Server and workers of a project, with reload on file changes and a view of the runs. The exit status.
+
+    Errors: `ProjectLocked` when a server of the project is running already, `ConfigError` for a busy port.
+    """
+    held = Host(config, host=host, port=port)
+    url = held.start()
+    arguments = ["--echo", *_sizes(threads, async_limit)]
+    supervisor = Supervisor(
+        config.root,
+        held.socket_path,
+        processes or config.worker.processes,
+        held.worker_exited,
+        arguments,
+    )
+    view = View(held.engine, config, url, json=json)
+    reloader = Reloader(config, supervisor.reload, view.say) if reload else None
+    stop = _stop_signals()
+    try:
+        view.start()
+        supervisor.start()
+        if reloader is not None:
+            reloader.start()
+        stop.wait()
+        view.say("stopping; Ctrl-C again to stop at once")
+    finally:
+        if reloader is not None:
+            reloader.stop()
+        again = _stop_signals()
+        supervisor.stop(_DEV_GRACE_S, hurry=again)
+        view.stop()
+        held.stop()
+    return 0
+
+
+def run_server(
+    config: Config, *, host: str | None = None, port: int | None = None, json: bool = False
+) -> int:
+    """The API and the engine's loops of a project, without workers. The exit status. Errors: as `run_dev`."""
+    held = Host(config, host=host, port=port, sync="FULL")
+    url = held.start()
+    view = View(held.engine, config, url, json=json)
+    stop = _stop_signals()
+    try:
+        view.start()
+        stop.wait()
+    finally:
+        view.stop()
+        held.stop()
+    return 0
+
+
+def _sizes(threads: int | None, async_limit: int | None) -> list[str]:
+    sizes: list[str] = []
+    if threads is not None:
+        sizes += ["--threads", str(threads)]
+    if async_limit is not None:
+        sizes += ["--async-limit", str(async_limit)]
+    return sizes
+
+
+def _stop_signals() -> threading.Event:
+    """Set by the next SIGINT or SIGTERM."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, on_signal)
+        signal.signal(signal.SIGTERM, on_signal)
+    return stop
