@@ -210,7 +210,7 @@ class ProjectTransport:
 
             guard = _Guard(self._state_dir, ProjectLock(self._state_dir))
             store = SqliteStore(path, self._config.sqlite_sync or "NORMAL", lambda: guard)
-            telemetry = TelemetryStore(path.with_name("telemetry.db"))
+            telemetry = TelemetryStore(self._state_dir / "telemetry.db")
             self._closers += [telemetry.close, store.close]
             engine = Engine(store, env_limit=self._config.concurrency_limit)
             operations = Operations(engine, telemetry, open_store(self._config.object_store_url))
