@@ -107,6 +107,10 @@ class Engine:
         """Do all that is due now; when the next timer is due (milliseconds since 1970), or None."""
         while self.write(sweep_timers):
             pass
+        return self.next_due()
+
+    def next_due(self) -> int | None:
+        """When the next timer is due (milliseconds since 1970), or None."""
         return next_due(self.store)
 
     def check_leases(self) -> list[str]:

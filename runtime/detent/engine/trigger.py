@@ -57,7 +57,7 @@ def make_runs(
                 expires_at=now + (run.idempotency_ttl_ms or IDEMPOTENCY_TTL_MS),
             )
         queue, state = _place(scene, run, known)
-        begins = now if run.run_at is None else max(now, run.run_at)
+        begins = max(now, run.run_at or 0, now + (run.delay_ms or 0))
         if state == "QUEUED" and begins > now:
             state = "DELAYED"
             scene.bell.due(begins)

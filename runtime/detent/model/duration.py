@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from detent.errors import InvalidOptions
 
-__all__ = ["Duration", "When", "format_duration", "parse_duration", "parse_when"]
+__all__ = ["Duration", "When", "format_duration", "is_moment", "parse_duration", "parse_when"]
 
 Duration = str | int | float | timedelta
 """A length of time: text with units ("10m", "1h52m18s"), a number of seconds, or a timedelta."""
@@ -97,6 +97,11 @@ def parse_when(value: When, now_ms: int, name: str = "delay") -> int:
         return now_ms + parse_duration(value, name)
     except InvalidOptions as error:
         raise InvalidOptions(f'{error}; a point in time is written "2026-11-22T09:00:00Z"') from None
+
+
+def is_moment(value: When) -> bool:
+    """Whether `value` names a moment rather than a length of time from now."""
+    return isinstance(value, datetime) or (isinstance(value, str) and bool(_DATE.match(value.strip())))
 
 
 def _epoch_ms(moment: datetime, shown: str, name: str) -> int:

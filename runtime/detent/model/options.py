@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from ..errors import InvalidOptions, LimitExceeded, Unserializable
-from .duration import parse_duration, parse_when
+from .duration import is_moment, parse_duration, parse_when
 from .ids import new_id
 from .limits import (
     ATTEMPTS,
@@ -110,7 +110,9 @@ def new_run(
     if "concurrency_key" in given:
         run.concurrency_key = _name("concurrency_key", given["concurrency_key"])
     if "delay" in given:
-        run.run_at = parse_when(given["delay"], now, "delay")
+        # A length of time is counted by the store's clock, so that a wrong clock of the caller does no harm.
+        when = parse_when(given["delay"], 0, "delay")
+        run.run_at, run.delay_ms = (when, None) if is_moment(given["delay"]) else (None, when)
     if "ttl" in given:
         run.ttl_ms = parse_duration(given["ttl"], "ttl")
     if "priority" in given:

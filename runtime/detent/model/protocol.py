@@ -57,6 +57,7 @@ class NewRun(Struct, omit_defaults=True):
     queue_given: bool = False
     concurrency_key: str = ""
     run_at: int | None = None
+    delay_ms: int | None = None
     ttl_ms: int | None = None
     idempotency_key: str | None = None
     idempotency_ttl_ms: int | None = None

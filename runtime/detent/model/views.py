@@ -98,7 +98,8 @@ class NotRunning(View):
 
 
 class RunSummary(View):
-    """A run as lists show it. `error` carries no traceback; `duration_ms` is executing time without waits."""
+    """A run as lists show it. `error` carries no traceback; `duration_ms` is the executing time of the
+    latest attempt, without waits."""
 
     id: str
     task: str

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
-__all__ = ["Sleeper", "sleep", "sleep_sync", "sleeping_with"]
+__all__ = ["Sleeper", "sleep", "sleep_sync", "sleeping_with", "use_sleeper"]
 
 
 class Sleeper(Protocol):
@@ -40,6 +40,11 @@ async def sleep(seconds: float) -> None:
 def sleep_sync(seconds: float) -> None:
     """Pause this thread for `seconds` by the sleeper of this context."""
     _sleeper.get().sleep_sync(seconds)
+
+
+def use_sleeper(sleeper: Sleeper) -> None:
+    """From now on pauses of this context go through `sleeper`."""
+    _sleeper.set(sleeper)
 
 
 @contextmanager

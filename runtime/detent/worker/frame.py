@@ -35,6 +35,7 @@ from ..model.protocol import (
     WaitResult,
 )
 from ..sdk.context import AttemptInfo, BatchInfo, Context, QueueInfo, RunInfo, TaskInfo
+from ..sdk.pause import use_sleeper
 from .journal_error import JournalMismatch
 from .scope import Scope, current_scope
 from .signals import Evicted, LeaseLost
@@ -73,6 +74,7 @@ class Frame:
         self.lost = False
         self.done = False
         self.parked = False
+        self._parking = False
         self.main: asyncio.Task[Any] | None = None
         self.thread_id: int | None = None
         self._waits: dict[str, asyncio.Future[list[RunResult]] | Future[list[RunResult]]] = {}
@@ -160,11 +162,13 @@ class Frame:
 
     def _park_if_waiting(self) -> None:
         """Park a run of several branches once none of them can go on."""
-        if self.parked or self.done or self.lost or not self.scope.is_waiting():
+        if self._parking or self.parked or self.done or self.lost or not self.scope.is_waiting():
             return
         keys = [key for key, waiter in self._waits.items() if not waiter.done()]
         if len(keys) != len(self._waits) or not keys:
             return
+
+        self._parking = True
 
         def take(answer: Answer) -> None:
             self.worker.loop.post(lambda: self._after_park(answer))
@@ -172,6 +176,7 @@ class Frame:
         self.worker.link.send([*self.notes(), (Park(self.run_id, self.epoch, keys), take)])
 
     def _after_park(self, answer: Answer) -> None:
+        self._parking = False
         if isinstance(answer, Failure):
             self.lose()
             return
@@ -341,6 +346,8 @@ class Frame:
 
         current_run.set(self)
         current_scope.set(self.scope)
+        if self.worker.sleeper is not None:
+            use_sleeper(self.worker.sleeper)
 
 
 def _moment(ms: int) -> datetime:

@@ -43,6 +43,7 @@ from ..model.protocol import (
 )
 from ..model.retry import RetryPolicy
 from ..model.task_error import TaskError
+from ..sdk.pause import Sleeper
 from ..sdk.task import Task
 from .attempt import attempt, driven
 from .deadlines import Deadline, Deadlines
@@ -80,6 +81,12 @@ class WorkerOptions:
     poll_s: float | None = POLL_S
     drop_tickets: bool = False
 
+    @classmethod
+    def for_tests(cls, **sizes: int) -> WorkerOptions:
+        """Options that need no polling, or, with ``DETENT_TICKETS=drop``, live by it alone."""
+        drop = os.environ.get("DETENT_TICKETS") == "drop"
+        return cls(**sizes, poll_s=0.02 if drop else None, drop_tickets=drop)  # type: ignore[arg-type]  # sizes are int
+
 
 class Worker:
     """Executes the runs of some tasks in this process.
@@ -101,8 +108,10 @@ class Worker:
         get_object: Callable[[str], str],
         clock: Clock | None = None,
         worker_id: str | None = None,
+        sleeper: Sleeper | None = None,
     ) -> None:
         self.link = link
+        self.sleeper = sleeper
         self.options = options or WorkerOptions()
         self.put_object = put_object
         self.get_object = get_object
@@ -204,6 +213,10 @@ class Worker:
     def noted(self) -> None:
         """A run has written something."""
         self._emitter.wake()
+
+    def flush_notes(self) -> None:
+        """Send what runs have written now."""
+        self._emitter.flush()
 
     def _executing_frames(self) -> list[Frame]:
         return [frame for frame in list(self._frames.values()) if not frame.parked and not frame.done]

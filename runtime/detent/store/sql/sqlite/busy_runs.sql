@@ -1,1 +1,1 @@
-SELECT count(*) AS n FROM runs WHERE state = 'EXECUTING' UNION ALL SELECT count(*) FROM runs WHERE state = 'QUEUED'
+SELECT id FROM runs WHERE state = 'EXECUTING' UNION ALL SELECT id FROM runs WHERE state = 'QUEUED'

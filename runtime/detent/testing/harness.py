@@ -1,0 +1,214 @@
+"""The harness: engine, store and a worker in this process, and a clock that jumps from timer to timer."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..connection import using
+from ..embedded import EmbeddedTransport
+from ..engine import Engine
+from ..engine.operations import Operations
+from ..errors import DetentError, RunFailed
+from ..model.duration import Duration, parse_duration
+from ..model.ids import is_id
+from ..model.manifest import Manifest
+from ..objects import open_store
+from ..sdk.registry import registry
+from ..sdk.result import RunHandle
+from ..store import SqliteStore
+from ..telemetry import TelemetryStore
+from ..worker.link import DirectLink
+from ..worker.manifest import make_manifest
+from ..worker.worker import Worker, WorkerOptions
+from .clock import VirtualClock, VirtualSleeper
+
+if TYPE_CHECKING:
+    from ..model.views import LogEntry, RunDetail
+    from ..sdk.task import Task
+
+__all__ = ["Harness", "harness"]
+
+
+class Harness:
+    """What `harness` gives. `engine`, `clock`, `worker`, `operations` and `objects` are the real things."""
+
+    def __init__(
+        self,
+        tasks: Iterable[Task[Any, Any]] | None,
+        options: WorkerOptions,
+        *,
+        env_limit: int | None = None,
+    ) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="detent-test-"))
+        self._changed = threading.Event()
+        self.clock = VirtualClock()
+        self.store = SqliteStore(self._folder / "detent.db", sync="OFF")
+        self.telemetry = TelemetryStore(self._folder / "telemetry.db")
+        self.objects = open_store(self._folder / "objects")
+        self.engine = Engine(self.store, self.clock, env_limit=env_limit, on_emit=self.telemetry.append)
+        self.engine.listeners.append(self._changed.set)
+        self.operations = Operations(self.engine, self.telemetry, self.objects)
+        self.transport = EmbeddedTransport(self.operations)
+        self.sleeper = VirtualSleeper(self.clock, self._changed)
+        self._declared = list(tasks) if tasks is not None else _latest(registry.declared)
+        self._options = options
+        self.worker = self.start_worker()
+
+    def start_worker(self) -> Worker:
+        """Start one more worker in this process."""
+        manifest, usable = make_manifest(self._declared)
+        if manifest.problems:
+            raise DetentError("; ".join(problem.message for problem in manifest.problems))
+        worker = Worker(
+            DirectLink(self.engine),
+            usable,
+            Manifest(manifest.tasks, manifest.queues),
+            self._options,
+            put_object=self._put_object,
+            get_object=lambda key: self.objects.get(key).decode(),
+            clock=self.clock,
+            sleeper=self.sleeper,
+        )
+        worker.start()
+        return worker
+
+    def drain(self, *, advance: bool = True, timeout: float = 30.0) -> None:
+        """Run until nothing is left to do.
+
+        Parameters:
+          advance: move the clock to the next timer (delay, retry, ttl ...) whenever all else is done; without it,
+            runs that are delayed are left.
+          timeout: seconds of real time after which a `TimeoutError` tells what has not ended, and why.
+        """
+        ends = time.monotonic() + timeout
+        while True:
+            self._changed.clear()
+            if self._is_quiet():
+                due = self._next_due()
+                if due is None or (not advance and due > self.clock.now()):
+                    return
+                self._move(due)
+                continue
+            left = ends - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"after {timeout:g} s these runs had not ended: {self._stuck()}")
+            self._changed.wait(min(left, 0.5))
+
+    async def drain_async(self, *, advance: bool = True, timeout: float = 30.0) -> None:
+        """`drain`, for async tests."""
+        await asyncio.to_thread(self.drain, advance=advance, timeout=timeout)
+
+    def advance(self, duration: Duration) -> None:
+        """Move the clock on by `duration` (seconds or text such as ``"10m"``), firing the timers on the way."""
+        until = self.clock.now() + parse_duration(duration)
+        self.drain(advance=False)
+        while (due := self._next_due()) is not None and due <= until:
+            self._move(due)
+            self.drain(advance=False)
+        self._move(until)
+        self.drain(advance=False)
+
+    def run(self, run: RunHandle | str) -> RunDetail:
+        """The run as it is now."""
+        from ..client import Detent
+
+        self._flush()
+        return Detent(self.transport).runs.retrieve(_id(run))
+
+    def logs(self, run: RunHandle | str) -> list[LogEntry]:
+        """The lines of a run so far."""
+        from ..client import Detent
+
+        self._flush()
+        return list(Detent(self.transport).runs.logs(_id(run)))
+
+    def output(self, run: RunHandle | str) -> Any:
+        """Drain, and the output of the run as a JSON value. Errors: `RunFailed` when it did not complete."""
+        self.drain()
+        ended = self.run(run)
+        if ended.status != "COMPLETED":
+            raise RunFailed(
+                f"run {ended.id} of task {ended.task!r} is {ended.status}: {ended.error}",
+                run_id=ended.id,
+                status=ended.status,
+                error=ended.error,
+            )
+        return ended.output
+
+    def close(self) -> None:
+        self.worker.stop()
+        self.telemetry.close()
+        self.store.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _flush(self) -> None:
+        self.worker.flush_notes()
+        self.telemetry.flush()
+
+    def _is_quiet(self) -> bool:
+        executing = {row["id"] for row in self.store.read("busy_runs")}
+        return executing <= self.sleeper.sleeping_runs()
+
+    def _next_due(self) -> int | None:
+        times = [self.engine.next_due(), self.sleeper.next_due()]
+        return min((at for at in times if at is not None), default=None)
+
+    def _move(self, moment: int) -> None:
+        self.clock.move_to(moment)
+        self.engine.sweep()
+        self.sleeper.wake_due()
+
+    def _stuck(self) -> str:
+        ids = [row["id"] for row in self.store.read("busy_runs")][:5]
+        rows = [self.operations.call("runs.retrieve", id=run_id) for run_id in ids]
+        return "; ".join(f"{row['id']} of {row['task']!r} is {row['status']} ({row.get('reason')})" for row in rows)
+
+    def _put_object(self, key: str, text: str) -> str:
+        self.objects.put(key, text.encode())
+        return key
+
+
+@contextmanager
+def harness(
+    tasks: Iterable[Task[Any, Any]] | None = None,
+    *,
+    threads: int = 4,
+    async_limit: int = 500,
+    env_limit: int | None = None,
+) -> Iterator[Harness]:
+    """An engine with a worker, in this process, for the length of a ``with`` block.
+
+    Inside, everything that triggers or looks at runs goes to it: ``task.trigger``, ``tasks``, ``runs``, `Detent`.
+
+    Parameters:
+      tasks: what the worker can run; all that has been declared in this process when None.
+      threads, async_limit: plain and async runs at once. env_limit: runs of the whole environment at once.
+
+    Nothing here sleeps: delays, backoffs and ttls pass when `Harness.drain` or `Harness.advance` moves the clock.
+    """
+    options = WorkerOptions.for_tests(threads=threads, async_limit=async_limit)
+    made = Harness(tasks, options, env_limit=env_limit)
+    try:
+        with using(made.transport, everywhere=True):
+            yield made
+    finally:
+        made.close()
+
+
+def _latest(declared: Iterable[Task[Any, Any]]) -> list[Task[Any, Any]]:
+    return list({task.id: task for task in declared}.values())
+
+
+def _id(run: RunHandle | str) -> str:
+    run_id = run if isinstance(run, str) else run.id
+    if not is_id("run", run_id):
+        raise DetentError(f"{run_id!r} is not the id of a run")
+    return run_id
