@@ -14,7 +14,8 @@ from detent.objects import ObjectStore, open_store
 @pytest.fixture(params=["folder", "path", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     folder = tmp_path / "a b" / "objects"
-    return open_store({"folder": folder.as_uri(), "path": folder, "memory": "memory://"}[request.param])
+    urls: dict[str, str | Path] = {"folder": folder.as_uri(), "path": folder, "memory": "memory://"}
+    return open_store(urls[request.param])
 
 
 def test_an_object_comes_back_as_it_was_put(store: ObjectStore) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ..errors import DetentError, InvalidPayload, StoreError
+from ..errors import DetentError, InvalidPayload
 from ..model.limits import INLINE_BYTES
 from ..model.options import check_payload_size
 from ..model.protocol import NewRun
@@ -83,7 +83,7 @@ def read_json(objects: Objects | None, text: str | None, ref: str | None) -> Any
         return None
     try:
         return msgspec.json.decode(objects.get(ref))
-    except (DetentError, StoreError) as error:
+    except DetentError as error:
         return {"$unavailable": ref, "reason": str(error)}
 
 

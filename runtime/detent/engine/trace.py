@@ -124,13 +124,12 @@ def _walk(root: _Span, events: Sequence[Any]) -> list[_Span]:
 
 
 def _host(root: _Span, attempts: Sequence[_Span], at: int, number: int | None = None) -> _Span:
-    """The attempt in which something happened."""
-    for attempt in reversed(attempts):
-        if number is not None and attempt.attributes["number"] != number:
-            continue
-        if attempt.start <= at:
-            return attempt
-    return root
+    """The attempt in which something happened: of its number, where known, as clocks of hosts may differ."""
+    possible = [attempt for attempt in attempts if number is None or attempt.attributes["number"] == number]
+    begun = [attempt for attempt in possible if attempt.start <= at]
+    if begun:
+        return begun[-1]
+    return possible[0] if possible and number is not None else root
 
 
 def _add_child(host: _Span, child: Any) -> None:

@@ -37,7 +37,11 @@ class Gate:
         self._hosts = _LOCAL | {host.lower().strip("[]")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1003, "reason": "this server speaks HTTP only"})
             return
         refusal = self._refusal(Headers(scope=scope))
         if refusal is None:
