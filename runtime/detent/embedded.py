@@ -78,6 +78,14 @@ class EmbeddedTransport:
         """See `Transport.call_async`."""
         return await asyncio.to_thread(self._operations.call, operation, **values)
 
+    def wait(self, run_id: str, most_s: float) -> None:
+        """See `Transport.wait`."""
+        self._operations.wait(run_id, most_s)
+
+    async def wait_async(self, run_id: str, most_s: float) -> None:
+        """See `Transport.wait`."""
+        await asyncio.to_thread(self._operations.wait, run_id, most_s)
+
     def close(self) -> None:
         """Nothing: the engine is closed by its owner."""
 
@@ -149,6 +157,14 @@ class ProjectTransport:
     async def call_async(self, operation: str, **values: Any) -> Any:
         """See `Transport.call_async`."""
         return await asyncio.to_thread(self.call, operation, **values)
+
+    def wait(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # who executes it is another process
+        """See `Transport.wait`."""
+        time.sleep(most_s)
+
+    async def wait_async(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # likewise
+        """See `Transport.wait`."""
+        await asyncio.sleep(most_s)
 
     def close(self) -> None:
         """Close the store and the connections."""

@@ -13,6 +13,7 @@
      ├─ Unserializable         a return value that is not JSON
      ├─ RunFailed              a child run did not complete (raised by unwrap)
      ├─ StoreError             the store refused: disk full, damaged, newer schema
+     ├─ Unauthorized           the key is missing or wrong
      ├─ ServerUnreachable      no server answers
      ├─ ProjectLocked          another process is the writer of this project
      └─ AbortTaskRunError      raised by users: fail the run, no further attempt
@@ -40,6 +41,7 @@ __all__ = [
     "ServerUnreachable",
     "StoreError",
     "TaskNotFound",
+    "Unauthorized",
     "Unserializable",
     "by_code",
 ]
@@ -145,6 +147,12 @@ class StoreError(DetentError):
     code = "store_error"
 
 
+class Unauthorized(DetentError):
+    """The key is missing or wrong; the text says which key is expected where."""
+
+    code = "unauthorized"
+
+
 class ServerUnreachable(DetentError):
     """No server answers. The text gives the one command that starts it."""
 
@@ -177,6 +185,7 @@ _BY_CODE: dict[str, type[DetentError]] = {
         NotInRun,
         Unserializable,
         StoreError,
+        Unauthorized,
         ServerUnreachable,
         ProjectLocked,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -167,7 +166,7 @@ class AsyncRunsResource:
         waits = pauses(run_id, timeout)
         outcome = await self.result(run_id)
         while not outcome.is_finished:
-            await asyncio.sleep(next(waits))
+            await self._transport.wait_async(run_id, next(waits))
             outcome = await self.result(run_id)
         return outcome
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -167,7 +166,7 @@ class RunsResource:
         waits = pauses(run_id, timeout)
         outcome = self.result(run_id)
         while not outcome.is_finished:
-            time.sleep(next(waits))
+            self._transport.wait(run_id, next(waits))
             outcome = self.result(run_id)
         return outcome
 

@@ -85,6 +85,14 @@ class HttpTransport:
             await self._request_async(method, path, body, query, repeat=method == "GET")
         )
 
+    def wait(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # nobody tells this side when it ends
+        """See `Transport.wait`."""
+        time.sleep(most_s)
+
+    async def wait_async(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # likewise
+        """See `Transport.wait`."""
+        await asyncio.sleep(most_s)
+
     def close(self) -> None:
         """Close the connections of blocking calls. Those of an event loop are closed on it, by `aclose`."""
         with self._lock:

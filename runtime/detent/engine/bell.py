@@ -9,6 +9,7 @@ from typing import Any
 from ..model.protocol import Push
 from ..store import Tx
 from .sessions import Sessions
+from .waiters import Waiters
 
 __all__ = ["Bell", "bell_of"]
 
@@ -24,11 +25,14 @@ class Bell:
         on_due: Callable[[int], None],
         env_limited: bool,
         listeners: Sequence[Callable[[], None]] = (),
+        waiters: Waiters | None = None,
     ) -> None:
         self._sessions = sessions
         self._on_due = on_due
         self._env_limited = env_limited
         self._listeners = listeners
+        self._waiters = waiters
+        self._ended: list[str] = []
         self._queued: dict[str, Counter[str]] = defaultdict(Counter)
         self._sticky: list[tuple[str, str, str]] = []
         self._freed: dict[tuple[str, str], None] = {}
@@ -55,6 +59,10 @@ class Bell:
         """More than one queue may have room, or workers for its runs: ask all that have room."""
         self._anyone.add(env)
 
+    def ended(self, run_id: str) -> None:
+        """A run has reached its final state."""
+        self._ended.append(run_id)
+
     def push(self, worker_id: str, push: Push) -> None:
         """Tell `worker_id`."""
         self._pushes.append((worker_id, push))
@@ -66,6 +74,9 @@ class Bell:
     def __call__(self, tx: Tx) -> None:
         for listener in self._listeners:
             tx.after_commit(listener)
+        if self._ended and self._waiters:
+            waiters = self._waiters
+            tx.after_commit(lambda: waiters.tell(self._ended))
         anyone = self._anyone
         for env, queue in self._freed:
             if env in anyone:

@@ -25,6 +25,7 @@ from ..model.protocol import (
     Trigger,
     Watch,
 )
+from ..model.status import FINAL
 from ..store import Store, Tx
 from .bell import Bell, bell_of
 from .cancel import cancel_run
@@ -40,6 +41,7 @@ from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
 from .timers import next_due, sweep_timers
 from .trigger import make_runs, trigger_from_run
+from .waiters import Waiters
 
 __all__ = ["Engine"]
 
@@ -81,6 +83,7 @@ class Engine:
         self.env = env
         self.env_limit = env_limit
         self.sessions = Sessions(doorbell)
+        self._waiters = Waiters()
         #: Called after each commit that may have changed a run.
         self.listeners: list[Callable[[], None]] = []
         self._on_emit = on_emit
@@ -173,6 +176,13 @@ class Engine:
             return None
         row = rows[0]
         return RunResult(row["id"], row["task"], row["state"], row["output"], row["output_ref"], row["error"])
+
+    def wait(self, run_id: str, timeout_s: float) -> None:
+        """Come back when the run has ended, or is not there, or `timeout_s` seconds have passed."""
+        with self._waiters.waiting_for(run_id) as ended:
+            rows = self.store.read("state_of_run", id=run_id)
+            if rows and rows[0]["state"] not in FINAL:
+                ended.wait(timeout_s)
 
     def knows(self, task: str) -> bool | None:
         """Whether a connected worker runs `task`; None while none is connected."""
@@ -286,7 +296,7 @@ class Engine:
         return lambda tx: act(Scene(tx, self.clock.now(), self.env, bell_of(tx, self._make_bell)))
 
     def _make_bell(self) -> Bell:
-        return Bell(self.sessions, self._on_due, self.env_limit is not None, self.listeners)
+        return Bell(self.sessions, self._on_due, self.env_limit is not None, self.listeners, self._waiters)
 
     def _on_due(self, at: int) -> None:
         if not self._sleeps_until or at < self._sleeps_until:

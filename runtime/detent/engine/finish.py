@@ -95,5 +95,6 @@ def wrap_up(scene: Scene, row: Any, state: str, worker_id: str | None, *, freed:
             key=row["idempotency_key"],
             run_id=row["id"],
         )
+    scene.bell.ended(row["id"])
     if row["awaited"]:
         deliver(scene, row["id"])

@@ -90,6 +90,10 @@ class Operations:
         check_payloads(self._store, self._engine.env, runs)
         return self._engine.trigger(store_large_payloads(self._objects, runs), batch_id=batch_id)
 
+    def wait(self, run_id: str, most_s: float) -> None:
+        """Come back when the run has ended, at the latest after `most_s` seconds."""
+        self._engine.wait(run_id, most_s)
+
     # Runs.
 
     def list_runs(

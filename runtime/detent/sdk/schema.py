@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from detent.errors import DiscoveryError, InvalidPayload
-from detent.sdk import json_text
+from detent.model import json_text
 from detent.sdk.signature import Parameters, defining_locals, payload_annotation, return_annotation
 from detent.sdk.typed_dict import portable
 

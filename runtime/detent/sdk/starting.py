@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import InvalidOptions, LimitExceeded, NotInRun
+from ..model import json_text
 from ..model.ids import new_id
 from ..model.limits import BATCH_ITEMS
 from ..model.options import IdempotencyKey, new_run
 from ..model.protocol import Handle, NewRun, RunResult
 from ..model.status import Status
 from ..model.task_error import TaskError
-from . import json_text
 from .current import ActiveRun, active_run, current_run
 from .registry import registry
 from .result import BatchHandle, BatchResult, Result, RunHandle

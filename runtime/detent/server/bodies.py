@@ -113,7 +113,7 @@ def _check(run: NewRun, task: str) -> None:
     _within("max_duration_ms", run.max_duration_ms, MIN_DURATION_MS, 2**53)
     _within("queue_limit", run.queue_limit, 0, 100_000)
     _within("queue_limit_per_key", run.queue_limit_per_key, 0, 100_000)
-    for name in ("run_at", "ttl_ms", "idempotency_ttl_ms"):
+    for name in ("run_at", "delay_ms", "ttl_ms", "idempotency_ttl_ms"):
         _within(name, getattr(run, name), 0, 2**53)
     if run.idempotency_key is not None and not 1 <= len(run.idempotency_key) <= IDEMPOTENCY_KEY_CHARS:
         raise InvalidOptions(f"idempotency_key must have 1 to {IDEMPOTENCY_KEY_CHARS} characters")
