@@ -18,7 +18,7 @@ __all__ = ["batch_runs", "one_run", "triggered", "triggered_batch"]
 
 def one_run(task: str, payload: Any, options: Mapping[str, Any]) -> NewRun:
     """The run for one trigger. Its id is made here, so that sending it again makes no second one."""
-    from ..sdk.json_text import encode
+    from ..model.json_text import encode
 
     return new_run(task, encode(payload, "payload"), options, now=time_ns() // 1_000_000)
 
