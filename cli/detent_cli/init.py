@@ -14,9 +14,7 @@ __all__ = ["ask", "init"]
 
 
 def init(
-    path: Annotated[
-        Path, typer.Argument(help="The project's folder; it is made when it does not exist.")
-    ] = Path(),
+    path: Annotated[Path, typer.Argument(help="The project's folder; it is made when it does not exist.")] = Path(),
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the usual answers.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON; needs --yes.")] = False,
 ) -> None:
@@ -24,9 +22,7 @@ def init(
     choices = usual_choices(path)
     if not yes:
         if json or not (sys.stdin.isatty() and sys.stdout.isatty()):
-            typer.echo(
-                "detent init asks questions, and nobody can answer here; run: detent init --yes", err=True
-            )
+            typer.echo("detent init asks questions, and nobody can answer here; run: detent init --yes", err=True)
             raise typer.Exit(2)
         choices = ask(choices)
     changes = initialise(path, choices)
@@ -60,8 +56,7 @@ def _print_json(root: Path, choices: Choices, changes: list[Change], following: 
                 "root": str(root.resolve()),
                 "project": choices.project,
                 "changes": [
-                    {"path": str(change.path), "action": change.action, "note": change.note}
-                    for change in changes
+                    {"path": str(change.path), "action": change.action, "note": change.note} for change in changes
                 ],
                 "next": following,
             },

@@ -91,25 +91,20 @@ def initialise(root: Path, choices: Choices | None = None) -> list[Change]:
         choices = usual_choices(root)
     folder = root / choices.tasks_dir
     if not folder.resolve().is_relative_to(root.resolve()):
-        raise ConfigError(
-            f"the tasks folder {choices.tasks_dir!r} is outside the project; name one inside {root}"
-        )
+        raise ConfigError(f"the tasks folder {choices.tasks_dir!r} is outside the project; name one inside {root}")
     # Settings that cannot be read are refused before anything is written.
     settings = read_settings(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
         changes = [
-            Change(settings.file, "kept", "has settings already")
-            if settings
-            else _write_settings(root, choices)
+            Change(settings.file, "kept", "has settings already") if settings else _write_settings(root, choices)
         ]
         if choices.example:
             changes.append(_write_example(folder))
         changes.append(_write_ignore(root / ".gitignore"))
     except OSError as error:
         raise ConfigError(
-            f"{error.filename or root} cannot be written: {error.strerror}; "
-            "mend that and run detent init again"
+            f"{error.filename or root} cannot be written: {error.strerror}; mend that and run detent init again"
         ) from error
     return changes
 

@@ -1,0 +1,68 @@
+"""The root of the command: its own options, and the names of all commands."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from typer.main import get_command
+
+from detent_cli.lazy import LazyCommand, LazyGroup, new_app, register
+
+if TYPE_CHECKING:
+    from typer._click import Command
+
+__all__ = ["COMMANDS", "make_command"]
+
+COMMANDS = {
+    "init": LazyCommand("detent_cli.init", "init", "Make a folder a project."),
+    "dev": LazyCommand("detent_cli.dev", "dev", "Run server and workers here, and reload when files change."),
+    "demo": LazyCommand("detent_cli.speech", "demo", "Turn a long text into one MP3, to see it all work."),
+    "tts": LazyCommand("detent_cli.speech", "tts", "Turn a text of yours into one MP3."),
+    "tasks": LazyCommand("detent_cli.tasks", "app", "List tasks, show one, trigger one."),
+    "runs": LazyCommand("detent_cli.runs", "app", "Find runs, look into them, wait for them, cancel them."),
+    "queues": LazyCommand("detent_cli.queues", "app", "Queues: their limits, what executes, what waits."),
+    "server": LazyCommand("detent_cli.dev", "server", "Run the server alone."),
+    "worker": LazyCommand("detent_cli.dev", "worker", "Run workers alone."),
+}
+
+
+def make_command() -> Command:
+    """The whole command; those below it are imported when they are called."""
+    app = new_app(cls=LazyGroup, add_completion=True)
+    app.callback()(root)
+    register(app, COMMANDS)
+    return get_command(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from detent import __version__
+
+        typer.echo(f"detent {__version__}")
+        raise typer.Exit()
+
+
+def root(
+    project: Annotated[
+        Path | None,
+        typer.Option(
+            "--project",
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="The project's folder, when it is not the one you are in.",
+        ),
+    ] = None,
+    version: Annotated[  # noqa: ARG001  # its callback does it
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Durable background runs for Python AI applications.
+
+    Begin with: detent init, detent dev, detent tasks trigger hello --wait
+    """
+    if project is not None:
+        os.environ["DETENT_PROJECT_DIR"] = str(project.resolve())

@@ -1,0 +1,115 @@
+"""The project that a command works on: reached through its engine, or read from its files."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from detent.config import Config, load_config
+from detent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from detent.client import Detent
+    from detent.model.manifest import ProblemSpec
+    from detent.model.views import TaskProblem, TaskView
+    from detent.sdk.task import Task
+
+__all__ = ["Local", "connected", "find_tasks", "is_served", "tell_problems"]
+
+
+@contextmanager
+def connected() -> Iterator[Detent]:
+    """A client of the project, closed at the end.
+
+    Errors: `ConfigError`; `StoreError`; `ServerUnreachable`.
+    """
+    from detent.client import Detent
+    from detent.connection import forget_connections
+
+    config = load_config()
+    if is_served(config):
+        _import_httpx()
+    elif not _is_project(config):
+        raise ConfigError(
+            f"{config.root} is no detent project; make it one with `detent init`, "
+            "or name the project's folder: detent --project DIR …"
+        )
+    try:
+        with Detent() as client:
+            yield client
+    finally:
+        forget_connections()
+
+
+def _is_project(config: Config) -> bool:
+    """Whether somebody made this folder a project, so that looking at it leaves no new files anywhere."""
+    return config.file is not None or bool(config.dirs) or config.state_dir.is_dir()
+
+
+def is_served(config: Config) -> bool:
+    """Whether a server answers for the project, here or elsewhere."""
+    if config.api_url is not None:
+        return True
+    from detent.embedded import running_server
+
+    return running_server(config.state_dir) is not None
+
+
+class Local(NamedTuple):
+    """What the project's files declare."""
+
+    config: Config
+    tasks: list[Task[Any, Any]]
+    views: list[TaskView]
+    problems: list[ProblemSpec]
+
+
+def find_tasks() -> Local:
+    """Import the project's task files and describe what they declare. Their prints go to standard error."""
+    from detent.model.views import TaskView
+    from detent.worker.discovery import discover
+    from detent.worker.manifest import make_manifest
+
+    config = load_config()
+    with _silent_stdout():
+        found = discover(config)
+        manifest, tasks = make_manifest(found.tasks, found.problems, config)
+    views = [TaskView.model_validate(spec, from_attributes=True) for spec in manifest.tasks]
+    return Local(config, tasks, views, manifest.problems)
+
+
+def tell_problems(problems: list[ProblemSpec] | list[TaskProblem]) -> None:
+    """Say on standard error which task files cannot be used, and what to do."""
+    from detent_cli.console import clean
+
+    for problem in problems:
+        sys.stderr.write(f"problem: {clean(f'{problem.file}:{problem.line}: {problem.message}')}\n")
+
+
+def _import_httpx() -> None:
+    """Import httpx without its own command line, which it would load (click, pygments) for 0.17 s, in vain."""
+    if "httpx" in sys.modules:
+        return
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]  # how Python marks what cannot be imported
+    try:
+        import httpx  # noqa: F401
+    finally:
+        del sys.modules["httpx._main"]
+
+
+@contextmanager
+def _silent_stdout() -> Iterator[None]:
+    """Within the block whatever is written to standard output, by whatever means, goes to standard error."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
