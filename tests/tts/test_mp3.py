@@ -57,12 +57,7 @@ def wrapped(part: bytes) -> bytes:
     """The part as files in the wild have it: an ID3v2 tag with a footer before, APEv2 and ID3v1 after."""
     text = b"TIT2\0\0\0\x0a\0\0\0" + b"\xff\xfb\x90\x64" * 40
     head = b"\x04\0\x10" + bytes([0, 0, len(text) >> 7, len(text) & 0x7F])
-    ape = (
-        b"APETAGEX"
-        + (2000).to_bytes(4, "little")
-        + (32 + 8).to_bytes(4, "little")
-        + (1).to_bytes(4, "little")
-    )
+    ape = b"APETAGEX" + (2000).to_bytes(4, "little") + (32 + 8).to_bytes(4, "little") + (1).to_bytes(4, "little")
     items = b"\xff\xfb\x90\x64\xff\xfb\x90\x64"
     return (
         b"ID3" + head + text + b"3DI" + head + part
@@ -110,9 +105,7 @@ def longest_silence(samples: Floats, rate: int) -> float:
 @pytest.mark.parametrize("vbr", [False, True], ids=["cbr", "vbr"])
 @pytest.mark.parametrize("channels", [1, 2], ids=["mono", "stereo"])
 @pytest.mark.parametrize("rate", [16000, 22050, 24000, 44100])
-def test_every_part_is_heard_once_in_order_without_a_gap(
-    rate: int, channels: int, vbr: bool, dress: str
-) -> None:
+def test_every_part_is_heard_once_in_order_without_a_gap(rate: int, channels: int, vbr: bool, dress: str) -> None:
     sounds = [sound(seed, rate, channels) for seed in range(6)]
     parts = [encoded(one, rate, vbr=vbr) for one in sounds]
     if dress != "bare":
@@ -177,9 +170,7 @@ def test_parts_that_differ_are_refused_with_the_reason() -> None:
             joined([first, other])
 
 
-@pytest.mark.parametrize(
-    "junk", [b"", b"\0" * 5000, b"<html>no</html>", b"ID3\4\0\0\0\0\0\5hello", b"\xff\xfb\x90"]
-)
+@pytest.mark.parametrize("junk", [b"", b"\0" * 5000, b"<html>no</html>", b"ID3\4\0\0\0\0\0\5hello", b"\xff\xfb\x90"])
 def test_a_part_without_audio_is_refused_by_its_number(junk: bytes) -> None:
     with pytest.raises(NotMp3, match="part 2: it holds no frame"):
         joined([encoded(sound(1, 16000), 16000), junk])
@@ -240,9 +231,7 @@ def test_a_frame_cut_short_at_the_end_is_left_out() -> None:
 @given(st.data())
 def test_junk_between_frames_changes_nothing(data: st.DataObject) -> None:
     frames = [frame.data for frame in read_frames([PLAIN])][:12]
-    junk = st.binary(max_size=30).filter(
-        lambda some: b"\xff" not in some and b"ID3" not in some and b"TAG" not in some
-    )
+    junk = st.binary(max_size=30).filter(lambda some: b"\xff" not in some and b"ID3" not in some and b"TAG" not in some)
 
     noisy = b"".join(frame + data.draw(junk) for frame in frames[:-2]) + b"".join(frames[-2:])
 
@@ -292,9 +281,7 @@ def test_frames_that_reach_back_before_their_part_are_made_silent_and_the_rest_i
 
 @pytest.mark.parametrize("vbr", [False, True])
 def test_the_info_frame_says_what_follows_and_where(vbr: bool) -> None:
-    parts = [
-        tagged(encoded(sound(seed, 44100), 44100, vbr=vbr), len(sound(seed, 44100))) for seed in range(20)
-    ]
+    parts = [tagged(encoded(sound(seed, 44100), 44100, vbr=vbr), len(sound(seed, 44100))) for seed in range(20)]
     data, merged = joined(parts)
 
     head, *frames = read_frames([data])

@@ -182,9 +182,7 @@ def test_without_a_key_the_offline_voice_speaks_at_the_pace_asked_for(no_key: No
     assert fast < 0.6 * usual
 
 
-def test_languages_sound_different_and_every_one_speaks(
-    no_key: None, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_languages_sound_different_and_every_one_speaks(no_key: None, capfd: pytest.CaptureFixture[str]) -> None:
     heard = {round(seconds_of(said(pick_voice(voice=name), "1, 2, 3, 4")), 1) for name in ("en", "de", "cy")}
 
     assert len(heard) == 3
@@ -205,9 +203,7 @@ def test_many_threads_speak_at_once_and_each_hears_its_own_words(no_key: None) -
     assert [seconds_of(audio) for audio in asyncio.run(together())] == pytest.approx(alone, abs=0.06)
 
 
-@pytest.mark.parametrize(
-    "text", ["\0", "\ud800", " ", "...", "\U0001f600", "[[h@'loU]]", "<speak>hi</speak>"]
-)
+@pytest.mark.parametrize("text", ["\0", "\ud800", " ", "...", "\U0001f600", "[[h@'loU]]", "<speak>hi</speak>"])
 def test_an_odd_text_still_gives_a_playable_file(no_key: None, text: str) -> None:
     assert seconds_of(said(pick_voice(), text)) > 0
 

@@ -140,7 +140,7 @@ def _after_spaces(text: str, start: int) -> int:
         return start
     end: int = found.end()
     # A mark may sit on the last space; the two are one grapheme and stay together.
-    if end < len(text) and _GRAPHEME.match(text[end - 1 : end + 1]).end() > 1:
+    if end < len(text) and _first_grapheme(text[end - 1 : end + 1]) > 1:
         return end - 1
     return end
 
@@ -150,4 +150,10 @@ def _before_spaces(text: str, start: int, end: int) -> int:
     if trimmed in (start, end):
         return trimmed
     # Some signs (the Arabic number sign, for one) take the space after them into their grapheme.
-    return trimmed if _GRAPHEME.match(text[trimmed - 1 : trimmed + 1]).end() == 1 else trimmed + 1
+    return trimmed if _first_grapheme(text[trimmed - 1 : trimmed + 1]) == 1 else trimmed + 1
+
+
+def _first_grapheme(text: str) -> int:
+    """Characters of the first grapheme of `text`."""
+    found = _GRAPHEME.match(text)
+    return 0 if found is None else int(found.end())

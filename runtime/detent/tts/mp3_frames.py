@@ -97,9 +97,7 @@ class Frame:
         """What follows the side information of a Xing, Info or VBRI frame; None for a frame of audio."""
         head = self.header
         for at in (head.main_at, 4 + head.side_size, 36):
-            if self.data[at : at + 4] in (b"Xing", b"Info", b"VBRI") and not any(
-                self.data[head.side_at : at]
-            ):
+            if self.data[at : at + 4] in (b"Xing", b"Info", b"VBRI") and not any(self.data[head.side_at : at]):
                 return self.data[at:]
         return None
 
@@ -199,9 +197,7 @@ def read_frames(source: Iterable[bytes]) -> Iterator[Frame]:
         header = read_header(word)
         if header is None or not _belongs(window, header, first, in_step=in_step):
             if first is None and in_step and _is_free_format(word):
-                raise NotMp3(
-                    "the stream is free-format: its frames state no bitrate, so no length; encode it again"
-                )
+                raise NotMp3("the stream is free-format: its frames state no bitrate, so no length; encode it again")
             in_step = False
             _skip_to_sync(window)
             continue

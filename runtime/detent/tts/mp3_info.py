@@ -57,8 +57,7 @@ class SeekTable:
         if not self._places:
             return bytes(100)
         return bytes(
-            min(255, self._places[percent * self._frames // 100 // self._every] * 256 // size)
-            for percent in range(100)
+            min(255, self._places[percent * self._frames // 100 // self._every] * 256 // size) for percent in range(100)
         )
 
 

@@ -101,9 +101,7 @@ class _Espeak:
             _AUDIO_OUTPUT_SYNCHRONOUS, 0, loader.get_data_path().encode(), _INITIALIZE_DONT_EXIT
         )
         if rate != SAMPLE_RATE:
-            raise ConfigError(
-                f"eSpeak NG did not start (it answered {rate}, expected {SAMPLE_RATE} Hz); reinstall it"
-            )
+            raise ConfigError(f"eSpeak NG did not start (it answered {rate}, expected {SAMPLE_RATE} Hz); reinstall it")
         self._heard = bytearray()
         self._callback = _Callback(self._hear)
         self._library.espeak_SetSynthCallback(self._callback)
@@ -124,9 +122,7 @@ class _Espeak:
         spoken = text.replace("\0", " ").encode("utf-8", "replace") + b"\0"
         with self._lock:
             if self._library.espeak_SetVoiceByName(voice_file.encode()) != 0:
-                raise ConfigError(
-                    f"eSpeak NG cannot load its voice {voice_file!r}; reinstall espeakng-loader"
-                )
+                raise ConfigError(f"eSpeak NG cannot load its voice {voice_file!r}; reinstall espeakng-loader")
             self._library.espeak_SetParameter(_RATE, round(_WORDS_PER_MINUTE * speed), 0)
             self._heard.clear()
             answer = self._library.espeak_Synth(

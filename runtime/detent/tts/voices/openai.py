@@ -119,9 +119,7 @@ def _checked(audio: bytes, content_type: str) -> bytes:
     kind = content_type.partition(";")[0].strip().lower()
     if kind.startswith("text/") or kind.endswith(("json", "xml", "html")):
         shown = audio[:200].decode("utf-8", "replace")
-        raise BadAudio(
-            f"the speech API answered with {kind}, expected audio/mpeg; it begins: {json.dumps(shown)}"
-        )
+        raise BadAudio(f"the speech API answered with {kind}, expected audio/mpeg; it begins: {json.dumps(shown)}")
     if not audio:
         raise BadAudio("the speech API answered with no audio at all (0 bytes), expected audio/mpeg")
     try:
