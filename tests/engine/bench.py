@@ -88,9 +88,7 @@ class Worker:
                 assert self.finish(grant) == Done()
         return ids
 
-    def trigger(
-        self, grant: Grant, key: str, *tasks: str | NewRun, wait: bool = False, park: bool = False
-    ) -> Any:
+    def trigger(self, grant: Grant, key: str, *tasks: str | NewRun, wait: bool = False, park: bool = False) -> Any:
         runs = [new(task) if isinstance(task, str) else task for task in tasks]
         [answer] = self.say(Trigger(grant.run_id, grant.epoch, key, runs, wait=wait or park, park=park))
         return answer
@@ -197,9 +195,7 @@ class Bench:
 
     def set_limit(self, queue: str, limit: int | None = None, per_key: int | None = None) -> None:
         self.engine.write(
-            lambda scene: scene.tx.run(
-                "put_queue", env="dev", name=queue, limit_n=limit, limit_per_key=per_key
-            )
+            lambda scene: scene.tx.run("put_queue", env="dev", name=queue, limit_n=limit, limit_per_key=per_key)
         )
 
 

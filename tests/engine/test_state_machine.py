@@ -151,9 +151,7 @@ class EngineMachine(RuleBasedStateMachine):
     def watch(self, n: int) -> None:
         if held := self._held(n):
             worker, grant = held
-            rows = self.bench.store.read_sql(
-                "SELECT key FROM journal WHERE run_id = :id", {"id": grant.run_id}
-            )
+            rows = self.bench.store.read_sql("SELECT key FROM journal WHERE run_id = :id", {"id": grant.run_id})
             for row in rows:
                 worker.say(Watch(grant.run_id, grant.epoch, row["key"]))
 
@@ -272,7 +270,7 @@ class EngineMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_reserved_is_reserved_for_someone_who_lives(self) -> None:
         sql = """SELECT r.id FROM runs r LEFT JOIN workers w ON w.id = r.sticky_worker
-                 WHERE (r.resume = -1 AND (r.state <> 'QUEUED' OR r.sticky_until IS NULL))
+                 WHERE (r.resume = -1 AND r.state = 'QUEUED' AND r.sticky_until IS NULL)
                     OR (r.sticky_worker IS NOT NULL AND w.state IS NOT 'alive')"""
         assert not self.bench.store.read_sql(sql, {})
 
@@ -291,7 +289,7 @@ class EngineMachine(RuleBasedStateMachine):
 
 
 EngineMachine.TestCase.settings = settings(
-    max_examples=60,
+    max_examples=150,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

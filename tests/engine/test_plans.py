@@ -1,0 +1,123 @@
+"""No statement on the way of a claim, an end or a timer reads a table from one end to the other."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from tests.engine.bench import Bench, new
+
+from detent.engine.timers import sweep_timers
+from detent.model.manifest import QueueSpec
+from detent.store.statements import statements
+
+HOT = [
+    "adopt_children", "await_children", "await_run", "beat_worker", "bury_worker", "claim_lane",
+    "claimable_queues", "clear_sticky", "count_down", "count_running", "count_running_of_env",
+    "count_running_of_key", "count_unfinished_children", "drop_empty_lane", "drop_later_children",
+    "drop_wait", "drop_waits", "end_run", "executing_at", "existing_runs", "family", "fence",
+    "find_any_lane", "find_idempotent", "find_journal", "find_lane", "find_live_worker", "find_parked",
+    "find_queue", "find_run", "find_state", "find_task", "find_wait", "finish_run", "forget_idempotency",
+    "hand_back_run", "held_runs", "insert_batch", "insert_run", "keep_idempotency", "lanes_in_turn",
+    "list_children", "list_expired", "list_satisfied", "lose_lease", "mark_progress", "mark_started",
+    "next_due", "overdue_cancels", "park_run", "put_child", "put_journal", "put_queue", "put_wait",
+    "queue_due", "read_metadata", "read_results", "record_event", "release_idempotency", "request_cancel",
+    "resume_run", "retry_run", "serve_lane", "unblock_versionless", "unreserve", "unstick", "waiting_for",
+    "write_metadata", "write_tags",
+]  # fmt: skip
+TABLES = "runs|r|events|journal|children|c|waits|lanes|l|idempotency|batches|queues|q"
+
+
+@pytest.mark.parametrize("name", HOT)
+def test_a_statement_on_the_hot_path_finds_its_rows_by_an_index(bench: Bench, name: str) -> None:
+    sql = statements("sqlite")[name]
+    values = dict.fromkeys(re.findall(r":([a-z_]+)", sql))
+    plan = [row["detail"] for row in bench.store.read_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+    scans = [step for step in plan if re.match(rf"SCAN ({TABLES})\b", step)]
+    assert not scans, plan
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("claim_lane", "runs_queued"),
+        ("claim_lane", "runs_reserved"),
+        ("count_running", "runs_executing"),
+        ("count_running_of_key", "runs_executing"),
+        ("held_runs", "runs_held"),
+        ("queue_due", "runs_delayed"),
+        ("unreserve", "runs_reserved_until"),
+        ("list_expired", "runs_expiring"),
+        ("overdue_cancels", "runs_cancelling"),
+        ("waiting_for", "children_awaited"),
+        ("lanes_in_turn", "lanes_in_turn"),
+    ],
+)
+def test_a_statement_uses_the_index_that_was_made_for_it(bench: Bench, name: str, index: str) -> None:
+    sql = statements("sqlite")[name]
+    values = dict.fromkeys(re.findall(r":([a-z_]+)", sql))
+    plan = [row["detail"] for row in bench.store.read_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+    assert any(re.search(rf"INDEX {index}\b", step) for step in plan), plan
+
+
+def milliseconds(act: object, times: int = 20) -> float:
+    """The shortest of several calls, so that a busy machine does not matter."""
+    assert callable(act)
+    spent = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        act()
+        spent.append((time.perf_counter() - begin) * 1000)
+    return min(spent)
+
+
+def test_a_claim_does_not_slow_down_with_the_backlog_of_its_queue(bench: Bench) -> None:
+    worker = bench.worker("work@q", "other@q")
+
+    def claim() -> None:
+        worker.finish(worker.take())
+
+    bench.trigger_all([new() for _ in range(100)])
+    small = milliseconds(claim)
+    for _ in range(30):
+        bench.trigger_all([new() for _ in range(1000)])
+    assert milliseconds(claim) < max(3 * small, 2)
+
+
+def test_a_claim_among_a_thousand_queues_takes_a_few_milliseconds(bench: Bench) -> None:
+    worker = bench.worker("work")
+    bench.trigger_all([new(queue=f"q{n}", known=True) for n in range(1000)])
+    assert milliseconds(lambda: worker.finish(worker.take())) < 40
+
+
+def test_runs_that_are_kept_for_another_worker_do_not_slow_down_a_claim(bench: Bench) -> None:
+    holder, other = bench.worker("parent@q", "child@q"), bench.worker("parent@q", "child@q")
+    for _ in range(2):
+        bench.trigger_all([new("parent") for _ in range(1000)])
+    for grant in [grant for _ in range(8) for grant in holder.claim(250)]:
+        holder.fan_out(grant, "1", "child")
+    while grants := [grant for grant in other.claim(200) if grant.task == "child"]:
+        for grant in grants:
+            other.finish(grant)
+    assert bench.count("SELECT count(*) FROM runs WHERE state = 'QUEUED' AND resume = -1") == 2000
+    bench.trigger_all([new("child") for _ in range(30)])
+    assert milliseconds(lambda: other.finish(other.take())) < 3
+    assert len(holder.claim(256)) == 256
+
+
+def test_counting_a_limit_of_a_thousand_takes_under_a_millisecond_or_two(bench: Bench) -> None:
+    worker = bench.worker("work@q", queues=[QueueSpec("q", 1000)])
+    for _ in range(2):
+        bench.trigger_all([new() for _ in range(1000)])
+    for _ in range(4):
+        worker.claim(249)
+    assert milliseconds(lambda: worker.finish(worker.take())) < 5
+
+
+def test_a_batch_of_timers_holds_the_store_for_a_few_milliseconds(bench: Bench) -> None:
+    at = bench.clock.now() + 1000
+    for _ in range(5):
+        bench.trigger_all([new(known=True, run_at=at) for _ in range(1000)])
+    bench.clock.forward(1)
+    assert milliseconds(lambda: bench.engine.write(sweep_timers), times=9) < 100
