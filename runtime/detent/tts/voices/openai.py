@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -47,7 +48,7 @@ class OpenAIVoice:
 
     @property
     def name(self) -> str:
-        name = f"openai/{self._model}/{self._voice}/{self._speed:g}"
+        name = f"{_provider()}/{self._model}/{self._voice}/{self._speed:g}"
         if self._instructions:
             name += "/" + hashlib.sha256(self._instructions.encode("utf-8", "replace")).hexdigest()[:16]
         return name
@@ -77,6 +78,14 @@ class OpenAIVoice:
             reason = error.__cause__ or error
             raise SpeechRetry(f"the connection to the speech API failed: {error} ({reason!r})") from error
         return _checked(audio, headers.get("content-type", ""))
+
+
+def _provider() -> str:
+    """OpenAI, or who answers in its place: another server's ``alloy`` is another voice."""
+    named = os.environ.get("OPENAI_BASE_URL", "").partition("://")[2].rstrip("/")
+    # What stands before an @ may be a password.
+    host = named.rpartition("@")[2]
+    return "openai" if host in ("", "api.openai.com/v1") else f"openai({host})"
 
 
 def _refusal(error: APIStatusError) -> SpeechRetry | AbortTaskRunError:
