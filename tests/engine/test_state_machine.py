@@ -24,7 +24,9 @@ from detent.model.protocol import (
     Claimed,
     Done,
     Failure,
+    Finish,
     Grant,
+    Park,
     Parked,
     Release,
     Trigger,
@@ -46,10 +48,14 @@ class EngineMachine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.bench = Bench(Path(self.folder.name), env_limit=ENV_LIMIT)
         self.workers = [self._new_worker() for _ in range(2)]
+        self.gone: list[Worker] = []
         self.grants: list[tuple[Worker, Grant]] = []
         self.runs: list[str] = []
         self.known_epoch: dict[str, int] = {}
         self.known_end: dict[str, tuple[Any, ...]] = {}
+        for task in "abcab":
+            self.trigger(task, "", None, None)
+        self.claim(0, 2)
 
     def teardown(self) -> None:
         if hasattr(self, "bench"):
@@ -63,13 +69,13 @@ class EngineMachine(RuleBasedStateMachine):
         assert not broken, "\n".join(broken)
 
     def _new_worker(self) -> Worker:
-        return self.bench.worker(*TASKS, queues=[QueueSpec("one", 2), QueueSpec("keyed", None, 1)])
+        return self.bench.worker(*TASKS, sync=["b@one"], queues=[QueueSpec("one", 2), QueueSpec("keyed", None, 1)])
 
     def _held(self, n: int) -> tuple[Worker, Grant] | None:
-        """Any grant that was ever given, the latest more often."""
-        if not self.grants:
-            return None
-        return self.grants[-1 - n % min(len(self.grants), 12)]
+        """One of the latest grants: twice as often one that still holds."""
+        mine = [(worker, grant) for worker, grant in self.grants if self._is_mine(worker, grant)]
+        choice = mine if mine and n % 3 else self.grants[-12:]
+        return choice[n // 3 % len(choice)] if choice else None
 
     # What clients do.
 
@@ -104,10 +110,51 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(n=pick, room=st.integers(1, 3))
     def claim(self, n: int, room: int) -> None:
         worker = self.workers[n % len(self.workers)]
-        [answer] = worker.say(Claim(async_=room))
+        [answer] = worker.say(Claim(sync=room, async_=room))
         assert isinstance(answer, Claimed)
         for grant in answer.grants:
             self.grants.append((worker, grant))
+
+    @rule(n=pick, room=st.integers(1, 3))
+    def hand_over(self, n: int, room: int) -> None:
+        """A run changes hands, so that whoever had it before is a zombie."""
+        mine = [(worker, grant) for worker, grant in self.grants if self._is_mine(worker, grant)]
+        if mine:
+            worker, grant = mine[n % len(mine)]
+            worker.say(Release([(grant.run_id, grant.epoch)], draining=False))
+            self.claim(n, room)
+
+    @rule(n=pick, verb=st.sampled_from(["finish", "retry", "trigger", "park", "release"]))
+    def a_zombie_speaks(self, n: int, verb: str) -> None:
+        zombies = [
+            (worker, grant)
+            for worker, grant in self.grants
+            if self.bench.state(grant.run_id) == "EXECUTING" and not self._is_mine(worker, grant)
+        ]
+        if not zombies:
+            return
+        worker, grant = zombies[n % len(zombies)]
+        before = tuple(self.bench.row(grant.run_id))
+        run_id, epoch = grant.run_id, grant.epoch
+        [answer] = worker.say(
+            {
+                "finish": Finish(run_id, epoch, "COMPLETED", output='"zombie"'),
+                "retry": Finish(run_id, epoch, "DELAYED", retry_at=self.bench.clock.now()),
+                "trigger": Trigger(run_id, epoch, "zombie", [new("a")], wait=True, park=True),
+                "park": Park(run_id, epoch, ["zombie"]),
+                "release": Release([(run_id, epoch)], draining=False),
+            }[verb]
+        )
+        assert isinstance(answer, Failure) or verb == "release"
+        assert tuple(self.bench.row(run_id)) == before, f"a zombie changed a run by {verb}"
+
+    @precondition(lambda self: self.gone)
+    @rule(n=pick)
+    def the_dead_claim(self, n: int) -> None:
+        gone = self.gone[n % len(self.gone)]
+        [answer] = gone.say(Claim(sync=1, async_=1))
+        assert isinstance(answer, Failure) or (gone.session.draining and not answer.grants)
+        assert isinstance(gone.hello(), Failure)
 
     @rule(n=pick, status=st.sampled_from(["COMPLETED", "COMPLETED", "FAILED", "TIMED_OUT", "DELAYED"]))
     def finish(self, n: int, status: str) -> None:
@@ -172,6 +219,7 @@ class EngineMachine(RuleBasedStateMachine):
     def lose_worker(self, n: int) -> None:
         gone = self.workers.pop(n % len(self.workers))
         self.bench.engine.lose_worker(gone.id, "killed")
+        self.gone.append(gone)
         self.workers.append(self._new_worker())
 
     # What time and operators do.
@@ -251,7 +299,8 @@ class EngineMachine(RuleBasedStateMachine):
     def who_waits_has_something_to_wait_for(self) -> None:
         sql = """SELECT r.id FROM runs r WHERE r.state = 'WAITING' AND (
                      NOT EXISTS (SELECT 1 FROM waits w WHERE w.run_id = r.id AND w.pending > 0)
-                  OR EXISTS (SELECT 1 FROM waits w WHERE w.run_id = r.id AND w.pending <= 0))"""
+                  OR EXISTS (SELECT 1 FROM waits w WHERE w.run_id = r.id AND w.pending <= 0)
+                  OR r.cancel_requested_at IS NOT NULL)"""
         assert not self.bench.store.read_sql(sql, {})
 
     @invariant()
@@ -289,7 +338,7 @@ class EngineMachine(RuleBasedStateMachine):
 
 
 EngineMachine.TestCase.settings = settings(
-    max_examples=150,
+    max_examples=120,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

@@ -89,9 +89,7 @@ def kill_again_and_again(folder: Path, sync: str, kills: int, seed: int) -> int:
 
 
 @pytest.mark.parametrize("sync", ["NORMAL", "FULL"])
-def test_every_acknowledged_run_is_there_after_a_kill_in_the_middle_of_commits(
-    tmp_path: Path, sync: str
-) -> None:
+def test_every_acknowledged_run_is_there_after_a_kill_in_the_middle_of_commits(tmp_path: Path, sync: str) -> None:
     assert kill_again_and_again(tmp_path, sync, kills=20, seed=7) > 20
 
 
