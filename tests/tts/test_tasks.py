@@ -19,6 +19,8 @@ from detent.errors import InvalidPayload
 from detent.testing import Harness, harness
 from detent.tts import generate_audio, speak_chunk
 from detent.tts.chunks import split_text
+from detent.tts.parts import key_of
+from detent.tts.voices import pick_voice
 
 
 @pytest.fixture(autouse=True)
@@ -203,6 +205,49 @@ def test_a_run_that_is_cancelled_while_it_waits_leaves_nothing(server: SpeechSer
     assert run_tasks.run(handle).status == "CANCELED"
     # The frame that waited cleans up after the engine has let it go, so `drain` does not wait for it.
     assert eventually(lambda: left_over() == [])
+
+
+def test_a_part_that_is_there_is_not_asked_for(server: SpeechServer, run_tasks: Harness) -> None:
+    text = text_of(3)
+    there = split_text(text)[1]
+    objects.store().put(key_of(pick_voice().name, there), speech(there))
+
+    run_tasks.output(trigger({"text": text}))
+
+    assert server.asked[there] == 0
+    assert sum(server.asked.values()) == 2
+    assert left_over() == []
+
+
+def test_more_than_a_thousand_chunks_go_in_several_batches(run_tasks: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DETENT_TTS_MAX_CHARS", "3000000")
+    # No two of these paragraphs fit in one chunk. All are spoken already, by the same tone.
+    text = "\n\n".join(f"{number} " + "word " * 410 for number in range(1100))
+    chunks = split_text(text)
+    for chunk in chunks:
+        objects.store().put(key_of(pick_voice().name, chunk), speech("a tone"))
+
+    handle = trigger({"text": text})
+    output = run_tasks.output(handle)
+
+    assert output["chunks"] == len(chunks) == 1100
+    assert run_tasks.run(handle).children_total == 1100
+    assert output["duration_s"] == pytest.approx(1100 * seconds_of(speech("a tone")), rel=0.25)
+    assert left_over() == []
+
+
+def test_a_part_that_vanished_is_spoken_again(server: SpeechServer, run_tasks: Harness) -> None:
+    server.script.append(refusal(503, "later", retry_after="600"))
+    handle = trigger({"text": text_of(3)})
+    run_tasks.drain(advance=False)
+    [gone, _] = [key for key in left_over() if key.startswith("tts/parts/")]
+    objects.store().delete(gone)
+
+    output = run_tasks.output(handle)
+
+    assert output["chunks"] == 3
+    assert sorted(server.finished.values()) == [1, 1, 2]
+    assert left_over() == []
 
 
 def test_what_a_dead_run_left_behind_is_cleared_by_the_next(run_tasks: Harness, server: SpeechServer) -> None:

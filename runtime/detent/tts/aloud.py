@@ -89,7 +89,7 @@ def _to_the_end(
         console.print(f"continuing {run_id}" if was_there else f"run {run_id}")
         told.add(run_id)
     try:
-        with shown(console) as display:
+        with shown(console, told) as display:
             outcome = follow(client, run_id, display)
     except KeyboardInterrupt:
         say(

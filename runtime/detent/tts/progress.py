@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from detent import Detent
 
@@ -42,16 +42,20 @@ def follow(client: Detent, run_id: str, display: Display) -> Any:
 
 
 @contextmanager
-def shown(console: Console) -> Iterator[Display]:
-    """A display on `console`: moving when it is a terminal, else plain lines."""
+def shown(console: Console, told: set[str]) -> Iterator[Display]:
+    """A display on `console`: moving when it is a terminal, else plain lines.
+
+    Parameters:
+      told: ids of runs that were reported already; grows.
+    """
     if not console.is_terminal:
-        yield _Lines(console)
+        yield _Lines(console, told)
         return
     columns = (
         SpinnerColumn(finished_text=" "),
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as progress:
@@ -61,9 +65,9 @@ def shown(console: Console) -> Iterator[Display]:
 class _Lines:
     """One line when a chunk has ended."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, told: set[str]) -> None:
         self._console = console
-        self._told: set[str] = set()
+        self._told = told
 
     def show(self, children: list[Any], total: int, done: int) -> None:  # noqa: ARG002  # the lines tell as much
         for number, child in enumerate(children, 1):
@@ -80,11 +84,13 @@ class _Bars:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._whole = progress.add_task("all chunks", total=None)
+        self._whole = progress.add_task("all chunks", total=None, count="")
         self._at_work: dict[str, TaskID] = {}
 
     def show(self, children: list[Any], total: int, done: int) -> None:
-        self._progress.update(self._whole, total=total or None, completed=done)
+        self._progress.update(
+            self._whole, total=total or None, completed=done, count=f"{done} of {total}" if total else ""
+        )
         speaking = {
             child.id: number for number, child in enumerate(children, 1) if child.status in ("EXECUTING", "DEQUEUED")
         }
@@ -92,4 +98,4 @@ class _Bars:
             self._progress.remove_task(self._at_work.pop(run_id))
         for run_id, number in speaking.items():
             if run_id not in self._at_work:
-                self._at_work[run_id] = self._progress.add_task(f"  chunk {number}", total=1)
+                self._at_work[run_id] = self._progress.add_task(f"  chunk {number}", total=None, count="")
