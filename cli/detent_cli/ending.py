@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from detent.client.waiting import pauses
+from detent.model.duration import SECOND, parse_duration
 from detent.model.views import RunDetail
 from detent_cli.console import clean, json_text, notes, print_json, tell_error
 from detent_cli.frames import own_frames
@@ -55,16 +55,17 @@ def wait_for_end(client: Detent, run_id: str, timeout: str | None, *, as_json: b
 
 
 def _follow(client: Detent, run_id: str, timeout: str | None, report: Report) -> RunDetail:
-    waits = pauses(run_id, timeout)
-    refreshed = 0.0
-    while not client.runs.result(run_id).is_finished:
-        if time.monotonic() - refreshed >= REFRESH_S:
-            report(client.runs.retrieve(run_id))
-            refreshed = time.monotonic()
-        time.sleep(next(waits))
-    run = client.runs.retrieve(run_id)
-    report(run)
-    return run
+    ends = None if timeout is None else time.monotonic() + parse_duration(timeout, "--timeout") / SECOND
+    while True:
+        run = client.runs.retrieve(run_id)
+        report(run)
+        if run.is_finished:
+            return run
+        left = REFRESH_S if ends is None else min(REFRESH_S, ends - time.monotonic())
+        if left <= 0:
+            raise TimeoutError(f"run {run_id} had not ended after {timeout}; it goes on, wait for it again later")
+        with suppress(TimeoutError):
+            client.runs.poll(run_id, left)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -14,23 +15,28 @@ __all__ = ["ask", "init"]
 
 
 def init(
-    path: Annotated[Path, typer.Argument(help="The project's folder; it is made when it does not exist.")] = Path(),
+    path: Annotated[
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="The project's folder; it is made when it does not exist."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the usual answers.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON; needs --yes.")] = False,
 ) -> None:
     """Make a folder a project: settings, an example task, an ignore entry. Never overwrites."""
-    choices = usual_choices(path)
+    root = path or Path(os.environ.get("DETENT_PROJECT_DIR") or ".")
+    choices = usual_choices(root)
     if not yes:
         if json or not (sys.stdin.isatty() and sys.stdout.isatty()):
-            typer.echo("detent init asks questions, and nobody can answer here; run: detent init --yes", err=True)
-            raise typer.Exit(2)
+            raise typer.BadParameter(
+                "detent init asks questions, and nobody can answer here; run: detent init --yes", param_hint="--yes"
+            )
         choices = ask(choices)
-    changes = initialise(path, choices)
-    following = _next_commands(path)
+    changes = initialise(root, choices)
+    following = _next_commands(root)
     if json:
-        _print_json(path, choices, changes, following)
+        _print_json(root, choices, changes, following)
     else:
-        _print_for_people(path, changes, following)
+        _print_for_people(root, changes, following)
 
 
 def ask(usual: Choices) -> Choices:

@@ -13,7 +13,7 @@ from typer.main import get_command
 if TYPE_CHECKING:
     from typer._click import Command, Context
 
-__all__ = ["LazyCommand", "LazyGroup", "new_app", "register"]
+__all__ = ["LazyCommand", "LazyGroup", "QuickGroup", "new_app", "register"]
 
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -30,7 +30,24 @@ class LazyCommand(NamedTuple):
 _homes: dict[str, LazyCommand] = {}
 
 
-class LazyGroup(TyperGroup):
+class QuickGroup(TyperGroup):
+    """A group that checks its own options only where some are given.
+
+    Typer checks values by Pydantic, which takes 0.2 s to import, also those of options that were left out.
+    """
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        if not args or args[0].startswith("-"):
+            return super().parse_args(ctx, args)
+        kept = self.params, self.add_help_option
+        self.params, self.add_help_option = [], False
+        try:
+            return super().parse_args(ctx, args)
+        finally:
+            self.params, self.add_help_option = kept
+
+
+class LazyGroup(QuickGroup):
     """A group whose registered commands stand in for the real ones, which are loaded when one is called."""
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
@@ -38,7 +55,9 @@ class LazyGroup(TyperGroup):
         return name, _load(name) if name in _homes else stand_in, rest
 
 
-def new_app(help: str | None = None, **settings: Any) -> typer.Typer:
+def new_app(
+    help: str | None = None, *, cls: type[TyperGroup] = QuickGroup, add_completion: bool = False
+) -> typer.Typer:
     """A `typer.Typer` in the manner of the house: plain help, which needs no rich."""
     return typer.Typer(
         help=help,
@@ -46,7 +65,8 @@ def new_app(help: str | None = None, **settings: Any) -> typer.Typer:
         pretty_exceptions_enable=False,
         no_args_is_help=True,
         context_settings=SETTINGS,
-        **({"add_completion": False} | settings),
+        cls=cls,
+        add_completion=add_completion,
     )
 
 

@@ -13,7 +13,6 @@ from detent.errors import ConfigError
 
 if TYPE_CHECKING:
     from detent.client import Detent
-    from detent.model.manifest import ProblemSpec
     from detent.model.views import TaskProblem, TaskView
     from detent.sdk.task import Task
 
@@ -64,12 +63,12 @@ class Local(NamedTuple):
     config: Config
     tasks: list[Task[Any, Any]]
     views: list[TaskView]
-    problems: list[ProblemSpec]
+    problems: list[TaskProblem]
 
 
 def find_tasks() -> Local:
     """Import the project's task files and describe what they declare. Their prints go to standard error."""
-    from detent.model.views import TaskView
+    from detent.model.views import TaskProblem, TaskView
     from detent.worker.discovery import discover
     from detent.worker.manifest import make_manifest
 
@@ -78,10 +77,11 @@ def find_tasks() -> Local:
         found = discover(config)
         manifest, tasks = make_manifest(found.tasks, found.problems, config)
     views = [TaskView.model_validate(spec, from_attributes=True) for spec in manifest.tasks]
-    return Local(config, tasks, views, manifest.problems)
+    faults = [TaskProblem.model_validate(fault, from_attributes=True) for fault in manifest.problems]
+    return Local(config, tasks, views, faults)
 
 
-def tell_problems(problems: list[ProblemSpec] | list[TaskProblem]) -> None:
+def tell_problems(problems: list[TaskProblem]) -> None:
     """Say on standard error which task files cannot be used, and what to do."""
     from detent_cli.console import clean
 

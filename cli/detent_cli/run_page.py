@@ -19,8 +19,8 @@ from detent_cli.trace_tree import trace_tree
 
 __all__ = ["print_run"]
 
-#: Lines and characters of a value before it is cut.
-_LINES, _CHARS = 12, 1_200
+#: Lines of a value, and characters of each, before it is cut.
+_LINES, _LINE_CHARS = 12, 240
 #: Columns of a value that is short enough for one line, and of the titles before it.
 _LINE, _TITLE = 120, 10
 
@@ -122,15 +122,17 @@ def _print_value(console: Console, title: str, value: Any, *, full: bool) -> Non
         return
     text = json_text(value)
     console.print(Text(title, style="dim"))
-    console.print(clean(text if full else _cut(text)), soft_wrap=full)
+    console.print(clean(text if full else _cut(text)), soft_wrap=True)
 
 
 def _cut(text: str) -> str:
     lines = text.splitlines()
-    if len(lines) <= _LINES and len(text) <= _CHARS:
+    shown = [line if len(line) <= _LINE_CHARS else f"{line[:_LINE_CHARS]}…" for line in lines[:_LINES]]
+    if shown == lines:
         return text
-    shown = "\n".join(lines[:_LINES])[:_CHARS]
-    return f"{shown} …\n({len(text):,} characters in all; see them with --full)"
+    if len(lines) > _LINES:
+        shown.append("…")
+    return "\n".join([*shown, f"({len(text):,} characters in all; see them with --full)"])
 
 
 def _print_attempts(console: Console, attempts: list[Attempt]) -> None:

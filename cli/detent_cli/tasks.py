@@ -30,10 +30,10 @@ def list_tasks(as_json: AsJson = False) -> None:
     config = load_config()
     if is_served(config):
         with connected() as client:
-            found, problems = client.tasks.list(), list(client.health().problems)
+            found, problems = client.tasks.list(), client.health().problems
     else:
         local = find_tasks()
-        found, problems = local.views, list(local.problems)  # type: ignore[arg-type]
+        found, problems = local.views, local.problems
     if as_json:
         from detent_cli.console import print_json
 

@@ -43,9 +43,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
-    }
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def actions(root: Path, choices: Choices | None = None) -> dict[str, str]:
@@ -84,9 +82,7 @@ class TestFiles:
     def test_the_example_is_found_as_a_task(self, root: Path) -> None:
         initialise(root)
 
-        said = subprocess.run(
-            [sys.executable, "-c", DISCOVER], cwd=root, capture_output=True, text=True, check=False
-        )
+        said = subprocess.run([sys.executable, "-c", DISCOVER], cwd=root, capture_output=True, text=True, check=False)
 
         assert said.stdout == "['hello'] []\n", said.stderr
 
