@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "make_command"]
 
+HELP = """Durable background runs for Python AI applications.
+
+Begin with: detent init, detent dev, detent tasks trigger hello --wait
+"""
+
 COMMANDS = {
     "init": LazyCommand("detent_cli.init", "init", "Make a folder a project."),
     "dev": LazyCommand("detent_cli.dev", "dev", "Run server and workers here, and reload when files change."),
@@ -31,7 +36,7 @@ COMMANDS = {
 
 def make_command() -> Command:
     """The whole command; those below it are imported when they are called."""
-    app = new_app(cls=LazyGroup, add_completion=True)
+    app = new_app(HELP, cls=LazyGroup, add_completion=True)
     app.callback()(root)
     register(app, COMMANDS)
     return get_command(app)
@@ -60,9 +65,6 @@ def root(
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Durable background runs for Python AI applications.
-
-    Begin with: detent init, detent dev, detent tasks trigger hello --wait
-    """
+    """The options that stand before the name of a command."""
     if project is not None:
         os.environ["DETENT_PROJECT_DIR"] = str(project.resolve())

@@ -20,7 +20,7 @@ app = new_app("Queues: their limits, what executes, what waits.")
 
 @app.callback()
 def queues() -> None:
-    """Queues: their limits, what executes, what waits."""
+    """Makes `list` a command of its own: without it Typer takes the only one for the whole."""
 
 
 @app.command("list")

@@ -48,11 +48,11 @@ def _table(runs: Sequence[RunSummary], console: Console) -> Table:
 def _remarks(run: RunSummary) -> Text:
     """What is special about a run: its error, a second attempt, its tags, its tenant."""
     remarks = []
-    if run.attempt > 1:
-        remarks.append(Text(f"attempt {run.attempt}{f'/{run.max_attempts}' if run.max_attempts else ''}"))
     if run.error is not None:
         style = "red" if run.is_finished else "yellow"
         remarks.append(Text(one_line(f"{run.error.type}: {run.error.message}"), style=style))
+    if run.attempt > 1:
+        remarks.append(Text(f"attempt {run.attempt}{f'/{run.max_attempts}' if run.max_attempts else ''}"))
     if run.concurrency_key:
         remarks.append(Text(f"key {one_line(run.concurrency_key)}", style="dim"))
     if run.tags:

@@ -39,11 +39,12 @@ def status_text(status: str) -> Text:
 
 
 def ago(moment: datetime | None) -> str:
-    """How long ago `moment` was: "3m 5s ago"; "in 2h" when it is to come."""
+    """How long ago `moment` was, roughly: "3m ago"; "in 2h" when it is to come."""
     if moment is None:
         return ""
     ms = milliseconds(moment, datetime.now(UTC))
-    return f"in {format_duration(-ms)}" if ms < 0 else f"{format_duration(ms // 1000 * 1000)} ago"
+    roughly = format_duration(abs(ms) // 1000 * 1000).partition(" ")[0].replace("0ms", "0s")
+    return f"in {roughly}" if ms < 0 else f"{roughly} ago"
 
 
 def took(start: datetime | None, end: datetime | None) -> str:
