@@ -64,13 +64,16 @@ def _bundled() -> str:
 
 
 def _next_steps(folder: Path) -> tuple[str, ...]:
-    name = os.path.relpath(folder)
+    steps = (
+        ("detent demo --text BOOK.txt", "a text of your own"),
+        ("detent tts NOTES.txt --out notes.mp3", "without the show"),
+        (f"cd {os.path.relpath(folder)} && detent runs list", "what ran; then: detent runs get RUN"),
+        ("detent init", "a project with a first task of yours"),
+    )
+    width = max(len(command) for command, _ in steps)
     return (
         "",
         "What to try next:",
         "  kill it while it speaks (kill -9, all of it) and run it again: it goes on where it was",
-        "  detent demo --text BOOK.txt            a text of your own",
-        "  detent tts NOTES.txt --out notes.mp3   without the show",
-        f"  cd {name} && detent runs list          what ran; then detent runs get RUN",
-        "  detent init                            a project with a first task of yours",
+        *(f"  {command.ljust(width)}   {what}" for command, what in steps),
     )
