@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from types import FrameType
-
 from ..config import Config
 from ..server.host import Host
+from ..worker.stop_signals import StopSignals
 from ..worker.supervisor import Supervisor
 from .reload import Reloader
 from .view import View
@@ -16,7 +13,6 @@ __all__ = ["run_dev", "run_server"]
 
 #: How long runs may finish after Ctrl-C, in seconds.
 _DEV_GRACE_S = 3.0
-_SERVER_GRACE_S = 20.0
 
 
 def run_dev(
@@ -34,49 +30,47 @@ def run_dev(
 
     Errors: `ProjectLocked` when a server of the project is running already, `ConfigError` for a busy port.
     """
+    signals = StopSignals()
     held = Host(config, host=host, port=port)
     url = held.start()
-    arguments = ["--echo", *_sizes(threads, async_limit)]
-    supervisor = Supervisor(
-        config.root,
-        held.socket_path,
-        processes or config.worker.processes,
-        held.worker_exited,
-        arguments,
-    )
-    view = View(held.engine, config, url, json=json)
-    reloader = Reloader(config, supervisor.reload, view.say) if reload else None
-    stop = _stop_signals()
     try:
-        view.start()
-        supervisor.start()
-        if reloader is not None:
-            reloader.start()
-        stop.wait()
-        view.say("stopping; Ctrl-C again to stop at once")
+        supervisor = Supervisor(
+            config.root,
+            held.socket_path,
+            processes or config.worker.processes,
+            held.worker_exited,
+            ["--echo", *_sizes(threads, async_limit)],
+        )
+        view = View(held.engine, config, url, json=json)
+        reloader = Reloader(config, supervisor.reload, view.say) if reload else None
+        try:
+            view.start()
+            supervisor.start()
+            if reloader is not None:
+                reloader.start()
+            signals.first.wait()
+            view.say("stopping; Ctrl-C again to stop at once")
+        finally:
+            if reloader is not None:
+                reloader.stop()
+            supervisor.stop(_DEV_GRACE_S, hurry=signals.second)
+            view.stop()
     finally:
-        if reloader is not None:
-            reloader.stop()
-        again = _stop_signals()
-        supervisor.stop(_DEV_GRACE_S, hurry=again)
-        view.stop()
         held.stop()
     return 0
 
 
-def run_server(
-    config: Config, *, host: str | None = None, port: int | None = None, json: bool = False
-) -> int:
+def run_server(config: Config, *, host: str | None = None, port: int | None = None, json: bool = False) -> int:
     """The API and the engine's loops of a project, without workers. The exit status. Errors: as `run_dev`."""
+    signals = StopSignals()
     held = Host(config, host=host, port=port, sync="FULL")
     url = held.start()
-    view = View(held.engine, config, url, json=json)
-    stop = _stop_signals()
     try:
+        view = View(held.engine, config, url, json=json)
         view.start()
-        stop.wait()
-    finally:
+        signals.first.wait()
         view.stop()
+    finally:
         held.stop()
     return 0
 
@@ -88,16 +82,3 @@ def _sizes(threads: int | None, async_limit: int | None) -> list[str]:
     if async_limit is not None:
         sizes += ["--async-limit", str(async_limit)]
     return sizes
-
-
-def _stop_signals() -> threading.Event:
-    """Set by the next SIGINT or SIGTERM."""
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, on_signal)
-        signal.signal(signal.SIGTERM, on_signal)
-    return stop

@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from ..config import Config
 from ..engine import Engine
+from ..errors import StoreError
 from ..model.duration import format_duration
 from ..model.status import FINAL
 
@@ -25,7 +26,7 @@ _MOST_LINES = 30
 _GATHER_S = 0.1
 
 _COLOURS = {"COMPLETED": "green", "CANCELED": "yellow", "EXPIRED": "yellow"}
-_MARKS = {"COMPLETED": "✓", "CANCELED": "–", "EXPIRED": "–"}
+_MARKS = {"COMPLETED": "✓", "CANCELED": "–", "EXPIRED": "–"}  # noqa: RUF001  # a dash is meant
 
 
 class View:
@@ -38,7 +39,9 @@ class View:
         self._json = json
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self._changed = threading.Event()
+        self._writing = threading.Lock()
         self._stopped = False
+        self._mute = False
         self._workers: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="detent-view", daemon=True)
         self._last_event = engine.store.read("last_event")[0]["seq"] or 0
@@ -48,7 +51,7 @@ class View:
         if self._json:
             self._print_json({"event": "ready", "url": self._url, "project": project})
         else:
-            self._console.print(f"[bold]detent[/] {escape(project)}  [dim]{self._url}  Ctrl-C stops[/]")
+            self._print(f"[bold]detent[/] {escape(project)}  [dim]{self._url}  Ctrl-C stops[/]")
         self._engine.listeners.append(self._changed.set)
         self._thread.start()
 
@@ -62,17 +65,23 @@ class View:
         if self._json:
             self._print_json({"event": "note", "text": text})
         else:
-            self._console.print(f"[dim]{escape(text)}[/]")
+            self._print(f"[dim]{escape(text)}[/]")
 
     def _run(self) -> None:
         pause = threading.Event()
         while not self._stopped:
             self._changed.wait()
             self._changed.clear()
+            self._show()
+            pause.wait(_GATHER_S)
+        self._show()
+
+    def _show(self) -> None:
+        try:
             self._show_workers()
             self._show_runs()
-            pause.wait(_GATHER_S)
-        self._show_runs()
+        except StoreError as error:
+            self.say(str(error))
 
     def _show_workers(self) -> None:
         fresh = [s for s in self._engine.sessions.of_env(self._engine.env) if s.worker_id not in self._workers]
@@ -85,10 +94,10 @@ class View:
                 self._print_json({"event": "worker", "id": session.worker_id, "tasks": names, "problems": problems})
                 continue
             listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-            self._console.print(f"worker ready with {len(names)} task{'s' * (len(names) != 1)}: {escape(listed) or 'none'}")
+            self._print(f"worker ready with {len(names)} task{'s' * (len(names) != 1)}: {escape(listed) or 'none'}")
             for problem in problems:
                 place = f"{problem['file']}:{problem['line']}"
-                self._console.print(f"[red]problem[/] {escape(place)}  {escape(problem['message'])}")
+                self._print(f"[red]problem[/] {escape(place)}  {escape(problem['message'])}")
 
     def _show_runs(self) -> None:
         rows = self._engine.store.read("events_after", seq=self._last_event)
@@ -101,15 +110,30 @@ class View:
                 self._print_json(_as_json(row))
             return
         for row in told[:_MOST_LINES]:
-            self._console.print(_line(row))
+            self._print(_line(row))
         if len(told) > _MOST_LINES:
             rest = told[_MOST_LINES:]
             failed = sum(row["state"] in FINAL and row["state"] != "COMPLETED" for row in rest)
-            self._console.print(f"[dim]… and {len(rest)} more ({failed} not completed)[/]")
+            self._print(f"[dim]… and {len(rest)} more ({failed} not completed)[/]")
 
     def _print_json(self, document: dict[str, Any]) -> None:
-        self._console.file.write(json.dumps(document) + "\n")
-        self._console.file.flush()
+        self._write(json.dumps(document) + "\n")
+
+    def _print(self, markup: str) -> None:
+        with self._console.capture() as shown:
+            self._console.print(markup)
+        self._write(shown.get())
+
+    def _write(self, text: str) -> None:
+        """Whole lines, from any thread. Whoever read them may have gone: the runs go on."""
+        with self._writing:
+            if self._mute:
+                return
+            try:
+                sys.stdout.write(text)
+                sys.stdout.flush()
+            except (BrokenPipeError, ValueError):
+                self._mute = True
 
 
 def _line(row: Any) -> str:

@@ -15,6 +15,7 @@ from ..model.protocol import (
     Emit,
     Failure,
     Finish,
+    Gone,
     Handle,
     Hello,
     NewRun,
@@ -207,9 +208,21 @@ class Engine:
         # It may have been rung for runs that it did not claim.
         self.sessions.wake(session.env, {}, anyone=True)
 
-    def lose_worker(self, worker_id: str, cause: str, code: str = "crashed") -> int:
-        """A worker process is dead; how many runs it held."""
-        held = self.write(lambda scene: lose_worker(scene, worker_id, cause, code))
+    def lose_worker(
+        self, worker_id: str, cause: str, code: str = "crashed", *, stopped: bool = False
+    ) -> int:
+        """A worker process is dead; how many runs were lost with it.
+
+        `stopped`: it ended because it was asked to; its runs are handed back, and nothing counts against them.
+        """
+
+        def lose(scene: Scene) -> int:
+            if stopped:
+                held = scene.tx.all("held_runs", worker=worker_id)
+                release(scene, worker_id, Release([(run["id"], run["epoch"]) for run in held]))
+            return lose_worker(scene, worker_id, cause, code)
+
+        held = self.write(lose)
         self.sessions.drop(worker_id)
         self.sessions.wake(self.env, {}, anyone=True)
         return held
@@ -262,6 +275,8 @@ class Engine:
             case Release():
                 session.draining = session.draining or request.draining
                 return lambda scene: release(scene, worker_id, request)
+            case Gone():
+                return lambda _scene: Failure("invalid_options", "a worker cannot tell of its own end")
             case Hello():
                 elsewhere = self.sessions.tasks_besides(session)
                 return lambda scene: enlist(scene, request, elsewhere)

@@ -22,6 +22,7 @@ __all__ = [
     "EvictPush",
     "Failure",
     "Finish",
+    "Gone",
     "Grant",
     "Handle",
     "Hello",
@@ -163,6 +164,15 @@ class Release(Struct, tag="release", omit_defaults=True):
     draining: bool = True
 
 
+class Gone(Struct, tag="gone", omit_defaults=True):
+    """The supervisor of a worker saw its end; said on a connection of its own. `stopped`: it was asked to
+    end."""
+
+    worker_id: str
+    cause: str
+    stopped: bool = False
+
+
 class LogLine(Struct, array_like=True):
     """One line: when, level, text, attributes as JSON text or None, the span it belongs to, and where it came
     from."""
@@ -212,7 +222,7 @@ class Emit(Struct, tag="emit", omit_defaults=True):
     tags: list[str] = field(default_factory=list)
 
 
-Request = Hello | Beat | Claim | Trigger | Park | Watch | Finish | Release | Emit
+Request = Hello | Beat | Claim | Trigger | Park | Watch | Finish | Release | Emit | Gone
 
 
 class Welcome(Struct, tag="welcome", omit_defaults=True):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shutil
 import socket
-import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -19,7 +18,7 @@ from ..config import Config, ensure_state_dir
 from ..embedded import running_server
 from ..engine import Engine
 from ..engine.operations import Operations
-from ..errors import ConfigError, ProjectLocked
+from ..errors import ConfigError, ProjectLocked, StoreError
 from ..model.protocol import Hello
 from ..objects import open_store
 from ..store import SqliteStore
@@ -28,6 +27,7 @@ from .app import make_app
 from .engine_socket import EngineSocket
 from .http import HttpServer
 from .lock import ProjectLock
+from .socket_place import socket_place
 
 __all__ = ["Host"]
 
@@ -36,7 +36,9 @@ logger = logging.getLogger("detent.server")
 #: How long a process may take to disappear after its connection has closed, in seconds.
 _GONE_WITHIN_S = 2.0
 #: A supervisor in the same process usually reports a death first, with the exit code; it is given this long.
-_SUPERVISOR_FIRST_S = 0.1
+_SUPERVISOR_FIRST_S = 0.25
+#: How often the death of a worker is written again while the store is away, in seconds.
+_AGAIN_S = 1.0
 
 
 class Host:
@@ -55,8 +57,11 @@ class Host:
         self._port = config.port if port is None else port
         self._sync = config.sqlite_sync or sync
         self._key = secrets.token_urlsafe(24)
-        self._folder: str | None = None
+        self._closing = ExitStack()
+        self._stopping = threading.Event()
         self.url = ""
+        #: Where workers connect.
+        self.socket_path = ""
 
     def start(self) -> str:
         """Take the project and listen; the URL.
@@ -72,64 +77,67 @@ class Host:
         self._state_dir = ensure_state_dir(self.config)
         self._lock = ProjectLock(self._state_dir)
         self._take_lock()
-        try:
-            self._open(path)
-        except BaseException:
-            self._lock.release()
-            raise
+        with ExitStack() as started:
+            started.callback(self._lock.release)
+            self._open(path, started)
+            self._closing = started.pop_all()
         return self.url
 
-    def _open(self, path: Path) -> None:
+    def _open(self, path: Path, started: ExitStack) -> None:
         self.store = SqliteStore(path, self._sync)
+        started.callback(self.store.close)
         self.telemetry = TelemetryStore(self._state_dir / "telemetry.db")
+        started.callback(self.telemetry.close)
         self.objects = open_store(self.config.object_store_url)
-        self.engine = Engine(
-            self.store, env_limit=self.config.concurrency_limit, on_emit=self.telemetry.append
-        )
+        self.engine = Engine(self.store, env_limit=self.config.concurrency_limit, on_emit=self.telemetry.append)
         self.operations = Operations(self.engine, self.telemetry, self.objects)
-        # A path of a unix socket is at most about 100 bytes, which the project's own folder may exceed.
-        self._folder = tempfile.mkdtemp(prefix="detent-")
-        self._engine_socket = EngineSocket(self.engine, Path(self._folder) / "engine.sock", self._on_gone)
-        self._http = HttpServer(
-            make_app(self.operations, key=self._key, host=self._host), self._host, self._port
-        )
-        try:
-            self.url = self._http.start()
-        except BaseException:
-            self.telemetry.close()
-            self.store.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise
+        http = HttpServer(make_app(self.operations, key=self._key, host=self._host), self._host, self._port)
+        self.url = http.start()
+        started.callback(http.stop)
         self._lose_the_dead()
         self.engine.start()
-        self._engine_socket.start()
+        started.callback(self.engine.stop)
+        place = socket_place(self.config.root)
+        workers = EngineSocket(self.engine, place, self._on_gone, self.worker_exited)
+        workers.start()
+        started.callback(workers.stop)
+        self.socket_path = str(place)
+        started.callback(self._file.unlink, missing_ok=True)
         self._tell()
-
-    @property
-    def socket_path(self) -> str:
-        """Where workers connect."""
-        return f"{self._folder}/engine.sock"
 
     @property
     def key(self) -> str:
         """What API requests must carry."""
         return self._key
 
-    def worker_exited(self, worker_id: str, cause: str) -> None:
-        """The supervising parent saw the end of a worker process: its runs go on elsewhere at once (C3)."""
-        self.engine.lose_worker(worker_id, cause)
+    def worker_exited(self, worker_id: str, cause: str, stopped: bool = False) -> None:
+        """The supervising parent saw the end of a worker process: its runs go on elsewhere at once (C3).
+
+        `stopped`: it was asked to end, so that this does not count against the runs that it held.
+        """
+        if not self._lost(worker_id, cause, stopped):
+            threading.Thread(
+                target=self._lose, args=(worker_id, cause, stopped), name="detent-lose", daemon=True
+            ).start()
 
     def stop(self) -> None:
         """Let the project go."""
-        (self._state_dir / "server.json").unlink(missing_ok=True)
-        self._http.stop()
-        self._engine_socket.stop()
-        self.engine.stop()
-        self.telemetry.close()
-        self.store.close()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-        self._lock.release()
+        self._stopping.set()
+        self._closing.close()
+
+    def _lost(self, worker_id: str, cause: str, stopped: bool) -> bool:
+        """Write that the worker is dead; False when the store did not take it."""
+        try:
+            self.engine.lose_worker(worker_id, cause, stopped=stopped)
+        except StoreError as error:
+            logger.warning("the end of worker %s is not written yet: %s", worker_id, error)
+            return False
+        return True
+
+    def _lose(self, worker_id: str, cause: str, stopped: bool) -> None:
+        while not self._stopping.wait(_AGAIN_S):
+            if self._lost(worker_id, cause, stopped):
+                return
 
     def _take_lock(self) -> None:
         # A script may hold the lock for the moment of a write, so one refusal is not the end.
@@ -157,12 +165,15 @@ class Host:
             "socket": self.socket_path,
             "started_at": int(time.time() * 1000),
         }
-        file = self._state_dir / "server.json"
-        fresh = file.with_suffix(".new")
+        fresh = self._file.with_suffix(".new")
         fresh.unlink(missing_ok=True)
         fresh.touch(mode=0o600)
         fresh.write_bytes(msgspec.json.encode(told))
-        fresh.replace(file)
+        fresh.replace(self._file)
+
+    @property
+    def _file(self) -> Path:
+        return self._state_dir / "server.json"
 
     def _lose_the_dead(self) -> None:
         """Workers of this host whose process is gone are dead at once, also after all of `detent dev` was killed."""
@@ -175,16 +186,15 @@ class Host:
         """On the thread of a connection that has closed: is the worker dead, or will it come back?"""
         if hello.host != socket.gethostname():
             return
-        pause = threading.Event()
         ends = time.monotonic() + _GONE_WITHIN_S
-        while time.monotonic() < ends:
+        while time.monotonic() < ends and not self._stopping.is_set():
             if self.engine.sessions.get(hello.worker_id) is not None:
                 return
             if not _lives(hello.pid, hello.pid_started):
-                pause.wait(_SUPERVISOR_FIRST_S)
-                self.engine.lose_worker(hello.worker_id, "its process ended")
+                self._stopping.wait(_SUPERVISOR_FIRST_S)
+                self.worker_exited(hello.worker_id, "its process ended")
                 return
-            pause.wait(0.02)
+            self._stopping.wait(0.02)
 
 
 def _lives(pid: int, started: float) -> bool:

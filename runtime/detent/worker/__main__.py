@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,11 +26,15 @@ logger = logging.getLogger("detent.worker")
 
 #: How long runs may go on after SIGTERM, in seconds.
 _TERM_GRACE_S = 20.0
+#: The exit code of a worker that found no engine.
+_NO_ENGINE = 69
 
 
 def main() -> NoReturn:
     """Run until the parent says so, or is gone."""
     options = _arguments()
+    life = _Life()
+    faulthandler.enable()
     config = load_config(Path(options.project))
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("dramatiq").setLevel(logging.WARNING)
@@ -42,7 +48,7 @@ def main() -> NoReturn:
         return key
 
     worker: Worker
-    link = SocketLink(options.socket, lambda cause: worker.abandon(cause))
+    link = SocketLink(options.socket, lambda cause: worker.abandon(cause))  # noqa: PLW0108  # it is made after the link
     worker = Worker(
         link,
         tasks,
@@ -59,36 +65,66 @@ def main() -> NoReturn:
         get_object=lambda key: objects.get(key).decode(),
         worker_id=options.worker_id,
     )
-    leaving = threading.Event()
-
-    def leave(grace_s: float) -> None:
-        if leaving.is_set():
-            return
-        leaving.set()
-        threading.Thread(target=_leave, args=(worker, grace_s), name="detent-leave").start()
-
-    signal.signal(signal.SIGTERM, lambda *_: leave(_TERM_GRACE_S))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        worker.start()
-    except DetentError as error:
-        logger.error("%s", error)
-        os._exit(69)
-    # The parent speaks on standard input; its end is ours.
-    for line in sys.stdin:
-        word, _, grace = line.strip().partition(" ")
-        if word == "drain":
-            leave(float(grace or 0))
-    os._exit(0)
+    life.live(worker)
 
 
-def _leave(worker: Worker, grace_s: float) -> None:
-    try:
-        worker.drain(grace_s)
-    finally:
-        # Not sys.exit: parked frames and user threads must not hold the process back.
+class _Life:
+    """From the start of the process to its end, which the parent or a signal may ask for at any moment.
+
+    The parent speaks on standard input. Runs and what they start find it empty instead.
+    """
+
+    def __init__(self) -> None:
+        self._leaving = threading.Event()
+        self._grace_s = 0.0
+        self._control = os.dup(0)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        threading.Thread(target=self._listen, name="detent-control", daemon=True).start()
+        signal.signal(signal.SIGTERM, lambda *_: self._leave(_TERM_GRACE_S))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def live(self, worker: Worker) -> NoReturn:
+        """Take runs until the end is asked for, then drain."""
+        if self._leaving.is_set():
+            _end(0)
+        try:
+            worker.start()
+        except DetentError as error:
+            logger.error("%s", error)  # noqa: TRY400  # it is meant for a person
+            _end(_NO_ENGINE)
+        with suppress(OSError):
+            os.write(self._control, b"ready\n")
+        self._leaving.wait()
+        try:
+            worker.drain(self._grace_s)
+        finally:
+            _end(0)
+
+    def _leave(self, grace_s: float) -> None:
+        if not self._leaving.is_set():
+            self._grace_s = grace_s
+            self._leaving.set()
+
+    def _listen(self) -> None:
+        with suppress(OSError), open(self._control, "rb", buffering=0, closefd=False) as words:
+            for line in words:
+                word, _, grace = line.decode().strip().partition(" ")
+                if word == "drain":
+                    self._leave(float(grace or 0))
+        # The parent is gone. What the runs have started must not outlive them.
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        _end(0)
+
+
+def _end(code: int) -> NoReturn:
+    """Not ``sys.exit``: parked frames and threads of users must not hold the process back."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(0)
+    os._exit(code)
 
 
 def _arguments() -> argparse.Namespace:

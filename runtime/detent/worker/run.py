@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from types import FrameType
+import logging
+import socket
+from contextlib import closing
+from functools import partial
+
+import msgspec
 
 from ..config import Config
 from ..embedded import running_server
 from ..errors import ServerUnreachable
+from ..model.framing import FrameReader, send_frame
+from ..model.protocol import Gone, ToEngine
+from .stop_signals import StopSignals
 from .supervisor import GRACE_S, Supervisor
 
 __all__ = ["run_workers"]
+
+logger = logging.getLogger("detent.worker")
+
+#: How long the server may take to hear of the end of a worker, in seconds.
+_TELL_S = 5.0
 
 
 def run_workers(
@@ -23,6 +34,8 @@ def run_workers(
 ) -> int:
     """Run workers until SIGINT or SIGTERM, then let them finish what they execute. The exit status.
 
+    While the server is away they keep what they execute and what is parked, and find it again when it is back.
+
     Errors: `ServerUnreachable` when no server of the project is running.
     """
     server = running_server(config.state_dir)
@@ -31,19 +44,32 @@ def run_workers(
             f"no detent server is running for {config.root}; start one with `detent server`, "
             "or server and workers together with `detent dev`"
         )
-    sizes = [*(["--threads", str(threads)] if threads else []), *(["--async-limit", str(async_limit)] if async_limit else [])]
-    # The server itself sees the end of a worker of its host: its connection closes and its process is gone.
+    sizes = [
+        *(["--threads", str(threads)] if threads else []),
+        *(["--async-limit", str(async_limit)] if async_limit else []),
+    ]
     supervisor = Supervisor(
-        config.root, server.socket, processes or config.worker.processes, lambda _worker, _cause: None, sizes
+        config.root,
+        server.socket,
+        processes or config.worker.processes,
+        partial(_tell_end, server.socket),
+        sizes,
     )
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
+    signals = StopSignals()
     supervisor.start()
-    stop.wait()
-    supervisor.stop(GRACE_S)
+    signals.first.wait()
+    supervisor.stop(GRACE_S, hurry=signals.second)
     return 0
+
+
+def _tell_end(path: str, worker_id: str, cause: str, stopped: bool) -> None:
+    """Tell the server of the end of a worker. If it is away, it sees for itself when it is back."""
+    try:
+        with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as connection:
+            connection.settimeout(_TELL_S)
+            connection.connect(path)
+            frame = ToEngine(1, [Gone(worker_id, cause, stopped)])
+            send_frame(connection, msgspec.json.encode(frame))
+            FrameReader(connection).read()
+    except OSError as error:
+        logger.info("the server did not hear of the end of worker %s: %s", worker_id, error)

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from ..model.ids import new_id
+from .child import Child
 
-__all__ = ["Supervisor"]
+__all__ = ["GRACE_S", "OnExit", "Supervisor"]
 
 logger = logging.getLogger("detent.worker")
 
-#: A worker that ends within this many seconds of its start is started again with a growing pause.
-_SETTLED_S = 5.0
+#: A worker that ends before it could take runs is started again after a growing pause, in seconds.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 #: How long a worker may finish what it executes when it is stopped or replaced, in seconds.
 GRACE_S = 20.0
+
+
+class OnExit(Protocol):
+    """Told that a worker process has ended, and why. `stopped`: it was asked to, so no run is to blame."""
+
+    def __call__(self, worker_id: str, cause: str, stopped: bool) -> None: ...
 
 
 class Supervisor:
@@ -30,8 +33,8 @@ class Supervisor:
 
     Parameters:
       root: the project's folder. `socket_path`: of the engine.
+      on_exit: called for every process that has ended, whatever the reason.
       arguments: further arguments of ``python -m detent.worker``.
-      on_exit: told worker id and cause when a process has ended, whatever the reason.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class Supervisor:
         root: Path,
         socket_path: str,
         count: int,
-        on_exit: Callable[[str, str], None],
+        on_exit: OnExit,
         arguments: list[str] | None = None,
     ) -> None:
         self._root = root
@@ -48,48 +51,98 @@ class Supervisor:
         self._on_exit = on_exit
         self._arguments = arguments or []
         self._lock = threading.Lock()
-        self._children: list[_Child] = []
+        self._children: list[Child] = []
+        self._keepers: list[threading.Thread] = []
+        #: Set when the present generation of workers is to end.
+        self._over = threading.Event()
         self._stopping = False
 
     def start(self) -> None:
-        for _ in range(self._count):
-            self._spawn()
+        with self._lock:
+            self._begin()
 
     def pids(self) -> list[int]:
-        """The process numbers of the workers that are not being replaced."""
+        """The process numbers of the workers that are there and not being replaced."""
         with self._lock:
-            return [child.process.pid for child in self._children if not child.leaving]
+            return [child.pid for child in self._children if not child.leaving]
 
     def reload(self) -> None:
         """Start new processes on the code as it is now; the old ones finish what they execute and leave."""
         with self._lock:
-            old = [child for child in self._children if not child.leaving]
-        for child in old:
-            child.leave(GRACE_S)
-        for _ in range(self._count):
-            self._spawn()
-
-    def stop(self, grace_s: float = GRACE_S, hurry: threading.Event | None = None) -> None:
-        """Let the workers finish for `grace_s` seconds, then end them; at once when `hurry` is set meanwhile. No
-        process is left behind."""
-        with self._lock:
-            self._stopping = True
-            children = list(self._children)
-        for child in children:
-            child.leave(grace_s)
-        ends = time.monotonic() + grace_s + 2.0
-        for child in children:
-            child.end_by(ends, hurry or threading.Event())
-
-    def _spawn(self, pause_s: float = 0.0) -> None:
-        with self._lock:
             if self._stopping:
                 return
-            child = _Child(self._command(worker_id := new_id("worker")), self._root, worker_id)
+            self._over.set()
+            for child in self._children:
+                if not child.leaving:
+                    child.leave(GRACE_S)
+            self._begin()
+
+    def stop(self, grace_s: float = GRACE_S, hurry: threading.Event | None = None) -> None:
+        """Let the workers finish for `grace_s` seconds, then end them; at once when `hurry` is set meanwhile.
+
+        No process is left behind, and the end of each has been told.
+        """
+        with self._lock:
+            self._stopping = True
+            self._over.set()
+            children = list(self._children)
+            keepers = list(self._keepers)
+            for child in children:
+                child.leave(grace_s)
+        for child in children:
+            while not child.ended.wait(0.02):
+                if hurry is not None and hurry.is_set():
+                    child.kill()
+        for keeper in keepers:
+            keeper.join()
+
+    def _begin(self) -> None:
+        self._over = threading.Event()
+        self._keepers = [keeper for keeper in self._keepers if keeper.is_alive()]
+        for _ in range(self._count):
+            keeper = threading.Thread(target=self._keep, args=(self._over,), name="detent-supervisor", daemon=True)
+            self._keepers.append(keeper)
+            keeper.start()
+
+    def _keep(self, over: threading.Event) -> None:
+        """Keep one worker of a generation running until the generation is over."""
+        pause = 0.0
+        while not over.wait(pause):
+            ready = False
+            try:
+                child = self._spawn(over)
+            except OSError as error:
+                logger.warning("a worker process cannot be started: %s; it is tried again", error)
+            else:
+                if child is None:
+                    return
+                ready = self._watch(child)
+            pause = 0.0 if ready else min(max(_FIRST_PAUSE_S, pause * 2), _LONGEST_PAUSE_S)
+
+    def _spawn(self, over: threading.Event) -> Child | None:
+        with self._lock:
+            if over.is_set():
+                return None
+            worker_id = new_id("worker")
+            child = Child(self._command(worker_id), self._root, worker_id)
             self._children.append(child)
-        threading.Thread(
-            target=self._watch, args=(child, pause_s), name="detent-supervisor", daemon=True
-        ).start()
+            return child
+
+    def _watch(self, child: Child) -> bool:
+        """Wait for its end and tell of it; whether it had been ready."""
+        code = child.wait()
+        ready = child.was_ready()
+        child.close()
+        with self._lock:
+            self._children.remove(child)
+        cause = _cause(code)
+        if not child.leaving:
+            logger.warning("a worker process ended (%s); another is started", cause)
+        try:
+            self._on_exit(child.worker_id, cause, child.stopped_by_us(code))
+        except Exception:
+            logger.exception("the end of worker %s could not be told", child.worker_id)
+        return ready
 
     def _command(self, worker_id: str) -> list[str]:
         return [
@@ -104,57 +157,6 @@ class Supervisor:
             worker_id,
             *self._arguments,
         ]
-
-    def _watch(self, child: _Child, pause_s: float) -> None:
-        code = child.process.wait()
-        cause = _cause(code)
-        with self._lock:
-            self._children.remove(child)
-            again = not self._stopping and not child.leaving
-        self._on_exit(child.worker_id, cause)
-        if not again:
-            return
-        logger.warning("a worker process ended (%s); another is started", cause)
-        settled = time.monotonic() - child.started_at > _SETTLED_S
-        pause_s = 0.0 if settled or not pause_s and code < 0 else min(max(_FIRST_PAUSE_S, pause_s * 2), _LONGEST_PAUSE_S)
-        threading.Event().wait(pause_s)
-        self._spawn(max(pause_s, 0.0 if settled else _FIRST_PAUSE_S))
-
-
-class _Child:
-    """One worker process. It ends by itself when the pipe to its parent closes."""
-
-    def __init__(self, command: list[str], root: Path, worker_id: str) -> None:
-        self.worker_id = worker_id
-        self.leaving = False
-        self.started_at = time.monotonic()
-        # A session of its own: Ctrl-C in the terminal is for the parent, which stops its children in order.
-        self.process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-            command, stdin=subprocess.PIPE, cwd=root, start_new_session=True, env=os.environ.copy()
-        )
-
-    def leave(self, grace_s: float) -> None:
-        """Ask it to drain and end."""
-        self.leaving = True
-        pipe = self.process.stdin
-        assert pipe is not None
-        try:
-            pipe.write(f"drain {grace_s}\n".encode())
-            pipe.flush()
-        except (BrokenPipeError, ValueError):
-            pass
-
-    def end_by(self, moment: float, hurry: threading.Event) -> None:
-        while self.process.poll() is None and time.monotonic() < moment and not hurry.is_set():
-            hurry.wait(0.02)
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        if self.process.stdin is not None:
-            try:
-                self.process.stdin.close()
-            except BrokenPipeError:
-                pass
 
 
 def _cause(code: int) -> str:
