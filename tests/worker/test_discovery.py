@@ -120,9 +120,7 @@ class TestFiles:
 
         assert (ids(found), found.problems) == (["once"], [])
 
-    def test_a_folder_that_does_not_exist_is_reported_and_the_others_still_work(
-        self, project: Project
-    ) -> None:
+    def test_a_folder_that_does_not_exist_is_reported_and_the_others_still_work(self, project: Project) -> None:
         project.configure('dirs = ["taks", "tasks"]')
         project.write_task("tasks/a.py", "one")
 
@@ -173,9 +171,7 @@ class TestNames:
 
         assert (ids(found), found.problems) == (["called"], [])
 
-    def test_a_module_that_was_imported_under_another_name_is_not_imported_again(
-        self, project: Project
-    ) -> None:
+    def test_a_module_that_was_imported_under_another_name_is_not_imported_again(self, project: Project) -> None:
         project.write("tasks/a.py", "import sys, os\nsys.path.insert(0, os.path.dirname(__file__))\nimport b")
         project.write_task("tasks/b.py", "one")
 
@@ -214,9 +210,7 @@ class TestFailures:
         assert ids(found) == ["good"]
         assert (only(found).file, only(found).code) == (str(bad), "import_failed")
         assert only(found).line == bad.read_text().splitlines().index("1 / 0") + 1
-        assert only(found).message.startswith(
-            "tasks/bad.py cannot be imported: ZeroDivisionError: division by zero;"
-        )
+        assert only(found).message.startswith("tasks/bad.py cannot be imported: ZeroDivisionError: division by zero;")
 
     def test_the_line_is_the_innermost_one_of_the_project(self, project: Project) -> None:
         helper = project.write("shared.py", "import json\n\ndef load():\n    return json.loads('{')\n")
@@ -333,9 +327,7 @@ class TestTasks:
                 return inner
             """,
         )
-        project.write(
-            "tasks/named.py", "from tasks.factory import make\none = make('one')\ntwo = make('two')\n"
-        )
+        project.write("tasks/named.py", "from tasks.factory import make\none = make('one')\ntwo = make('two')\n")
 
         found = project.discover()
 

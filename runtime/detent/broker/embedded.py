@@ -34,7 +34,7 @@ class EmbeddedBroker(Broker):
         if delay is not None:
             raise ValueError("tickets are not delayed: timers live in the store")
         if message.queue_name not in self.queues:
-            raise QueueNotFound(message.queue_name)
+            raise QueueNotFound(message.queue_name)  # type: ignore[no-untyped-call]  # dramatiq leaves it untyped
         self.queues[message.queue_name].put(message)
         return message
 

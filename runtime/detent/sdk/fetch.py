@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FetchRetry", "HeaderStrategy", "RequestOptions", "fetch", "fetch_sync"]
 
-ResetFormat = Literal[
-    "unix_timestamp", "unix_timestamp_in_ms", "iso_8601", "iso_8601_duration_openai_variant"
-]
+ResetFormat = Literal["unix_timestamp", "unix_timestamp_in_ms", "iso_8601", "iso_8601_duration_openai_variant"]
 _STATUSES = re.compile(r"\s*([1-5]\d\d)(?:\s*-\s*([1-5]\d\d))?\s*", re.ASCII)
 _DEFAULT_STATUSES = "408,409,429,500-599"
 
@@ -161,18 +159,14 @@ def _strategy(value: object, statuses: str) -> RetryPolicy | HeaderStrategy:
                         f'{name}: strategy "headers" needs reset_header, the header that says when to return'
                     )
                 return HeaderStrategy(**{"backoff": RetryPolicy.from_dict(settings, name), **headers})
-    raise InvalidOptions(
-        f'{name}: got {value!r}, expected a dict with "strategy": "backoff" or "headers", or a Retry'
-    )
+    raise InvalidOptions(f'{name}: got {value!r}, expected a dict with "strategy": "backoff" or "headers", or a Retry')
 
 
 def _policy(value: object, name: str) -> RetryPolicy | Literal[False]:
     if value is False or isinstance(value, RetryPolicy):
         return value
     if isinstance(value, Mapping):
-        settings = {
-            key: setting for key, setting in value.items() if (key, setting) != ("strategy", "backoff")
-        }
+        settings = {key: setting for key, setting in value.items() if (key, setting) != ("strategy", "backoff")}
         return RetryPolicy.from_dict(settings, f"retry.{name}")
     raise InvalidOptions(f"retry.{name}: got {value!r}, expected a Retry, a dict with its fields, or False")
 
@@ -180,9 +174,7 @@ def _policy(value: object, name: str) -> RetryPolicy | Literal[False]:
 def _known(value: object, kind: type[FetchRetry], name: str) -> Mapping[str, Any]:
     names = [f.name for f in fields(kind)]
     if not isinstance(value, Mapping):
-        raise InvalidOptions(
-            f"{name}: got {value!r}, expected a FetchRetry, a dict with {', '.join(names)}, or False"
-        )
+        raise InvalidOptions(f"{name}: got {value!r}, expected a FetchRetry, a dict with {', '.join(names)}, or False")
     for key in value:
         if key not in names:
             raise InvalidOptions(f"{name}: unknown setting {key!r}, expected any of {', '.join(names)}")

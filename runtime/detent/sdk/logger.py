@@ -36,7 +36,7 @@ class Logger:
     def trace(self, name: str, **attributes: Any) -> AbstractContextManager[None]:
         """A span: ``with logger.trace("render", pages=3): ...``; also around ``await``."""
         run = current_run.get()
-        return nullcontext() if run is None else run.span(name, "user", attributes)
+        return nullcontext() if run is None else run.span(str(name), "user", attributes)
 
     @staticmethod
     def _write(level: str, number: int, message: str, attributes: dict[str, Any]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from ..errors import InvalidOptions
 from ..model.options import tags_of
 from .current import active_run
 
@@ -38,9 +40,15 @@ class _Target:
 
     def decrement(self, key: str, by: float = 1) -> None:
         """Subtract `by` from the number under `key`."""
-        self._change("increment", key, -by)
+        self._change("increment", key, -by if isinstance(by, int | float) else by)
 
     def _change(self, op: str, key: str, value: Any) -> None:
+        if not isinstance(key, str):
+            raise InvalidOptions(f"a key of metadata is a text, got {key!r}")
+        if op == "increment" and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise InvalidOptions(f"metadata.{key} can be incremented by a number, got {value!r}")
+        if op == "replace" and not isinstance(value, Mapping):
+            raise InvalidOptions(f"metadata is replaced by a mapping, got {value!r}")
         active_run(f"metadata.{op}()").change_metadata(self._target, op, key, value)
 
 

@@ -28,12 +28,11 @@ class Queue:
         return self.spec.limit_per_key
 
     def __repr__(self) -> str:
-        return f"queue({self.name!r}, concurrency_limit={self.spec.limit}, concurrency_limit_per_key={self.spec.limit_per_key})"
+        limits = f"concurrency_limit={self.spec.limit}, concurrency_limit_per_key={self.spec.limit_per_key}"
+        return f"queue({self.name!r}, {limits})"
 
 
-def queue(
-    name: str, concurrency_limit: int | None = None, *, concurrency_limit_per_key: int | None = None
-) -> Queue:
+def queue(name: str, concurrency_limit: int | None = None, *, concurrency_limit_per_key: int | None = None) -> Queue:
     """Declare a queue.
 
     Parameters:

@@ -53,9 +53,7 @@ class _Block(Generic[T]):
     def call(self) -> T:
         self._number += 1
         if self._wants_attempt:
-            return self._fn(
-                *self._args, attempt=Attempt(self._number, self._policy.max_attempts, self._error)
-            )
+            return self._fn(*self._args, attempt=Attempt(self._number, self._policy.max_attempts, self._error))
         return self._fn(*self._args)
 
     def pause_after(self, error: Exception) -> float:

@@ -106,9 +106,7 @@ class Schema:
         except (InvalidPayload, DiscoveryError):
             return json_text.decode(text)
 
-    def json_schema(
-        self, mode: Literal["validation", "serialization"] = "validation"
-    ) -> dict[str, Any] | None:
+    def json_schema(self, mode: Literal["validation", "serialization"] = "validation") -> dict[str, Any] | None:
         """The JSON Schema of payloads, or by "serialization" of outputs; None when any value goes."""
         if self._anything:
             return None
@@ -177,9 +175,7 @@ class Schema:
         if len(problems) > _MOST_PROBLEMS:
             lines.append(f"and {len(problems) - _MOST_PROBLEMS} more")
         listed = "".join(f"\n  {line}" for line in lines)
-        return InvalidPayload(
-            f"the payload does not fit {self.where}, which takes {self.describe()}:{listed}"
-        )
+        return InvalidPayload(f"the payload does not fit {self.where}, which takes {self.describe()}:{listed}")
 
 
 _EXPECTED = {
@@ -235,10 +231,6 @@ def _aliases_differ(core: Any) -> bool:
     if not isinstance(core, dict):
         return False
     written, read = core.get("serialization_alias"), core.get("validation_alias")
-    if (
-        isinstance(written, str)
-        and written != read
-        and [written] not in (read if isinstance(read, list) else ())
-    ):
+    if isinstance(written, str) and written != read and [written] not in (read if isinstance(read, list) else ()):
         return True
     return any(_aliases_differ(item) for key, item in core.items() if key not in ("default", "metadata"))

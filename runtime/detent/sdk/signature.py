@@ -53,9 +53,7 @@ def payload_annotation(fn: Callable[..., Any], localns: Mapping[str, Any] | None
         case [(_, True)]:
             return Parameters(Any, has_payload=False, wants_context=True)
         case [(payload, False)]:
-            return Parameters(
-                _resolve(fn, payload.name, payload.annotation, names), True, wants_context=False
-            )
+            return Parameters(_resolve(fn, payload.name, payload.annotation, names), True, wants_context=False)
         case [(payload, False), (_, True)]:
             return Parameters(_resolve(fn, payload.name, payload.annotation, names), True, wants_context=True)
         case [(_, True), (_, False)]:
@@ -130,9 +128,7 @@ def _resolve(fn: Callable[..., Any], name: str, raw: Any, names: Mapping[str, An
 
     def stand_in() -> None: ...
 
-    stand_in.__annotations__ = {
-        name: raw
-    }  # one at a time: another annotation that cannot be resolved does no harm
+    stand_in.__annotations__ = {name: raw}  # one at a time: another annotation that cannot be resolved does no harm
     generics = {parameter.__name__: parameter for parameter in getattr(inner, "__type_params__", ())}
     try:
         hints = typing.get_type_hints(
@@ -164,8 +160,4 @@ def _place(fn: Callable[..., Any]) -> str:
     inner = inspect.unwrap(fn)
     name = getattr(inner, "__qualname__", repr(inner))
     code = getattr(inner, "__code__", None)
-    return (
-        f"{code.co_filename}:{code.co_firstlineno}: task function {name!r}"
-        if code
-        else f"task function {name}"
-    )
+    return f"{code.co_filename}:{code.co_firstlineno}: task function {name!r}" if code else f"task function {name}"

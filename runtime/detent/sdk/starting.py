@@ -13,7 +13,7 @@ import msgspec
 from ..errors import InvalidOptions, LimitExceeded, NotInRun
 from ..model import json_text
 from ..model.ids import new_id
-from ..model.limits import BATCH_ITEMS
+from ..model.limits import BATCH_ITEMS, IDEMPOTENCY_KEY_CHARS
 from ..model.options import IdempotencyKey, new_run
 from ..model.protocol import Handle, NewRun, RunResult
 from ..model.status import Status
@@ -56,6 +56,8 @@ class BatchItem:
     def to_run(self, shared: Mapping[str, Any]) -> NewRun:
         """The checked run. Errors: `InvalidPayload`, `InvalidOptions`, `LimitExceeded`."""
         run = current_run.get()
+        if not isinstance(self.options, Mapping):
+            raise InvalidOptions(f"the options of an item are a mapping, got {self.options!r}")
         options = {**shared, **self.options}
         task = registry.find(self.task) if isinstance(self.task, str) else self.task
         now = time.time_ns() // 1_000_000
@@ -202,10 +204,6 @@ def _result(item: BatchItem, ended: RunResult) -> Result[Any]:
         error = _decode_error(ended.error) if ended.error else None
         return Result(ended.id, ended.task, ok=False, status=ended.status, error=error)
     text = ended.output
-    if text is None and ended.output_ref is not None:
-        from ..objects import store
-
-        text = store().get(ended.output_ref).decode()
     task = registry.find(item.task) if isinstance(item.task, str) else item.task
     output = None if text is None else json_text.decode(text) if task is None else task.output_schema.load_output(text)
     return Result(ended.id, ended.task, ok=True, status=ended.status, output=output)
@@ -215,7 +213,12 @@ def idempotency_key(key: str | Sequence[str], scope: str = "run") -> Idempotency
     """See ``idempotency_keys.create``."""
     if scope not in ("run", "attempt", "global"):
         raise InvalidOptions(f"the scope of an idempotency key is run, attempt or global, got {scope!r}")
-    text = key if isinstance(key, str) else "\0".join(key)
-    if not text:
-        raise InvalidOptions("an idempotency key must not be empty")
+    parts = [key] if isinstance(key, str) else list(key)
+    if not all(isinstance(part, str) for part in parts):
+        raise InvalidOptions(f"an idempotency key is a text or several, got {key!r}")
+    text = "\0".join(parts)
+    if not 1 <= len(text) <= IDEMPOTENCY_KEY_CHARS:
+        raise InvalidOptions(
+            f"idempotency_key must be a text of 1 to {IDEMPOTENCY_KEY_CHARS} characters, got {len(text)}"
+        )
     return IdempotencyKey(text, scope)

@@ -117,9 +117,7 @@ class Task(Generic[P, R]):
         """
         return await starting.start(self.item(payload, **options))
 
-    def trigger_and_wait(
-        self, payload: P = _UNSET, **options: Unpack[TriggerOptions]
-    ) -> Waiting[Result[R], R]:
+    def trigger_and_wait(self, payload: P = _UNSET, **options: Unpack[TriggerOptions]) -> Waiting[Result[R], R]:
         """Inside a run: start a run and wait for its end; the waiting run gives its slot back meanwhile.
 
         Returns something to await: it gives a `Result`, its ``.unwrap()`` gives the output.
@@ -127,9 +125,7 @@ class Task(Generic[P, R]):
         """
         return Waiting(lambda: starting.start_and_wait(self.item(payload, **options)), Result.unwrap)
 
-    async def batch_trigger(
-        self, items: Sequence[P | BatchItem], **options: Unpack[TriggerOptions]
-    ) -> BatchHandle:
+    async def batch_trigger(self, items: Sequence[P | BatchItem], **options: Unpack[TriggerOptions]) -> BatchHandle:
         """Start up to 1,000 runs, all or none. `items`: payloads, or ``task.item(payload, **options)``."""
         return await starting.start_batch(starting.items_of(items, self), options)
 
@@ -183,9 +179,7 @@ class SyncTask(Generic[P, R]):
         """See `Task.trigger_and_wait`; for plain ``def`` tasks."""
         return starting.start_and_wait_sync(self._task.item(payload, **options))
 
-    def batch_trigger(
-        self, items: Sequence[P | BatchItem], **options: Unpack[TriggerOptions]
-    ) -> BatchHandle:
+    def batch_trigger(self, items: Sequence[P | BatchItem], **options: Unpack[TriggerOptions]) -> BatchHandle:
         """See `Task.batch_trigger`."""
         return starting.start_batch_sync(starting.items_of(items, self._task), options)
 
@@ -293,7 +287,9 @@ def _declare(
     if len(name) > NAME_CHARS:
         raise InvalidOptions(f"the id of a task has at most {NAME_CHARS} characters, got {len(name)}: {name[:40]!r}…")
     if retry is not None and not isinstance(retry, RetryPolicy):
-        raise InvalidOptions(f"retry of task {name!r} must be a Retry, for example Retry(max_attempts=5), got {retry!r}")
+        raise InvalidOptions(
+            f"retry of task {name!r} must be a Retry, for example Retry(max_attempts=5), got {retry!r}"
+        )
     duration_ms = None if max_duration is None else parse_duration(max_duration, "max_duration")
     if duration_ms is not None and duration_ms < MIN_DURATION_MS:
         raise InvalidOptions(f"max_duration of task {name!r} must be at least {MIN_DURATION_MS / 1000:g} s")

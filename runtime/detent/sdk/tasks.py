@@ -63,9 +63,7 @@ class Tasks:
         """Inside a run: start a run of the task `id` and wait for its end."""
         return Waiting(lambda: starting.start_and_wait(BatchItem(id, payload, options)), Result.unwrap)
 
-    async def batch_trigger(
-        self, id: str, items: Sequence[Any], **options: Unpack[TriggerOptions]
-    ) -> BatchHandle:
+    async def batch_trigger(self, id: str, items: Sequence[Any], **options: Unpack[TriggerOptions]) -> BatchHandle:
         """Start up to 1,000 runs of the task `id`, all or none."""
         return await starting.start_batch(_of(id, items), options)
 

@@ -1,11 +1,11 @@
 """Run tasks in tests through the real machinery, in process, on a virtual clock.
 
-    from detent.testing import harness
+from detent.testing import harness
 
-    def test_a_text_is_summarized():
-        with harness() as h:
-            handle = summarize.sync.trigger({"text": "..."})
-            assert h.output(handle) == {"summary": "..."}
+def test_a_text_is_summarized():
+    with harness() as h:
+        handle = summarize.sync.trigger({"text": "..."})
+        assert h.output(handle) == {"summary": "..."}
 """
 
 from __future__ import annotations

@@ -25,9 +25,10 @@ from ..sdk.registry import registry
 from ..sdk.result import RunHandle
 from ..store import SqliteStore
 from ..telemetry import TelemetryStore
+from ..worker.capture import capture
 from ..worker.link import DirectLink
 from ..worker.manifest import make_manifest
-from ..worker.worker import Worker, WorkerOptions
+from ..worker.worker import STOP_GRACE_S, Worker, WorkerOptions
 from .clock import VirtualClock, VirtualSleeper
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from ..sdk.task import Task
 
 __all__ = ["Harness", "harness"]
+
+#: Nothing moves any more when nothing has changed for so many seconds of real time while runs sleep.
+_STILL_S = 0.2
 
 
 class Harness:
@@ -60,6 +64,8 @@ class Harness:
         self.sleeper = VirtualSleeper(self.clock, self._changed)
         self._declared = list(tasks) if tasks is not None else _latest(registry.declared)
         self._options = options
+        self.workers: list[Worker] = []
+        self._capture = capture(echo=True)
         self.worker = self.start_worker()
 
     def start_worker(self) -> Worker:
@@ -76,7 +82,9 @@ class Harness:
             get_object=lambda key: self.objects.get(key).decode(),
             clock=self.clock,
             sleeper=self.sleeper,
+            leave=lambda _code: None,
         )
+        self.workers.append(worker)
         worker.start()
         return worker
 
@@ -91,7 +99,7 @@ class Harness:
         ends = time.monotonic() + timeout
         while True:
             self._changed.clear()
-            if self._is_quiet():
+            if self._is_quiet() or self._is_still():
                 due = self._next_due()
                 if due is None or (not advance and due > self.clock.now()):
                     return
@@ -102,7 +110,7 @@ class Harness:
                 raise TimeoutError(f"after {timeout:g} s these runs had not ended: {self._stuck()}")
             self._changed.wait(min(left, 0.5))
 
-    async def drain_async(self, *, advance: bool = True, timeout: float = 30.0) -> None:
+    async def drain_async(self, *, advance: bool = True, timeout: float = 30.0) -> None:  # noqa: ASYNC109  # of `drain`
         """`drain`, for async tests."""
         await asyncio.to_thread(self.drain, advance=advance, timeout=timeout)
 
@@ -128,7 +136,11 @@ class Harness:
         from ..client import Detent
 
         self._flush()
-        return list(Detent(self.transport).runs.logs(_id(run)))
+        runs = Detent(self.transport).runs
+        lines: list[LogEntry] = []
+        while page := runs.logs(_id(run), after=lines[-1].seq if lines else None):
+            lines += page
+        return lines
 
     def output(self, run: RunHandle | str) -> Any:
         """Drain, and the output of the run as a JSON value. Errors: `RunFailed` when it did not complete."""
@@ -144,18 +156,26 @@ class Harness:
         return ended.output
 
     def close(self) -> None:
-        self.worker.stop()
+        """Stop the workers, and drop the store with all that is in it."""
+        for worker in self.workers:
+            worker.stop()
+        self._capture.close()
         self.telemetry.close()
         self.store.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _flush(self) -> None:
-        self.worker.flush_notes()
+        for worker in self.workers:
+            worker.flush_notes()
         self.telemetry.flush()
 
     def _is_quiet(self) -> bool:
         executing = {row["id"] for row in self.store.read("busy_runs")}
         return executing <= self.sleeper.sleeping_runs()
+
+    def _is_still(self) -> bool:
+        """Whether runs that sleep hold what the others need: then only the clock can go on."""
+        return bool(self.sleeper.sleeping_runs()) and not self._changed.wait(_STILL_S)
 
     def _next_due(self) -> int | None:
         times = [self.engine.next_due(), self.sleeper.next_due()]
@@ -183,6 +203,7 @@ def harness(
     threads: int = 4,
     async_limit: int = 500,
     env_limit: int | None = None,
+    stop_grace: float = STOP_GRACE_S,
 ) -> Iterator[Harness]:
     """An engine with a worker, in this process, for the length of a ``with`` block.
 
@@ -191,10 +212,11 @@ def harness(
     Parameters:
       tasks: what the worker can run; all that has been declared in this process when None.
       threads, async_limit: plain and async runs at once. env_limit: runs of the whole environment at once.
+      stop_grace: seconds of real time after which a run that does not stop is left behind.
 
     Nothing here sleeps: delays, backoffs and ttls pass when `Harness.drain` or `Harness.advance` moves the clock.
     """
-    options = WorkerOptions.for_tests(threads=threads, async_limit=async_limit)
+    options = WorkerOptions.for_tests(threads=threads, async_limit=async_limit, stop_grace_s=stop_grace)
     made = Harness(tasks, options, env_limit=env_limit)
     try:
         with using(made.transport, everywhere=True):

@@ -16,7 +16,15 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ..engine.scene import error_text
-from ..errors import AbortTaskRunError, DiscoveryError, InvalidPayload, LimitExceeded, Unserializable
+from ..errors import (
+    AbortTaskRunError,
+    DetentError,
+    DiscoveryError,
+    InvalidOptions,
+    InvalidPayload,
+    LimitExceeded,
+    Unserializable,
+)
 from ..model.duration import parse_duration, parse_when
 from ..model.limits import OUTPUT_BYTES
 from ..model.protocol import Finish
@@ -26,9 +34,10 @@ from ..sdk.registry import registry
 from ..sdk.result import Result
 from .frame import Frame
 from .journal_error import JournalMismatch
+from .plain_text import clean
 from .signals import RunSignal
 
-__all__ = ["Call", "attempt", "driven"]
+__all__ = ["Call", "attempt", "broken", "driven"]
 
 logger = logging.getLogger("detent.worker")
 
@@ -37,6 +46,7 @@ T = TypeVar("T")
 #: Runs a function of the user and gives its result, awaited where it is awaitable.
 Call = Callable[..., Awaitable[Any]]
 
+_DECISIONS = frozenset({"error", "retry_at", "retry_delay", "skip_retrying"})
 _OWN = str(Path(__file__).parent.parent)
 
 
@@ -45,9 +55,9 @@ async def attempt(frame: Frame, call: Call) -> Finish | None:
     finish = Finish(frame.run_id, frame.epoch, "COMPLETED", started_at=frame.started_at)
     payload: Any = None
     try:
-        payload = frame.task.payload_schema.load(frame.worker.payload_of(frame))
+        payload = frame.task.payload_schema.load(await _payload_text(frame))
         output = await _through_middleware(frame, call, payload)
-        text = _output_text(frame, output)
+        await _write_output(frame, output, finish)
     except BaseException as error:
         if frame.lost or (isinstance(error, RunSignal) and frame.stop is None):
             return None
@@ -57,12 +67,32 @@ async def attempt(frame: Frame, call: Call) -> Finish | None:
             return None
         if frame.stop is not None:
             # Told to stop, it went on to its end: the stop stands, since others were told so.
+            finish.output = finish.output_ref = None
             await _stopped(frame, call, payload, None, finish)
         else:
-            await _completed(frame, call, payload, output, text, finish)
+            await _completed(frame, call, payload, output)
     finish.epoch = frame.epoch
     finish.started_at = None if frame.started_reported else frame.started_at
     return None if frame.lost else finish
+
+
+def broken(frame: Frame, error: BaseException) -> Finish | None:
+    """The end of a run that was stopped while its end was already being prepared, or that met an error of detent."""
+    if frame.lost or frame.done:
+        return None
+    if frame.stop is not None:
+        return Finish(frame.run_id, frame.epoch, frame.stop.status, error=frame.stop.error())
+    if isinstance(error, RunSignal):
+        return None
+    logger.error("run %s met an error of detent itself", frame.run_id, exc_info=error)
+    record = _recorded(error, "system_failure")
+    return Finish(frame.run_id, frame.epoch, "SYSTEM_FAILURE", error=error_text(record))
+
+
+async def _payload_text(frame: Frame) -> str:
+    if frame.grant.payload_ref is not None and frame.task.is_async:
+        return await asyncio.to_thread(frame.worker.payload_of, frame)
+    return frame.worker.payload_of(frame)
 
 
 def driven(attempt: Coroutine[Any, Any, T]) -> T:
@@ -85,22 +115,30 @@ async def _through_middleware(frame: Frame, call: Call, payload: Any) -> Any:
     if not layers:
         return await _start_and_run(frame, call, payload)
     outcome: list[Any] = []
+    errors: list[BaseException] = []
 
     async def innermost() -> Any:
-        outcome[:] = [await _start_and_run(frame, call, payload)]
+        outcome.clear()
+        try:
+            outcome.append(await _start_and_run(frame, call, payload))
+        except BaseException as error:
+            errors[:] = [error]
+            raise
         return outcome[0]
 
     enter: Callable[[], Awaitable[Any]] = innermost
     for layer in reversed(layers):
-        enter = _layer(frame, call, layer, payload, enter)
+        enter = _layer(frame, layer, payload, enter)
     await enter()
+    if not outcome and errors:
+        raise errors[0]  # a middleware cannot turn a failure into an output
     if not outcome:
         raise AbortTaskRunError("a middleware did not call next(), so the task did not run")
     return outcome[0]
 
 
 def _layer(
-    frame: Frame, call: Call, layer: Callable[..., Any], payload: Any, inner: Callable[[], Awaitable[Any]]
+    frame: Frame, layer: Callable[..., Any], payload: Any, inner: Callable[[], Awaitable[Any]]
 ) -> Callable[[], Awaitable[Any]]:
     plain = not frame.task.is_async and not inspect.iscoroutinefunction(layer)
 
@@ -125,36 +163,36 @@ async def _start_and_run(frame: Frame, call: Call, payload: Any) -> Any:
     return await call(task.fn, *arguments)
 
 
-def _output_text(frame: Frame, output: Any) -> str:
+async def _write_output(frame: Frame, output: Any, finish: Finish) -> None:
     text = frame.task.output_schema.dump_output(output)
     if len(text) * 4 > OUTPUT_BYTES and (size := len(text.encode())) > OUTPUT_BYTES:
         raise LimitExceeded(
             f"the output is {size:,} bytes of JSON; the limit is {OUTPUT_BYTES:,} (10 MiB). "
             "Put the data into an object store and return its address"
         )
-    return text
-
-
-async def _completed(frame: Frame, call: Call, payload: Any, output: Any, text: str, finish: Finish) -> None:
-    for event in ("on_success", "on_complete"):
-        values = {"payload": payload, "output": output, "ctx": frame.ctx}
-        if event == "on_complete":
-            values["result"] = Result(frame.run_id, frame.task.id, ok=True, status="COMPLETED", output=output)
-        await _hooks(frame, call, event, values)
-    if frame.worker.is_large(text):
-        finish.output_ref = frame.worker.put_object(f"outputs/{frame.run_id}", text)
-    else:
+    if not frame.worker.is_large(text):
         finish.output = text
+        return
+    key = f"outputs/{frame.run_id}"
+    if frame.task.is_async:
+        finish.output_ref = await asyncio.to_thread(frame.worker.put_object, key, text)
+    else:
+        finish.output_ref = frame.worker.put_object(key, text)
+
+
+async def _completed(frame: Frame, call: Call, payload: Any, output: Any) -> None:
+    values = {"payload": payload, "output": output, "ctx": frame.ctx}
+    await _hooks(frame, call, "on_success", values)
+    values["result"] = Result(frame.run_id, frame.task.id, ok=True, status="COMPLETED", output=output)
+    await _hooks(frame, call, "on_complete", values)
 
 
 async def _failed(frame: Frame, call: Call, payload: Any, error: BaseException, finish: Finish) -> None:
     if frame.stop is not None:
         await _stopped(frame, call, payload, error, finish)
         return
-    permanent = isinstance(
-        error, AbortTaskRunError | InvalidPayload | Unserializable | LimitExceeded | JournalMismatch | DiscoveryError
-    )
-    if not permanent:
+    finish.output = finish.output_ref = None
+    if not _is_permanent(error):
         error, retry_at = await _retry_time(frame, call, payload, error)
         if retry_at is not None:
             finish.status, finish.retry_at = "DELAYED", retry_at
@@ -163,17 +201,22 @@ async def _failed(frame: Frame, call: Call, payload: Any, error: BaseException, 
     await _ended(frame, call, payload, error, _recorded(error), "FAILED", finish)
 
 
-async def _stopped(
-    frame: Frame, call: Call, payload: Any, error: BaseException | None, finish: Finish
-) -> None:
+async def _stopped(frame: Frame, call: Call, payload: Any, error: BaseException | None, finish: Finish) -> None:
     assert frame.stop is not None
-    status, reason = frame.stop.status, frame.stop.reason
+    frame.unwound = True
+    main = asyncio.current_task() if frame.task.is_async else None
+    if main is not None:
+        # The cancellation has done its work; the hooks are not to feel it.
+        while main.uncancel():
+            pass
+    status = frame.stop.status
     kind = "RunCanceled" if status == "CANCELED" else "MaxDurationExceeded"
     trace = "" if error is None else _recorded(error).traceback
-    await _ended(frame, call, payload, error, TaskError(kind, reason, trace, status.lower()), status, finish)
+    record = TaskError(kind, clean(frame.stop.reason), trace, status.lower())
+    await _ended(frame, call, payload, error, record, status, finish)
 
 
-async def _ended(
+async def _ended(  # noqa: PLR0917  # private
     frame: Frame,
     call: Call,
     payload: Any,
@@ -193,9 +236,7 @@ async def _ended(
     await _hooks(frame, call, "on_complete", values)
 
 
-async def _retry_time(
-    frame: Frame, call: Call, payload: Any, error: BaseException
-) -> tuple[BaseException, int | None]:
+async def _retry_time(frame: Frame, call: Call, payload: Any, error: BaseException) -> tuple[BaseException, int | None]:
     """The error that counts, and when the next attempt is due; None for no further attempt."""
     policy = frame.worker.retry_of(frame.task)
     most = frame.grant.max_attempts or policy.max_attempts
@@ -208,24 +249,49 @@ async def _retry_time(
         try:
             with frame.span("catch_error", "hook", {}):
                 decision = await call(hook, **wanted(hook, values))
-        except Exception as broken:
-            frame.log("error", f"the catch_error hook raised {type(broken).__name__}: {broken}", None, "detent")
-            continue
-        if decision is None:
-            continue
-        if not isinstance(decision, Mapping):
-            frame.log("warn", f"a catch_error hook returned {decision!r}; a mapping or None was expected", None, "detent")
+            if decision is None:
+                continue
+            if not isinstance(decision, Mapping):
+                raise TypeError(f"it returned {decision!r}; a mapping or None was expected")
+            chosen = _chosen_time(decision, now)
+        except BaseException as fault:
+            _log_fault(frame, "catch_error", fault)
             continue
         if isinstance(decision.get("error"), BaseException):
             error = decision["error"]
-        if decision.get("skip_retrying"):
+        if decision.get("skip_retrying") or _is_permanent(error):
             return error, None
-        if retry_at is not None and "retry_at" in decision:
-            moment = decision["retry_at"]
-            retry_at = int(moment.timestamp() * 1000) if isinstance(moment, datetime) else parse_when(moment, now)
-        elif retry_at is not None and "retry_delay" in decision:
-            retry_at = now + parse_duration(decision["retry_delay"], "retry_delay")
+        if retry_at is not None and chosen is not None:
+            retry_at = chosen
     return error, retry_at
+
+
+def _chosen_time(decision: Mapping[str, Any], now: int) -> int | None:
+    unknown = sorted(decision.keys() - _DECISIONS)
+    if unknown:
+        raise InvalidOptions(f"it returned {unknown[0]!r}; known are: {', '.join(sorted(_DECISIONS))}")
+    moment, delay = decision.get("retry_at"), decision.get("retry_delay")
+    if moment is not None:
+        return int(moment.timestamp() * 1000) if isinstance(moment, datetime) else parse_when(moment, now)
+    return None if delay is None else now + parse_duration(delay, "retry_delay")
+
+
+def _is_permanent(error: BaseException) -> bool:
+    """Whether another attempt would end the same way; of a group, whether one of its errors is such."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_permanent, error.exceptions))
+    return isinstance(
+        error, AbortTaskRunError | InvalidPayload | Unserializable | LimitExceeded | JournalMismatch | DiscoveryError
+    )
+
+
+def _log_fault(frame: Frame, event: str, fault: BaseException) -> None:
+    """Errors of hooks are logged and change nothing, unless they are a signal for the run itself."""
+    if isinstance(fault, RunSignal) or (isinstance(fault, asyncio.CancelledError) and frame.lost):
+        raise fault
+    record = _recorded(fault)
+    text = f"the {event} hook raised {record.type}: {record.message}"
+    frame.log("error", text, {"traceback": record.traceback}, "detent")
 
 
 async def _hooks(frame: Frame, call: Call, event: str, values: dict[str, Any]) -> None:
@@ -234,19 +300,21 @@ async def _hooks(frame: Frame, call: Call, event: str, values: dict[str, Any]) -
         try:
             with frame.span(event, "hook", {}):
                 await call(hook, **wanted(hook, values))
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
-            frame.log(
-                "error", f"the {event} hook raised {type(error).__name__}: {error}", None, "detent"
-            )
+        except BaseException as fault:
+            _log_fault(frame, event, fault)
 
 
-def _recorded(error: BaseException) -> TaskError:
+def _recorded(error: BaseException, code: str = "") -> TaskError:
     """`error` without the frames of detent around the user's."""
     trace: TracebackType | None = error.__traceback__
     skipped = 0
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN):
         trace = trace.tb_next
         skipped += 1
-    code = error.code if isinstance(error, AbortTaskRunError | InvalidPayload | JournalMismatch) else ""
-    return TaskError.of(error, code, skip_frames=skipped if trace is not None else 0)
-
+    if isinstance(error, DetentError):
+        code = code or error.code
+    try:
+        record = TaskError.of(error, code, skip_frames=skipped if trace is not None else 0)
+    except BaseException as unprintable:  # whatever a user's exception does when it is shown
+        record = TaskError(type(error).__name__, f"<unprintable: {type(unprintable).__name__}>", code=code)
+    return TaskError(clean(record.type), clean(record.message), clean(record.traceback), record.code)

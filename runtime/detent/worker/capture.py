@@ -10,25 +10,72 @@ from typing import Any, TextIO
 
 from ..sdk.current import ActiveRun, current_run
 
-__all__ = ["RunLogHandler", "capture", "close_run"]
+__all__ = ["Capture", "RunLogHandler", "capture", "close_run", "renew"]
 
 _LEVELS = ((logging.ERROR, "error"), (logging.WARNING, "warn"), (logging.INFO, "info"), (0, "debug"))
+#: A line without end is cut into lines of so many characters.
+_LINE_CHARS = 16_384
 _handling: ContextVar[bool] = ContextVar("detent_handling_log", default=False)
 
 
-def capture(level: int = logging.INFO, *, echo: bool) -> None:
+class Capture:
+    """What runs of this process print and log is kept with them, until `close`."""
+
+    def __init__(self, level: int, *, echo: bool) -> None:
+        self._echo = echo
+        self._handler = RunLogHandler(level)
+        root = logging.getLogger()
+        self._level_before = root.level
+        root.addHandler(self._handler)
+        if root.level == logging.NOTSET or root.level > level:
+            root.setLevel(level)
+        self.renew()
+
+    def renew(self) -> None:
+        """Take the streams again, if somebody (a test runner, say) has set others."""
+        if not isinstance(sys.stdout, _Capturing):
+            sys.stdout = _Capturing(sys.stdout, "stdout", "info", echo=self._echo)
+        if not isinstance(sys.stderr, _Capturing):
+            sys.stderr = _Capturing(sys.stderr, "stderr", "warn", echo=self._echo)
+
+    def close(self) -> None:
+        """Capture no more."""
+        _active.remove(self)
+        root = logging.getLogger()
+        root.removeHandler(self._handler)
+        if root.level == self._handler.level:
+            root.setLevel(self._level_before)
+        if not _active:
+            sys.stdout = _uncovered(sys.stdout)
+            sys.stderr = _uncovered(sys.stderr)
+
+
+_active: list[Capture] = []
+
+
+def capture(level: int = logging.INFO, *, echo: bool) -> Capture:
     """Capture in this process from now on.
 
     Parameters:
       level: of the standard logging that is kept.
       echo: also let through what runs print.
     """
-    sys.stdout = _Capturing(sys.stdout, "stdout", echo=echo)
-    sys.stderr = _Capturing(sys.stderr, "stderr", echo=echo)
-    root = logging.getLogger()
-    root.addHandler(RunLogHandler(level))
-    if root.level == logging.WARNING or root.level == logging.NOTSET or root.level > level:
-        root.setLevel(level)
+    made = Capture(level, echo=echo)
+    _active.append(made)
+    return made
+
+
+def renew() -> None:
+    """A run starts: what captures goes on doing so."""
+    if _active:
+        _active[-1].renew()
+
+
+def close_run(run: ActiveRun) -> None:
+    """The run has ended: what it printed without an end of line becomes a line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, _Capturing):
+            stream.close_run(run)
 
 
 class RunLogHandler(logging.Handler):
@@ -54,19 +101,21 @@ class RunLogHandler(logging.Handler):
 class _Capturing(io.TextIOBase):
     """A text stream that gives what is written inside a run to that run, line by line."""
 
-    def __init__(self, through: TextIO, source: str, *, echo: bool) -> None:
-        self._through = through
+    def __init__(self, through: TextIO, source: str, level: str, *, echo: bool) -> None:
+        self.through = through
         self._source = source
+        self._level = level
         self._echo = echo
-        self._open_lines: dict[str, str] = {}
+        self._open_lines: dict[str, list[str]] = {}
+        self._lengths: dict[str, int] = {}
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return self._through.encoding
+    def encoding(self) -> str:  # type: ignore[override]  # a plain attribute there
+        return self.through.encoding
 
     @property
     def buffer(self) -> Any:
-        return self._through.buffer
+        return self.through.buffer
 
     def writable(self) -> bool:
         return True
@@ -75,42 +124,50 @@ class _Capturing(io.TextIOBase):
         return False
 
     def fileno(self) -> int:
-        return self._through.fileno()
+        return self.through.fileno()
 
     def flush(self) -> None:
-        self._through.flush()
+        self.through.flush()
 
     def write(self, text: str) -> int:
         run = current_run.get()
         if run is None:
-            return self._through.write(text)
+            return self.through.write(text)
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         self._write_to(run, text)
         if self._echo:
-            self._through.write(text)
+            self.through.write(text)
         return len(text)
 
     def _write_to(self, run: ActiveRun, text: str) -> None:
         run_id = run.ctx.run.id
-        *lines, rest = (self._open_lines.pop(run_id, "") + text).split("\n")
-        for line in lines:
-            run.log("info" if self._source == "stdout" else "warn", line, None, self._source)
-        if len(rest) > 65_536:
-            run.log("info", rest, None, self._source)
-        elif rest:
-            self._open_lines[run_id] = rest
+        if "\n" in text:
+            first, *lines = text.split("\n")
+            run.log(self._level, self._taken(run_id) + first, None, self._source)
+            text = lines.pop()
+            for line in lines:
+                run.log(self._level, line, None, self._source)
+        if text:
+            self._open_lines.setdefault(run_id, []).append(text)
+            length = self._lengths[run_id] = self._lengths.get(run_id, 0) + len(text)
+            if length >= _LINE_CHARS:
+                long = self._taken(run_id)
+                for start in range(0, length, _LINE_CHARS):
+                    run.log(self._level, long[start : start + _LINE_CHARS], None, self._source)
+
+    def _taken(self, run_id: str) -> str:
+        self._lengths.pop(run_id, None)
+        return "".join(self._open_lines.pop(run_id, ()))
 
     def close_run(self, run: ActiveRun) -> None:
         """Write what the run left without an end of line."""
-        rest = self._open_lines.pop(run.ctx.run.id, "")
-        if rest:
-            run.log("info", rest, None, self._source)
+        if rest := self._taken(run.ctx.run.id):
+            run.log(self._level, rest, None, self._source)
 
 
-def close_run(run: ActiveRun) -> None:
-    """The run has ended: what it printed without an end of line becomes a line."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, _Capturing):
-            stream.close_run(run)
+def _uncovered(stream: TextIO) -> TextIO:
+    return stream.through if isinstance(stream, _Capturing) else stream
 
 
 def _level(number: int) -> str:

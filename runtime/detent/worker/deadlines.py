@@ -14,17 +14,18 @@ __all__ = ["Deadline", "Deadlines"]
 logger = logging.getLogger("detent.worker")
 
 
+#: Cancelled deadlines are swept out of the heap when there are so many of them, and more than of the others.
+_SWEEP = 1_000
+
+
 class Deadline:
-    """A call that is due; it may be cancelled."""
+    """A call that is due; it may be cancelled by `Deadlines.cancel`."""
 
     __slots__ = ("action", "at")
 
     def __init__(self, at: float, action: Callable[[], None]) -> None:
         self.at = at
         self.action: Callable[[], None] | None = action
-
-    def cancel(self) -> None:
-        self.action = None
 
 
 class Deadlines:
@@ -36,6 +37,7 @@ class Deadlines:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopped = False
+        self._cancelled = 0
 
     def after(self, seconds: float, action: Callable[[], None]) -> Deadline:
         """Call `action` after `seconds`, on the deadlines' thread."""
@@ -49,7 +51,20 @@ class Deadlines:
                 self._changed.notify()
         return deadline
 
+    def cancel(self, deadline: Deadline) -> None:
+        """Do not call it. One that is being called just now goes on."""
+        with self._changed:
+            if deadline.action is None:
+                return
+            deadline.action = None
+            self._cancelled += 1
+            if self._cancelled > _SWEEP and self._cancelled > len(self._heap) // 2:
+                self._heap = [entry for entry in self._heap if entry[2].action is not None]
+                heapq.heapify(self._heap)
+                self._cancelled = 0
+
     def stop(self) -> None:
+        """Call nothing any more."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -59,13 +74,15 @@ class Deadlines:
             with self._changed:
                 while self._heap and self._heap[0][2].action is None:
                     heapq.heappop(self._heap)
+                    self._cancelled -= 1
                 wait = self._heap[0][0] - time.monotonic() if self._heap else None
                 if self._stopped:
                     return
                 if wait is None or wait > 0:
                     self._changed.wait(wait)
                     continue
-                action = heapq.heappop(self._heap)[2].action
+                deadline = heapq.heappop(self._heap)[2]
+                action, deadline.action = deadline.action, None
             if action is not None:
                 try:
                     action()

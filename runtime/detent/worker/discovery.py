@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from detent.config import Config
 from detent.worker.import_failure import import_problem
@@ -29,14 +29,14 @@ class Declarations(Protocol):
     """Where tasks report themselves when their module is imported."""
 
     @property
-    def declared(self) -> Sequence[Task]: ...
+    def declared(self) -> Sequence[Task[Any, Any]]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
     """What was found. `tasks` are ready to run, in order of declaration; `modules` are the names imported."""
 
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[Task[Any, Any]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     modules: list[str] = field(default_factory=list)
 
@@ -69,9 +69,7 @@ def discover(config: Config, registry: Declarations | None = None) -> Discovery:
         if module is not None:
             modules[file] = module
     declared = [
-        task
-        for index, task in enumerate(registry.declared)
-        if index >= already or Path(task.file).resolve() in modules
+        task for index, task in enumerate(registry.declared) if index >= already or Path(task.file).resolve() in modules
     ]
     tasks = _usable(declared, modules.values(), set(files) - modules.keys(), config.root, problems)
     names = list(dict.fromkeys(module.__name__ for module in modules.values()))
@@ -132,19 +130,19 @@ def _taken(file: Path, place: Place, root: Path, other: ModuleType) -> Problem:
 
 
 def _usable(
-    declared: Sequence[Task],
+    declared: Sequence[Task[Any, Any]],
     modules: Iterable[ModuleType],
     failed: set[Path],
     root: Path,
     problems: list[Problem],
-) -> list[Task]:
+) -> list[Task[Any, Any]]:
     """Those of the `declared` tasks that can be run; the others are reported."""
     reachable = {id(value) for module in modules for value in _values(module)}
     for task in declared:
         if task.module in sys.modules:
             reachable |= {id(value) for value in _values(sys.modules[task.module]) if value is task}
     living = {_origin(task) for task in declared if id(task) in reachable}
-    tasks: dict[str, Task] = {}
+    tasks: dict[str, Task[Any, Any]] = {}
     for task in declared:
         if Path(task.file).resolve() in failed or task.module not in sys.modules:
             continue
@@ -163,11 +161,11 @@ def _values(module: object) -> list[object]:
     return list(getattr(module, "__dict__", {}).values())
 
 
-def _origin(task: Task) -> tuple[str, int, str]:
+def _origin(task: Task[Any, Any]) -> tuple[str, int, str]:
     return task.file, task.line, task.id
 
 
-def _not_importable(task: Task) -> Problem:
+def _not_importable(task: Task[Any, Any]) -> Problem:
     function = task.qualname.rpartition(".<locals>")[0]
     where = f"is declared inside {function}()" if function else "is not the value of any name of its module"
     return Problem(
@@ -179,7 +177,7 @@ def _not_importable(task: Task) -> Problem:
     )
 
 
-def _duplicate(task: Task, first: Task, root: Path) -> Problem:
+def _duplicate(task: Task[Any, Any], first: Task[Any, Any], root: Path) -> Problem:
     return Problem(
         file=task.file,
         line=task.line,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,14 +15,22 @@ __all__ = ["Emitter"]
 
 #: Notes are sent this often, in seconds.
 _EVERY_S = 0.1
+#: The notes of so many runs are sent together.
+_TOGETHER = 64
 
 
 class Emitter:
     """A thread that sleeps while no run has anything to say, and then sends what has gathered."""
 
-    def __init__(self, frames: Callable[[], list[Frame]], send: Callable[[list[Exchange]], None]) -> None:
+    def __init__(
+        self,
+        frames: Callable[[], list[Frame]],
+        send: Callable[[list[Exchange]], None],
+        emitting: threading.Lock,
+    ) -> None:
         self._frames = frames
         self._send = send
+        self._emitting = emitting
         self._wanted = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="detent-emitter", daemon=True)
@@ -42,12 +49,16 @@ class Emitter:
 
     def flush(self) -> None:
         """Send all that there is now."""
-        exchanges: list[Exchange] = []
-        now = time.time_ns() // 1_000_000
-        for frame in self._frames():
-            old = not frame.started_reported and now - frame.started_at > _EVERY_S * 1000
-            exchanges += frame.notes(report_start=old)
-        self._send(exchanges)
+        frames = self._frames()
+        for first in range(0, len(frames), _TOGETHER):
+            exchanges: list[Exchange] = []
+            # Nobody may tell of the end of a run between here and there, or what it wrote would come too late.
+            with self._emitting:
+                for frame in frames[first : first + _TOGETHER]:
+                    if not frame.done and not frame.parked:
+                        old = not frame.started_reported and frame.age_s() > _EVERY_S
+                        exchanges += frame.take_notes(report_start=old)
+                self._send(exchanges)
 
     def _run(self) -> None:
         while not self._stopped.is_set():

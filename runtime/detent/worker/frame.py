@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..engine.notebook import change_metadata
-from ..errors import Unserializable, by_code
+from ..engine.scene import error_text
+from ..errors import InvalidOptions, by_code
+from ..model import json_text
 from ..model.ids import new_id
-from ..model.limits import LOG_LINE_CHARS, LOG_LINES_PER_RUN, SPANS_PER_RUN
+from ..model.limits import LOG_LINE_CHARS, LOG_LINES_PER_RUN, SPANS_PER_RUN, TAGS
 from ..model.protocol import (
     Answer,
     Emit,
@@ -34,19 +38,28 @@ from ..model.protocol import (
     Triggered,
     WaitResult,
 )
+from ..model.task_error import TaskError
 from ..sdk.context import AttemptInfo, BatchInfo, Context, QueueInfo, RunInfo, TaskInfo
 from ..sdk.pause import use_sleeper
+from .capture import renew
 from .journal_error import JournalMismatch
+from .plain_text import attributes_text, clean
+from .reach import Reach
 from .scope import Scope, current_scope
-from .signals import Evicted, LeaseLost
+from .signals import LeaseLost, RunSignal, Stopped
 
 if TYPE_CHECKING:
     from ..sdk.task import Task
+    from .deadlines import Deadline
     from .worker import Worker
 
 __all__ = ["Frame", "Stop"]
 
-_encode = msgspec.json.Encoder().encode
+#: Characters kept of all the lines of a run together, and after how many seconds a run of several branches is
+#: looked at again while it does not wait in all of them.
+_LOG_CHARS_PER_RUN = 16 * 1024 * 1024
+_FIRST_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.5
+
 _current_span: ContextVar[str | None] = ContextVar("detent_span", default=None)
 
 
@@ -55,6 +68,11 @@ class Stop(msgspec.Struct, frozen=True):
 
     status: str
     reason: str
+
+    def error(self) -> str:
+        """The error of a run that was stopped, as the store keeps it."""
+        kind = "RunCanceled" if self.status == "CANCELED" else "MaxDurationExceeded"
+        return error_text(TaskError(kind, self.reason, code=self.status.lower()))
 
 
 class Frame:
@@ -67,6 +85,7 @@ class Frame:
         self.run_id = grant.run_id
         self.epoch = grant.epoch
         self.started_at = worker.now()
+        self._begun = time.monotonic()
         self.started_reported = False
         self.scope = Scope()
         self.ctx = self._context()
@@ -74,17 +93,28 @@ class Frame:
         self.lost = False
         self.done = False
         self.parked = False
+        #: Whether it counts among the runs that this process executes.
+        self.holds_slot = True
+        #: Whether its own code has ended after it was told to stop; only hooks may still run.
+        self.unwound = False
+        #: Whether the engine has given the run away while the answer that parks it was under way.
+        self.evicted = False
+        self.deadline: Deadline | None = None
         self._parking = False
+        self._look_again: asyncio.TimerHandle | None = None
+        self._look_after_s = _FIRST_LOOK_S
         self.main: asyncio.Task[Any] | None = None
-        self.thread_id: int | None = None
+        #: The thread of a plain run.
+        self.reach = Reach()
         self._waits: dict[str, asyncio.Future[list[RunResult]] | Future[list[RunResult]]] = {}
         self._notes = threading.Lock()
         self._logs: list[LogLine] = []
         self._spans: list[SpanLine] = []
         self._metadata_ops: list[MetadataOp] = []
         self._tags: list[str] = []
+        self._all_tags: list[str] = list(grant.tags)
         self._dropped = 0
-        self._counts = [0, 0]
+        self._counts = [0, 0, 0]
         self._metadata: dict[str, Any] = msgspec.json.decode(grant.metadata) if grant.metadata else {}
 
     def _context(self) -> Context:
@@ -122,39 +152,46 @@ class Frame:
     ) -> tuple[list[Handle], list[RunResult]]:
         self._check()
         loop = asyncio.get_running_loop()
+        at_home = loop is self.worker.loop.loop
         key = self.scope.next_key("trigger")
         waiter: asyncio.Future[list[RunResult]] = loop.create_future()
         if wait:
             self._waits[key] = waiter
-        request = Trigger(
-            self.run_id, self.epoch, key, await self._offloaded(runs), wait, wait and self.scope.is_alone(), batch_id
-        )
+        # A plain task may have an event loop of its own; a run parks as long as nothing else happens on it.
+        alone = self.scope.is_alone() if at_home else len(asyncio.all_tasks(loop)) == 1
+        request = Trigger(self.run_id, self.epoch, key, await self._offloaded(runs), wait, wait and alone, batch_id)
         arrived: asyncio.Future[Answer] = loop.create_future()
 
         def take(answer: Answer) -> None:
-            self.worker.loop.post(lambda: None if arrived.done() else arrived.set_result(answer))
+            # Also when nobody waits for the answer any more: a slot that the engine took back is not held here.
+            if isinstance(answer, Triggered) and answer.parked:
+                self.worker.park(self)
+            if not arrived.done():
+                arrived.set_result(answer)
 
-        self.worker.link.send([*self.notes(), (request, take)])
+        post = self.worker.loop.post if at_home else loop.call_soon_threadsafe
+        self.worker.link.send([*self.notes(), (request, lambda answer: _quietly(post, partial(take, answer)))])
         try:
             answer = self._accept(await arrived)
-            if answer.parked:
-                self.worker.park(self)
             if not wait:
                 return answer.handles, []
-            if answer.result is not None:
-                return answer.handles, answer.result.runs
-            return answer.handles, await self._wait(waiter)
+            results = answer.result.runs if answer.result is not None else await self._wait(waiter, at_home)
+            return answer.handles, await self._loaded(results)
         finally:
             self._waits.pop(key, None)
             if not waiter.done():
                 waiter.cancel()
+            elif not waiter.cancelled():
+                waiter.exception()  # seen: asyncio need not complain
 
-    async def _wait(self, waiter: asyncio.Future[list[RunResult]]) -> list[RunResult]:
+    async def _wait(self, waiter: asyncio.Future[list[RunResult]], at_home: bool) -> list[RunResult]:
         task = asyncio.current_task()
         assert task is not None
         self.scope.blocked.add(task)
         try:
-            if not self.parked and not waiter.done():
+            if at_home and not self.parked and not waiter.done():
+                self._look_after_s = _FIRST_LOOK_S
+                self.scope.on_end = self._park_if_waiting
                 asyncio.get_running_loop().call_soon(self._park_if_waiting)
             return await waiter
         finally:
@@ -162,10 +199,18 @@ class Frame:
 
     def _park_if_waiting(self) -> None:
         """Park a run of several branches once none of them can go on."""
-        if self._parking or self.parked or self.done or self.lost or not self.scope.is_waiting():
+        if self._look_again is not None:
+            self._look_again.cancel()
+            self._look_again = None
+        if self._parking or self.parked or self.done or self.lost:
             return
-        keys = [key for key, waiter in self._waits.items() if not waiter.done()]
-        if len(keys) != len(self._waits) or not keys:
+        keys = self.waiting_for()
+        if not keys:
+            return
+        if not self.scope.is_waiting() or len(keys) != len(self._waits):
+            # No event tells that a branch went from work to waiting for another one, so it is looked at again.
+            self._look_again = self.worker.loop.loop.call_later(self._look_after_s, self._park_if_waiting)
+            self._look_after_s = min(_LONGEST_LOOK_S, self._look_after_s * 2)
             return
 
         self._parking = True
@@ -178,7 +223,8 @@ class Frame:
     def _after_park(self, answer: Answer) -> None:
         self._parking = False
         if isinstance(answer, Failure):
-            self.lose()
+            if answer.code == "lease_lost":
+                self.lose()
             return
         assert isinstance(answer, Parked)
         if answer.parked:
@@ -190,26 +236,45 @@ class Frame:
         self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
     ) -> tuple[list[Handle], list[RunResult]]:
         self._check()
-        key = self.scope.next_key("trigger")
-        waiter: Future[list[RunResult]] = Future()
-        if wait:
-            self._waits[key] = waiter
-        # Only the run's own thread can give the slot back: another one may still be at work beside it.
-        park = wait and threading.get_ident() == self.thread_id
-        request = Trigger(self.run_id, self.epoch, key, self._offload(runs), wait, park, batch_id)
-        arrived: Future[Answer] = Future()
-        self.worker.link.send([*self.notes(), (request, arrived.set_result)])
-        try:
-            answer = self._accept(arrived.result())
-            if answer.parked:
-                self.worker.park(self)
-            if not wait:
-                return answer.handles, []
-            if answer.result is not None:
-                return answer.handles, answer.result.runs
-            return answer.handles, waiter.result()
-        finally:
-            self._waits.pop(key, None)
+        with self.reach.inside():
+            key = self.scope.next_key("trigger")
+            waiter: Future[list[RunResult]] = Future()
+            if wait:
+                self._waits[key] = waiter
+            # Only the run's own thread can give the slot back: another one may still be at work beside it.
+            park = wait and self.reach.is_here()
+            request = Trigger(self.run_id, self.epoch, key, self._offload(runs), wait, park, batch_id)
+            arrived: Future[Answer] = Future()
+            self.worker.link.send([*self.notes(), (request, arrived.set_result)])
+            try:
+                answer = self._accept(arrived.result())
+                if answer.parked:
+                    self.worker.park(self)
+                if not wait:
+                    return answer.handles, []
+                if answer.result is not None:
+                    results = answer.result.runs
+                else:
+                    if self.stop is not None:
+                        raise Stopped(self.stop.reason)
+                    results = waiter.result()
+                for result in results:
+                    self._load(result)
+                return answer.handles, results
+            finally:
+                self._waits.pop(key, None)
+
+    async def _loaded(self, results: list[RunResult]) -> list[RunResult]:
+        for result in results:
+            if result.output_ref is not None:
+                await asyncio.to_thread(self._load, result)
+        return results
+
+    def _load(self, result: RunResult) -> None:
+        """A large output comes from the object store."""
+        if result.output_ref is not None:
+            result.output = self.worker.get_object(result.output_ref)
+            result.output_ref = None
 
     def _accept(self, answer: Answer) -> Triggered:
         if isinstance(answer, Failure):
@@ -244,35 +309,89 @@ class Frame:
     def deliver(self, result: WaitResult) -> None:
         """A wait is satisfied. On the loop's thread for async runs."""
         waiter = self._waits.get(result.key)
-        if waiter is not None and not waiter.done():
-            waiter.set_result(result.runs)
+        if waiter is not None:
+            self._settle(waiter, lambda: waiter.set_result(result.runs))
+
+    def _settle(self, waiter: asyncio.Future[Any] | Future[Any], act: Callable[[], None]) -> None:
+        """Settle a wait where it is waited for; the first word counts."""
+
+        def settle() -> None:
+            if not waiter.done():
+                act()
+
+        if isinstance(waiter, asyncio.Future) and (
+            waiter.get_loop() is not self.worker.loop.loop or not self.task.is_async
+        ):
+            _quietly(waiter.get_loop().call_soon_threadsafe, settle)
+        else:
+            with suppress(InvalidStateError):
+                settle()
+
+    def waiting_for(self) -> list[str]:
+        """The journal keys of its waits that are not satisfied."""
+        return [key for key, waiter in list(self._waits.items()) if not waiter.done()]
 
     def resume(self, grant: Grant) -> None:
         """The parked run was claimed again, by this worker."""
         self.epoch = grant.epoch
         self.parked = False
+        self.evicted = False
+        self.holds_slot = True
+        self.scope.on_end = None
         for result in grant.results:
             self.deliver(result)
 
-    def lose(self, signal: type[LeaseLost | Evicted] = LeaseLost) -> None:
+    def lose(self, signal: type[RunSignal] = LeaseLost) -> None:
         """The run goes on elsewhere or nowhere: unwind what is here; it can write nothing more."""
         self.lost = True
+        waits = list(self._waits.values())
+        self._raise_in_waits(signal)
+        if self.parked or self.done:
+            return
+        if not self.task.is_async:
+            self.interrupt(signal)
+        elif self.main is not None and not waits:
+            self.main.cancel()
+
+    def interrupt(self, signal: type[RunSignal]) -> None:
+        """Raise `signal` in a plain run: at its next bytecode, and where it waits for other runs."""
+        self.reach.interrupt(signal)
+        self._raise_in_waits(signal)
+
+    def _raise_in_waits(self, signal: type[RunSignal]) -> None:
+        reason = f"run {self.run_id} goes on elsewhere" if self.stop is None else self.stop.reason
         for waiter in list(self._waits.values()):
-            if not waiter.done():
-                waiter.set_exception(signal(f"run {self.run_id} goes on elsewhere"))
+            self._settle(waiter, partial(waiter.set_exception, signal(reason)))
+
+    def wake_threads(self, signal: type[RunSignal]) -> None:
+        """Raise `signal` where helper threads of an async run wait for other runs."""
+        for waiter in list(self._waits.values()):
+            if isinstance(waiter, Future):
+                self._settle(waiter, partial(waiter.set_exception, signal(self.run_id)))
+
+    def told_to_stop(self, stop: Stop) -> bool:
+        """Whether this is the first time."""
+        with self._notes:
+            if self.stop is not None:
+                return False
+            self.stop = stop
+            return True
 
     # Notes.
 
     def log(self, level: str, message: str, attributes: dict[str, Any] | None, source: str) -> None:
-        text = None if attributes is None else _attributes(attributes)
-        if len(message) > LOG_LINE_CHARS:
-            message = f"{message[:LOG_LINE_CHARS]}… (cut, {len(message):,} characters)"
-        with self._notes:
+        text = None if attributes is None else attributes_text(attributes)
+        length = len(message)
+        if length > LOG_LINE_CHARS:
+            message = f"{message[:LOG_LINE_CHARS]}… (cut, {length:,} characters)"
+        line = LogLine(self.worker.now(), level, clean(message), text, _current_span.get(), source)
+        with self.reach.inside(), self._notes:
             self._counts[0] += 1
-            if self._counts[0] > LOG_LINES_PER_RUN:
+            self._counts[2] += len(message) + len(text or "")
+            if self._counts[0] > LOG_LINES_PER_RUN or self._counts[2] > _LOG_CHARS_PER_RUN:
                 self._dropped += 1
                 return
-            self._logs.append(LogLine(self.worker.now(), level, message, text, _current_span.get(), source))
+            self._logs.append(line)
         self.worker.noted()
 
     @contextmanager
@@ -287,19 +406,20 @@ class Frame:
             ok = True
         finally:
             _current_span.reset(token)
-            text = _attributes(attributes) if attributes else None
-            with self._notes:
+            text = attributes_text(attributes) if attributes else None
+            with self.reach.inside(), self._notes:
                 self._counts[1] += 1
                 if self._counts[1] <= SPANS_PER_RUN:
-                    self._spans.append(SpanLine(span_id, parent_id, name, kind, start, self.worker.now(), ok, text))
+                    shown = clean(name[:LOG_LINE_CHARS])
+                    self._spans.append(SpanLine(span_id, parent_id, shown, kind, start, self.worker.now(), ok, text))
                 else:
                     self._dropped += 1
             self.worker.noted()
 
     def change_metadata(self, target: str, op: str, key: str, value: Any) -> None:
-        text = None if op == "delete" else _json(value, f"metadata.{key}" if key else "metadata")
+        text = None if op == "delete" else json_text.encode(value, f"metadata.{key}" if key else "metadata")
         plain = None if text is None else msgspec.json.decode(text)
-        with self._notes:
+        with self.reach.inside(), self._notes:
             if target == "self":
                 self._metadata = change_metadata(self._metadata, op, key, plain)
             self._metadata_ops.append(MetadataOp(target, op, key, text))
@@ -309,15 +429,30 @@ class Frame:
         return self._metadata
 
     def add_tags(self, tags: list[str]) -> None:
-        with self._notes:
-            self._tags += tags
+        with self.reach.inside(), self._notes:
+            known = dict.fromkeys([*self._all_tags, *tags])
+            if len(known) > TAGS:
+                raise InvalidOptions(
+                    f"a run has at most {TAGS} tags; it has {len(self._all_tags)} already, so {tags!r} do not fit"
+                )
+            self._tags += list(known)[len(self._all_tags) :]
+            self._all_tags = list(known)
         self.worker.noted()
+
+    def age_s(self) -> float:
+        """For how long it has been here, in seconds."""
+        return time.monotonic() - self._begun
 
     def has_notes(self) -> bool:
         return bool(self._logs or self._spans or self._metadata_ops or self._tags or self._dropped)
 
-    def notes(self, *, report_start: bool = False) -> list[tuple[Emit, Any]]:
+    def notes(self) -> list[tuple[Emit, Any]]:
         """What has been written and not been sent yet, as requests to go before the next verb of this run."""
+        with self.worker.emitting:  # what the emitter has taken goes first: after the verb it would be refused
+            return self.take_notes()
+
+    def take_notes(self, *, report_start: bool = False) -> list[tuple[Emit, Any]]:
+        """What has been written and not been sent yet, as requests."""
         if not self.has_notes() and not report_start:
             return []
         with self._notes:
@@ -334,16 +469,22 @@ class Frame:
             )
             self._logs, self._spans, self._metadata_ops, self._tags, self._dropped = [], [], [], [], 0
         self.started_reported = True
-        return [(emit, self._emitted)]
+        return [(emit, partial(self._emitted, self.epoch))]
 
-    def _emitted(self, answer: Answer) -> None:
-        if isinstance(answer, Failure) and answer.code == "limit_exceeded":
+    def _emitted(self, epoch: int, answer: Answer) -> None:
+        if not isinstance(answer, Failure):
+            return
+        if answer.code == "limit_exceeded":
             self.log("warn", answer.message, None, "detent")
+        elif answer.code == "lease_lost" and epoch == self.epoch and not self._waits:
+            # It executes for nothing: the run is another worker's, or has ended.
+            self.worker.lose(self)
 
     def bind(self) -> None:
         """Make the calling context one of this run."""
         from ..sdk.current import current_run
 
+        renew()
         current_run.set(self)
         current_scope.set(self.scope)
         if self.worker.sleeper is not None:
@@ -354,20 +495,7 @@ def _moment(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
-def _attributes(attributes: dict[str, Any]) -> str:
-    try:
-        return _encode(attributes).decode()
-    except (TypeError, ValueError):
-        return _encode({name: str(value) for name, value in attributes.items()}).decode()
-
-
-def _json(value: Any, where: str) -> str:
-    from ..sdk import json_text
-
-    try:
-        return json_text.encode(value, where)
-    except Unserializable:
-        raise
-    except (TypeError, ValueError) as error:
-        raise Unserializable(f"{where} is not JSON: {error}") from None
-
+def _quietly(post: Callable[[Callable[[], None]], Any], action: Callable[[], None]) -> None:
+    """Post `action` to a loop that may be closed by now, with nobody left to hear it."""
+    with suppress(RuntimeError):
+        post(action)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import random
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -44,17 +43,6 @@ class Heart:
     def stop(self) -> None:
         self._stopped.set()
 
-    def blocking_run(self) -> str | None:
-        """The run whose code holds the event loop right now, found on the stack of the loop's thread."""
-        thread_id = self._worker.loop.thread.ident
-        code = sys._current_frames().get(thread_id) if thread_id is not None else None
-        while code is not None:
-            if code.f_code.co_name == "_execute" and code.f_globals.get("__name__") == "detent.worker.worker":
-                frame = code.f_locals.get("frame")
-                return getattr(frame, "run_id", None)
-            code = code.f_back
-        return None
-
     def _run(self) -> None:
         poll_s = self._worker.options.poll_s
         now = time.monotonic()
@@ -75,7 +63,8 @@ class Heart:
 
     def _beat(self, now: float) -> None:
         lag = 0 if self._asked_at is None else int((now - self._asked_at) * 1000)
-        self._worker.link.send([(Beat(lag, self.blocking_run() if self.blocked else None), self._beaten)])
+        blocking = self._worker.blocking_frame() if self.blocked else None
+        self._worker.link.send([(Beat(lag, None if blocking is None else blocking.run_id), self._beaten)])
 
     def _beaten(self, answer: Answer) -> None:
         if isinstance(answer, Failure) and answer.code == "lease_lost":
@@ -96,8 +85,7 @@ class Heart:
             self._worker.ring(sync=False)
 
     def _warn(self, seconds: float) -> None:
-        run_id = self.blocking_run()
-        frame = None if run_id is None else self._worker.find(run_id)
+        frame = self._worker.blocking_frame()
         if frame is None or frame.run_id in self._warned:
             return
         self._warned.add(frame.run_id)

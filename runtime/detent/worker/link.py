@@ -29,13 +29,16 @@ Exchange = tuple[Request, OnAnswer]
 _FRAME_REQUESTS = 512
 #: How long a worker tries to reach an engine that went away before it gives up, in seconds: within the lease (C3).
 RECONNECT_S = 30.0
+#: How long the engine may take to answer a hello, in seconds.
+_GREETING_S = 10.0
 
 
 class Link(Protocol):
     """A connection to the engine."""
 
-    def open(self, hello: Hello, on_push: Callable[[Push], None]) -> Welcome:
-        """Say hello. Errors: `ServerUnreachable`."""
+    def open(self, hello: Hello, on_push: Callable[[Push], None], on_back: Callable[[], None]) -> Welcome:
+        """Say hello. `on_back`: called when the engine was away and is there again: what it pushed meanwhile is
+        lost. Errors: `ServerUnreachable`."""
         ...
 
     def send(self, exchanges: Sequence[Exchange]) -> None:
@@ -60,7 +63,12 @@ class DirectLink:
         self._engine = engine
         self._session: Session | None = None
 
-    def open(self, hello: Hello, on_push: Callable[[Push], None]) -> Welcome:
+    def open(
+        self,
+        hello: Hello,
+        on_push: Callable[[Push], None],
+        on_back: Callable[[], None],  # noqa: ARG002  # it is never away
+    ) -> Welcome:
         self._session, answer = self._engine.connect(hello, on_push)
         return _welcomed(answer)
 
@@ -90,17 +98,19 @@ class SocketLink:
     def __init__(self, path: str, on_lost: Callable[[str], None]) -> None:
         self._path = path
         self._on_lost = on_lost
+        self._on_back: Callable[[], None] = _nothing
         self._socket: socket.socket | None = None
         self._outbox: deque[Exchange] = deque()
         self._sending = threading.Lock()
         self._unanswered: dict[int, list[Exchange]] = {}
         self._next_id = 1
-        self._closed = False
+        self._closed = threading.Event()
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(FromEngine).decode
 
-    def open(self, hello: Hello, on_push: Callable[[Push], None]) -> Welcome:
+    def open(self, hello: Hello, on_push: Callable[[Push], None], on_back: Callable[[], None]) -> Welcome:
         self._hello = hello
+        self._on_back = on_back
         self._on_push = on_push
         try:
             reader, welcome = self._connect()
@@ -120,7 +130,7 @@ class SocketLink:
                 self._sending.release()
 
     def close(self) -> None:
-        self._closed = True
+        self._closed.set()
         connection = self._socket
         if connection is not None:
             try:
@@ -143,10 +153,36 @@ class SocketLink:
         connection = self._socket
         if connection is None:
             return  # sent again once the connection is back
+        body = self._body(number, frame)
         try:
-            send_frame(connection, self._encode(ToEngine(number, [request for request, _ in frame])))
+            send_frame(connection, body)
         except OSError:
             self._drop(connection)
+
+    def _body(self, number: int, frame: list[Exchange]) -> bytes:
+        try:
+            return self._encode(ToEngine(number, [request for request, _ in frame]))
+        except (TypeError, ValueError, RecursionError, OverflowError):
+            pass
+        # One that cannot be written fails alone; those of other runs share the frame.
+        good: list[Exchange] = []
+        for request, on_answer in frame:
+            try:
+                self._encode(request)
+            except (TypeError, ValueError, RecursionError, OverflowError) as error:
+                failure = Failure("unserializable", f"{type(request).__name__} cannot be sent: {error}")
+                self._answer(on_answer, failure)
+            else:
+                good.append((request, on_answer))
+        frame[:] = good
+        return self._encode(ToEngine(number, [request for request, _ in good]))
+
+    @staticmethod
+    def _answer(on_answer: OnAnswer, answer: Answer) -> None:
+        try:
+            on_answer(answer)
+        except Exception:
+            logger.exception("a worker failed to take an answer")
 
     def _drop(self, connection: socket.socket) -> None:
         """The receiving thread sees the end of the stream, and connects again."""
@@ -158,6 +194,7 @@ class SocketLink:
     def _connect(self) -> tuple[FrameReader, Welcome]:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
+            connection.settimeout(_GREETING_S)
             connection.connect(self._path)
             send_frame(connection, self._encode(ToEngine(0, [self._hello])))
             reader = FrameReader(connection)
@@ -165,6 +202,7 @@ class SocketLink:
             if body is None:
                 raise ConnectionError("the engine closed the connection")
             welcome = _welcomed(self._decode(body).answers[0])
+            connection.settimeout(None)
         except BaseException:
             connection.close()
             raise
@@ -172,13 +210,15 @@ class SocketLink:
         return reader, welcome
 
     def _receive(self, reader: FrameReader) -> None:
-        while not self._closed:
+        while not self._closed.is_set():
             try:
                 while (body := reader.read()) is not None:
                     self._take(self._decode(body))
             except OSError:
                 pass
-            if self._closed:
+            except msgspec.DecodeError:
+                logger.exception("the engine said what this worker does not understand; it connects again")
+            if self._closed.is_set():
                 return
             again = self._reconnect()
             if again is None:
@@ -187,16 +227,16 @@ class SocketLink:
 
     def _take(self, frame: FromEngine) -> None:
         if frame.push is not None:
-            self._on_push(frame.push)
+            try:
+                self._on_push(frame.push)
+            except Exception:
+                logger.exception("a worker failed to take what the engine told it")
             return
         exchanges = self._unanswered.pop(frame.reply_to, None)
         if exchanges is None:
             return
         for (_, on_answer), answer in zip(exchanges, frame.answers, strict=True):
-            try:
-                on_answer(answer)
-            except Exception:
-                logger.exception("a worker failed to take an answer")
+            self._answer(on_answer, answer)
 
     def _reconnect(self) -> FrameReader | None:
         with self._sending:
@@ -205,7 +245,7 @@ class SocketLink:
                 connection.close()
         deadline = time.monotonic() + RECONNECT_S
         pause = 0.02
-        while not self._closed:
+        while not self._closed.is_set():
             try:
                 with self._sending:
                     reader, _ = self._connect()
@@ -215,14 +255,21 @@ class SocketLink:
                 if time.monotonic() > deadline:
                     self._on_lost(f"the engine at {self._path} did not come back within {RECONNECT_S:g} s")
                     return None
-                threading.Event().wait(pause)
+                self._closed.wait(pause)
                 pause = min(1.0, pause * 2)
             except ServerUnreachable as error:
                 self._on_lost(str(error))
                 return None
             else:
+                # What gathered meanwhile found nobody who would send it.
+                self.send([])
+                self._on_back()
                 return reader
         return None
+
+
+def _nothing() -> None:
+    """Before the first connection there is nothing to come back to."""
 
 
 def _welcomed(answer: Any) -> Welcome:

@@ -51,8 +51,16 @@ class LoopThread:
     def _drain(self) -> None:
         # Cleared first: whoever posts from now on schedules again, so nothing is left behind.
         self._scheduled = False
-        while self._posted:
-            self._posted.popleft()()
+        try:
+            while self._posted:
+                self._posted.popleft()()
+        except Exception:
+            logger.exception("an action on the event loop failed")
+        finally:
+            # One that failed, or was hit by a signal for a run, takes none of the others with it.
+            if self._posted and not self._scheduled:
+                self._scheduled = True
+                self.loop.call_soon(self._drain)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)

@@ -39,13 +39,13 @@ class RunThreads:
                         self._idle.remove(inbox)
                         return
                 continue
-            except BaseException:  # a late signal meant for the run that has just ended
+            except BaseException:  # noqa: S112  # a late signal meant for the run that has just ended
                 continue
             if job is None:
                 return
             try:
                 job()
-            except BaseException:  # likewise
+            except BaseException:  # noqa: S110  # likewise
                 pass
             with self._lock:
                 self._idle.append(inbox)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from asyncio import AbstractEventLoop, Task
 from collections import defaultdict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
@@ -30,6 +30,8 @@ class Scope:
     def __init__(self) -> None:
         self.tasks: set[Task[Any]] = set()
         self.blocked: set[Task[Any]] = set()
+        #: Called when a task of the run has ended, while set.
+        self.on_end: Callable[[], None] | None = None
         self._children: dict[str, int] = defaultdict(int)
         self._uses: dict[str, int] = defaultdict(int)
 
@@ -53,7 +55,32 @@ class Scope:
     def is_waiting(self) -> bool:
         """Whether every task is blocked in a durable wait, or only waits for tasks that are."""
         live = [task for task in self.tasks if not task.done()]
-        return bool(self.blocked) and all(task in self.blocked or _joins(task) for task in live)
+        return bool(self.blocked) and all(task in self.blocked or self._joins(task) for task in live)
+
+    def ended(self, task: Task[Any]) -> None:
+        """A task is over."""
+        self.tasks.discard(task)
+        if self.on_end is not None:
+            self.on_end()
+
+    def _joins(self, task: Task[Any]) -> bool:
+        """Whether `task` only waits for other tasks: in ``gather``, ``wait``, a task group, or by awaiting one."""
+        waits_for: Any = getattr(task, "_fut_waiter", None)
+        if waits_for is None:
+            return False
+        if isinstance(waits_for, Task):
+            return waits_for in self.tasks
+        if type(waits_for).__name__ == "_GatheringFuture":
+            return True
+        inner: Any = task.get_coro()
+        while inner is not None:
+            code_frame = getattr(inner, "cr_frame", None)
+            if code_frame is not None:
+                place = (code_frame.f_globals.get("__name__", ""), code_frame.f_code.co_name)
+                if place in _JOINS:
+                    return True
+            inner = getattr(inner, "cr_await", None)
+        return False
 
 
 current_scope: ContextVar[Scope | None] = ContextVar("detent_scope", default=None)
@@ -74,23 +101,5 @@ def scoped_task_factory(
     inside.run(current_path.set, scope.next_child())
     task = Task(coro, loop=loop, context=inside, **options)
     scope.tasks.add(task)
-    task.add_done_callback(scope.tasks.discard)
+    task.add_done_callback(scope.ended)
     return task
-
-
-def _joins(task: Task[Any]) -> bool:
-    """Whether `task` only waits for other tasks: in ``gather``, ``wait``, a task group, or by awaiting one."""
-    waits_for: Any = getattr(task, "_fut_waiter", None)
-    if waits_for is None:
-        return False
-    if isinstance(waits_for, Task) or type(waits_for).__name__ == "_GatheringFuture":
-        return True
-    inner: Any = task.get_coro()
-    place: tuple[str, str] | None = None
-    while inner is not None:
-        code_frame = getattr(inner, "cr_frame", None)
-        if code_frame is not None:
-            place = (code_frame.f_globals.get("__name__", ""), code_frame.f_code.co_name)
-        inner = getattr(inner, "cr_await", None)
-    return place in _JOINS
-

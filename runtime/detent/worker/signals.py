@@ -1,4 +1,4 @@
-"""Signals that unwind a run. They derive from ``BaseException`` so that a task's ``except Exception`` lets them pass."""
+"""Signals that unwind a run. They derive from ``BaseException``: a task's ``except Exception`` lets them pass."""
 
 from __future__ import annotations
 

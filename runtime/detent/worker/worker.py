@@ -23,7 +23,6 @@ from dramatiq import actor
 
 from ..broker import EmbeddedBroker
 from ..engine.clock import Clock, SystemClock
-from ..engine.scene import error_text
 from ..model.ids import new_id
 from ..model.limits import INLINE_BYTES
 from ..model.manifest import Manifest
@@ -33,35 +32,47 @@ from ..model.protocol import (
     Claim,
     Claimed,
     EvictPush,
+    Failure,
     Finish,
     Grant,
     Hello,
+    Parked,
     Push,
     Release,
     RingPush,
     SatisfiedPush,
+    Watch,
 )
 from ..model.retry import RetryPolicy
-from ..model.task_error import TaskError
 from ..sdk.pause import Sleeper
 from ..sdk.task import Task
-from .attempt import attempt, driven
-from .deadlines import Deadline, Deadlines
+from .attempt import attempt, broken, driven
+from .capture import close_run
+from .deadlines import Deadlines
 from .emitter import Emitter
 from .frame import Frame, Stop
 from .heart import Heart
 from .link import Exchange, Link
 from .loop_thread import LoopThread
-from .run_threads import RunThreads, raise_in_thread
-from .signals import Evicted, Stopped
+from .run_threads import RunThreads
+from .signals import Evicted, LeaseLost, RunSignal
+from .stops import Stops
 
-__all__ = ["Worker", "WorkerOptions"]
+__all__ = ["STOP_GRACE_S", "Worker", "WorkerOptions"]
 
 logger = logging.getLogger("detent.worker")
 
 QUEUE = "detent"
 #: How long a run may take to stop before it is reported stopped without it, in seconds.
 STOP_GRACE_S = 5.0
+#: The end of a run that the store could not take is told again after so many seconds, so many times.
+_TELL_AGAIN_S, _TELLINGS = 1.0, 600
+#: Words for runs whose grant is still under way; more than this many are not kept.
+_EARLY = 256
+#: Failures that pass, as when a disk is full for a while.
+_PASSING = ("store_error", "engine_error")
+#: The exit code of a worker that lost its engine.
+_ABANDONED = 70
 #: How often to look for work without a ring, in seconds, give or take a third; it covers every lost ticket.
 POLL_S = 1.0
 
@@ -72,6 +83,7 @@ class WorkerOptions:
 
     `threads`: plain ``def`` runs at once. `async_limit`: async runs at once. `retry` and `max_duration_ms`: for tasks
     that do not say. `poll_s`: see `POLL_S`, None for no polling. `drop_tickets`: lose every ticket (tests).
+    `stop_grace_s`: see `STOP_GRACE_S`.
     """
 
     threads: int = 8
@@ -80,12 +92,19 @@ class WorkerOptions:
     max_duration_ms: int | None = None
     poll_s: float | None = POLL_S
     drop_tickets: bool = False
+    stop_grace_s: float = STOP_GRACE_S
 
     @classmethod
-    def for_tests(cls, **sizes: int) -> WorkerOptions:
+    def for_tests(cls, *, threads: int, async_limit: int, stop_grace_s: float = STOP_GRACE_S) -> WorkerOptions:
         """Options that need no polling, or, with ``DETENT_TICKETS=drop``, live by it alone."""
         drop = os.environ.get("DETENT_TICKETS") == "drop"
-        return cls(**sizes, poll_s=0.02 if drop else None, drop_tickets=drop)  # type: ignore[arg-type]  # sizes are int
+        return cls(
+            threads=threads,
+            async_limit=async_limit,
+            poll_s=0.02 if drop else None,
+            drop_tickets=drop,
+            stop_grace_s=stop_grace_s,
+        )
 
 
 class Worker:
@@ -95,6 +114,7 @@ class Worker:
       link: to the engine.
       tasks, manifest: what it can run.
       put_object, get_object: the object store for large payloads and outputs.
+      leave: ends this process with an exit code, when it can no longer be sure that its runs are its own.
     """
 
     def __init__(
@@ -109,6 +129,7 @@ class Worker:
         clock: Clock | None = None,
         worker_id: str | None = None,
         sleeper: Sleeper | None = None,
+        leave: Callable[[int], object] = os._exit,
     ) -> None:
         self.link = link
         self.sleeper = sleeper
@@ -126,8 +147,12 @@ class Worker:
         self._frames: dict[str, Frame] = {}
         self._threads = RunThreads()
         self._deadlines = Deadlines()
-        self._clocks: dict[str, tuple[Deadline, int, int]] = {}
-        self._emitter = Emitter(self._executing_frames, self._send)
+        self._stops = Stops(self, self._deadlines, self.options.stop_grace_s)
+        self._leave = leave
+        #: Held while what runs have written is being sent.
+        self.emitting = threading.Lock()
+        self._early: dict[str, list[SatisfiedPush | CancelPush]] = {}
+        self._emitter = Emitter(self._executing_frames, self._send, self.emitting)
         self._heart = Heart(self)
         self._lock = threading.Lock()
         self._async_used = 0
@@ -137,16 +162,16 @@ class Worker:
         self._maybe_more = True
         self._sync_grants: deque[Grant] = deque()
         self._sync_rung = False
+        self._async_rung = False
+        self._serving = 0
         self._handoffs: dict[str, Future[list[Exchange]]] = {}
         self._finished: list[tuple[Frame, Finish | None]] = []
         self._flush_scheduled = False
         self._draining = False
         self._idle = threading.Condition(self._lock)
         self._broker = EmbeddedBroker()
-        self._ticket = actor(self._work, broker=self._broker, actor_name="detent_ticket", queue_name=QUEUE)
-        self._dramatiq = DramatiqWorker(
-            self._broker, worker_threads=self.options.threads, worker_timeout=5_000
-        )
+        self._ticket = actor(broker=self._broker, actor_name="detent_ticket", queue_name=QUEUE)(self._work)
+        self._dramatiq = DramatiqWorker(self._broker, worker_threads=self.options.threads, worker_timeout=5_000)
 
     # Life.
 
@@ -155,7 +180,7 @@ class Worker:
         self.loop.start()
         process = psutil.Process()
         hello = Hello(self.worker_id, self._manifest, process.pid, process.create_time(), socket.gethostname())
-        welcome = self.link.open(hello, self._on_push)
+        welcome = self.link.open(hello, self._on_push, self._on_back)
         self.env = welcome.env
         self._dramatiq.start()
         self._heart.start(welcome)
@@ -167,15 +192,21 @@ class Worker:
         self._draining = True
         self._send([(Release([]), _ignore)])
         with self._idle:
-            self._idle.wait_for(lambda: not self._executing_frames(), grace_s)
+            self._idle.wait_for(self._is_idle, grace_s)
             left = [(frame.run_id, frame.epoch) for frame in self._executing_frames()]
-        if left:
-            done: Future[Answer] = Future()
-            self._send([(Release(left), done.set_result)])
-            try:
-                done.result(timeout=5)
-            except TimeoutError:
-                logger.warning("the engine did not confirm the hand-back of %d runs", len(left))
+            left += [(grant.run_id, grant.epoch) for grant in self._sync_grants]
+            self._sync_grants.clear()
+        # Answered after all that was sent before: then the ends of runs are known, too.
+        done: Future[Answer] = Future()
+        self._send([(Release(left), done.set_result)])
+        try:
+            done.result(timeout=5)
+        except TimeoutError:
+            logger.warning("the engine did not confirm the end of this worker and the hand-back of %d runs", len(left))
+
+    def _is_idle(self) -> bool:
+        unreported = any(not frame.parked for frame in list(self._frames.values()))
+        return not (unreported or self._serving or self._sync_grants)
 
     def stop(self) -> None:
         """Let go of everything at once. Runs that execute are not told; the engine finds them lost."""
@@ -229,18 +260,41 @@ class Worker:
                 if not self.options.drop_tickets:
                     self.ring(sync=push.sync > 0)
             case SatisfiedPush():
-                frame = self._frames.get(push.run_id)
-                if frame is not None and frame.epoch == push.epoch:
+                frame = self._addressee(push)
+                if frame is not None:
                     self._on_home_thread(frame, partial(frame.deliver, push.result))
             case CancelPush():
-                frame = self._frames.get(push.run_id)
-                if frame is not None and frame.epoch == push.epoch:
-                    self.stop_run(frame, Stop("CANCELED", push.reason or "the run was cancelled"))
+                frame = self._addressee(push)
+                if frame is not None:
+                    self._stops.stop(frame, Stop("CANCELED", push.reason or "the run was cancelled"))
             case EvictPush():
                 frame = self._frames.get(push.run_id)
-                if frame is not None and frame.parked:
-                    self._forget(frame)
-                    self._on_home_thread(frame, partial(frame.lose, Evicted))
+                if frame is not None:
+                    frame.evicted = True
+                    if frame.parked:
+                        self._evict(frame)
+
+    def _addressee(self, push: SatisfiedPush | CancelPush) -> Frame | None:
+        """The frame that `push` is for. It may be quicker than the grant of its run: then it is kept."""
+        with self._lock:
+            frame = self._frames.get(push.run_id)
+            if frame is None or frame.epoch < push.epoch:
+                if len(self._early) >= _EARLY:
+                    del self._early[next(iter(self._early))]
+                self._early.setdefault(push.run_id, []).append(push)
+                return None
+        return frame if frame.epoch == push.epoch else None
+
+    def _take_early(self, frame: Frame) -> None:
+        with self._lock:
+            pushes = self._early.pop(frame.run_id, ())
+        for push in pushes:
+            if push.epoch >= frame.epoch:
+                self._on_push(push)
+
+    def _evict(self, frame: Frame) -> None:
+        self._forget(frame)
+        self._on_home_thread(frame, partial(frame.lose, Evicted))
 
     def ring(self, *, sync: bool) -> None:
         """There may be work. The ticket goes through Dramatiq; where its threads are all busy, async runs that wait
@@ -249,12 +303,26 @@ class Worker:
             return
         with self._lock:
             self._sync_rung = self._sync_rung or sync
+            self._async_rung = True
             has_room = self._sync_used < self.options.threads
         if has_room:
             self._ticket.send("sync" if sync else "async")
         else:
             self._maybe_more = True
             self.claim_async()
+
+    def _on_back(self) -> None:
+        """The engine was away: ask for what it may have said meanwhile."""
+        for frame in self._executing_frames():
+            for key in frame.waiting_for():
+                take = partial(self._take_watched, frame)
+                self._send([(Watch(frame.run_id, frame.epoch, key), take)])
+        self.ring(sync=True)
+
+    def _take_watched(self, frame: Frame, answer: Answer) -> None:
+        if isinstance(answer, Parked):
+            for result in answer.results:
+                self._on_home_thread(frame, partial(frame.deliver, result))
 
     def _on_home_thread(self, frame: Frame, action: Callable[[], None]) -> None:
         if frame.task.is_async:
@@ -279,6 +347,7 @@ class Worker:
         """Claim async runs up to the free room, after the requests in `first`."""
         exchanges = first or []
         with self._lock:
+            self._async_rung = False
             room = self.options.async_limit - self._async_used
             wanted = self._maybe_more and room > 0 and not self._draining and not self._heart.blocked
             if wanted and self._claiming_async:
@@ -308,6 +377,8 @@ class Worker:
             if frame is None:
                 frame = self._new_frame(grant)
                 if frame is None:
+                    with self._lock:
+                        self._async_used -= 1
                     continue
                 context = copy_context()
                 context.run(frame.bind)
@@ -316,15 +387,17 @@ class Worker:
                 frame.scope.tasks.add(frame.main)
             else:
                 frame.resume(grant)
-            self._start_clock(frame)
+            self._stops.start_clock(frame, grant.used_ms)
+            self._take_early(frame)
 
     async def _execute(self, frame: Frame) -> None:
         try:
             finish = await attempt(frame, _call_async)
         except BaseException as error:
-            finish = _broken(frame, error)
-        frame.done = True
-        self._stop_clock(frame)
+            finish = broken(frame, error)
+        close_run(frame)
+        if not self._ended(frame):
+            return
         self._finished.append((frame, finish))
         if not self._flush_scheduled:
             self._flush_scheduled = True
@@ -335,15 +408,12 @@ class Worker:
         self._flush_scheduled = False
         finished, self._finished = self._finished, []
         exchanges: list[Exchange] = []
-        freed = 0
         for frame, finish in finished:
-            freed += not frame.parked and self._frames.get(frame.run_id) is frame
-            if finish is not None and not frame.lost:
-                exchanges += [*frame.notes(), (finish, _ignore)]
-            self._forget(frame)
-        with self._lock:
-            self._async_used -= freed
+            exchanges += self._last_words(frame, finish)
+            self._free(frame)
         self.claim_async(exchanges)
+        for frame, _ in finished:
+            self._forget(frame)
         self._notify_idle()
 
     # Plain runs.
@@ -351,17 +421,21 @@ class Worker:
     def _serve_sync(self) -> None:
         """Execute plain runs on behalf of this Dramatiq thread until there are none."""
         pending: list[Exchange] = []
-        while not self._draining:
-            grant = self._next_sync(pending)
-            if grant is None:
-                break
-            handoff: Future[list[Exchange]] = Future()
-            self._start_sync(grant, handoff)
-            # Until the run ends or parks; then this thread goes on with another.
-            pending = handoff.result()
+        with self._lock:
+            self._serving += 1
+        try:
+            while (grant := self._next_sync(pending)) is not None:
+                if self._async_rung:
+                    # A ticket for async runs may wait for this very thread.
+                    self.claim_async()
+                handoff: Future[list[Exchange]] = Future()
+                self._start_sync(grant, handoff)
+                # Until the run ends or parks; then this thread goes on with another.
+                pending = handoff.result()
+        finally:
+            with self._lock:
+                self._serving -= 1
             self._notify_idle()
-        else:
-            self._send(pending)
 
     def _next_sync(self, pending: list[Exchange]) -> Grant | None:
         """The next plain run for this thread, after the requests in `pending`. One thread claims for all that are
@@ -369,7 +443,7 @@ class Worker:
         while True:
             with self._lock:
                 grant = self._sync_grants.popleft() if self._sync_grants else None
-                room = 0 if grant is not None else self.options.threads - self._sync_used
+                room = 0 if grant is not None or self._draining else self.options.threads - self._sync_used
                 self._sync_used += room
                 self._sync_rung = self._sync_rung and room == 0
             if grant is not None or room == 0:
@@ -394,46 +468,45 @@ class Worker:
         frame = self._adopted(grant)
         if frame is not None:
             self._handoffs[frame.run_id] = handoff
-            self._start_clock(frame)
+            self._stops.start_clock(frame, grant.used_ms)
             frame.resume(grant)
+            self._take_early(frame)
             return
         frame = self._new_frame(grant)
         if frame is None:
-            self._free_sync()
+            with self._lock:
+                self._sync_used -= 1
             handoff.set_result([])
             return
         self._handoffs[frame.run_id] = handoff
         context = copy_context()
         context.run(frame.bind)
         self._threads.run(partial(context.run, self._execute_sync, frame))
+        self._take_early(frame)
 
     def _execute_sync(self, frame: Frame) -> None:
-        frame.thread_id = threading.get_ident()
-        self._start_clock(frame)
+        self._stops.start_clock(frame, frame.grant.used_ms)
         try:
-            finish = driven(attempt(frame, self._call_sync))
+            try:
+                frame.reach.begin()
+                finish = driven(attempt(frame, self._call_sync))
+            finally:
+                frame.reach.end()
         except BaseException as error:
-            finish = _broken(frame, error)
-        self._end_sync(frame, finish)
+            finish = broken(frame, error)
+        close_run(frame)
+        if self._ended(frame):
+            self._end_sync(frame, self._last_words(frame, finish))
 
-    def _end_sync(self, frame: Frame, finish: Finish | None) -> None:
-        with self._lock:
-            if frame.done:
-                return
-            frame.done = True
-        self._stop_clock(frame)
-        if frame.thread_id is not None and frame.thread_id == threading.get_ident():
-            raise_in_thread(frame.thread_id, None)
-        exchanges: list[Exchange] = []
-        if finish is not None and not frame.lost:
-            exchanges = [*frame.notes(), (finish, _ignore)]
+    def _end_sync(self, frame: Frame, exchanges: list[Exchange]) -> None:
         handoff = self._handoffs.pop(frame.run_id, None)
-        self._forget(frame)
+        self._free(frame)
         if handoff is not None:
-            self._free_sync()
             handoff.set_result(exchanges)
         else:
             self._send(exchanges)
+        self._forget(frame)
+        self._notify_idle()
 
     def _call_sync(self, fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """`Call` for plain tasks; async hooks run on the loop meanwhile."""
@@ -445,10 +518,6 @@ class Worker:
             return result
 
         return call()
-
-    def _free_sync(self) -> None:
-        with self._lock:
-            self._sync_used -= 1
 
     # Both.
 
@@ -462,12 +531,11 @@ class Worker:
     def _new_frame(self, grant: Grant) -> Frame | None:
         stale = self._frames.pop(grant.run_id, None)
         if stale is not None:
-            self._on_home_thread(stale, stale.lose)
+            self.lose(stale)
         task = self._tasks.get(grant.task)
         if task is None:
+            logger.error("run %s of task %r was granted, which this worker does not have", grant.run_id, grant.task)
             self._send([(Release([(grant.run_id, grant.epoch)], draining=False), _ignore)])
-            with self._lock:
-                self._async_used -= 1
             return None
         frame = Frame(self, task, grant)
         self._frames[grant.run_id] = frame
@@ -476,17 +544,76 @@ class Worker:
     def park(self, frame: Frame) -> None:
         """The engine has taken back slot and lease of this run: so does this process."""
         frame.parked = True
-        self._stop_clock(frame)
-        if frame.task.is_async:
-            with self._lock:
-                self._async_used -= 1
+        self._stops.stop_clock(frame)
+        handoff = self._handoffs.pop(frame.run_id, None)
+        self._free(frame)
+        if handoff is not None:
+            handoff.set_result([])
+        elif frame.task.is_async:
             self.claim_async()
-        else:
-            handoff = self._handoffs.pop(frame.run_id, None)
-            self._free_sync()
-            if handoff is not None:
-                handoff.set_result([])
+        if frame.evicted:
+            self._evict(frame)
         self._notify_idle()
+
+    def _free(self, frame: Frame) -> None:
+        """The run does not execute here any more: another may. Once for each time that it was claimed."""
+        with self._lock:
+            if frame.holds_slot:
+                frame.holds_slot = False
+                if frame.task.is_async:
+                    self._async_used -= 1
+                else:
+                    self._sync_used -= 1
+
+    def _ended(self, frame: Frame) -> bool:
+        """The end of a run; False when it was reported already."""
+        with self._lock:
+            if frame.done:
+                return False
+            frame.done = True
+        self._stops.stop_clock(frame)
+        return True
+
+    def _last_words(self, frame: Frame, finish: Finish | None) -> list[Exchange]:
+        if frame.lost:
+            return []
+        if finish is None:
+            # A signal for another run hit this one. It is begun again, at the price of no attempt.
+            logger.warning("run %s was disturbed while another one was stopped; it starts again", frame.run_id)
+            return [(Release([(frame.run_id, frame.epoch)], draining=False), _ignore)]
+        return [*frame.notes(), self._telling(finish)]
+
+    def _telling(self, finish: Finish, times: int = 1) -> Exchange:
+        def take(answer: Answer) -> None:
+            if not isinstance(answer, Failure) or answer.code == "lease_lost":
+                return
+            if answer.code not in _PASSING or times >= _TELLINGS:
+                logger.error("the end of run %s was refused: %s", finish.run_id, answer.message)
+                return
+            if times == 1:
+                logger.warning("the end of run %s cannot be stored yet: %s", finish.run_id, answer.message)
+            self._deadlines.after(_TELL_AGAIN_S, lambda: self._send([self._telling(finish, times + 1)]))
+
+        return finish, take
+
+    def report_without(self, frame: Frame, finish: Finish) -> None:
+        """A run that does not stop ends without its code, which can write nothing from now on."""
+        if not self._ended(frame):
+            return
+        exchanges = self._last_words(frame, finish)
+        if frame.task.is_async:
+            self._free(frame)
+            self.claim_async(exchanges)
+            self._forget(frame)
+            self._notify_idle()
+        else:
+            self._end_sync(frame, exchanges)
+        frame.lost = True
+
+    def lose(self, frame: Frame, signal: type[RunSignal] = LeaseLost) -> None:
+        """The run is not this worker's any more: unwind what is here."""
+        frame.lost = True
+        self._on_home_thread(frame, partial(frame.lose, signal))
 
     def _forget(self, frame: Frame) -> None:
         if self._frames.get(frame.run_id) is frame:
@@ -501,65 +628,27 @@ class Worker:
         if exchanges:
             self.link.send(exchanges)
 
-    # Time limits and stops.
-
-    def _start_clock(self, frame: Frame) -> None:
-        limit = self.max_duration_of(frame.task, frame.grant)
-        if limit is None:
-            return
-        _, used, _ = self._clocks.pop(frame.run_id, (None, 0, 0))
-        text = f"the attempt used more than its max_duration of {limit / 1000:g} s"
-        deadline = self._deadlines.after(
-            max(0, limit - used) / 1000, lambda: self.stop_run(frame, Stop("TIMED_OUT", text))
-        )
-        self._clocks[frame.run_id] = (deadline, used, self.now())
-
-    def _stop_clock(self, frame: Frame) -> None:
-        """Waits do not count: what was used so far is kept for when the run goes on."""
-        deadline, used, since = self._clocks.pop(frame.run_id, (None, 0, 0))
-        if deadline is not None:
-            deadline.cancel()
-            if frame.parked:
-                self._clocks[frame.run_id] = (deadline, used + self.now() - since, 0)
-
-    def stop_run(self, frame: Frame, stop: Stop) -> None:
-        """Stop a run: async at its next ``await``, plain at its next bytecode; reported without it after a grace."""
-        if frame.done or frame.stop is not None:
-            return
-        frame.stop = stop
-        if frame.task.is_async:
-            main = frame.main
-            if main is not None:
-                self.loop.post(lambda: main.cancel(stop.reason) and None)
-            self._deadlines.after(STOP_GRACE_S / 2, lambda: self._stop_loop_blocker(frame))
-        elif frame.thread_id is not None:
-            raise_in_thread(frame.thread_id, Stopped)
-        self._deadlines.after(STOP_GRACE_S, lambda: self._give_up(frame))
-
-    def _stop_loop_blocker(self, frame: Frame) -> None:
-        """An async run that never awaits cannot be cancelled: raise in it as in a plain one."""
-        if not frame.done and self._heart.blocking_run() == frame.run_id:
-            assert self.loop.thread.ident is not None
-            raise_in_thread(self.loop.thread.ident, Stopped)
-
-    def _give_up(self, frame: Frame) -> None:
-        """The run does not stop, say in a system call: its end is reported without it, its thread is left alone."""
-        if frame.done or frame.stop is None or frame.task.is_async:
-            return
-        frame.log("warn", f"the run did not stop within {STOP_GRACE_S:g} s; its thread was left behind", None, "detent")
-        error = TaskError("RunStopped", frame.stop.reason, code=frame.stop.status.lower())
-        finish = Finish(frame.run_id, frame.epoch, frame.stop.status, error=error_text(error))
-        self._end_sync(frame, finish)
-        frame.lost = True
-
     def abandon(self, cause: str) -> None:
         """The engine is lost (self-fencing, C3): nothing that happens here from now on may count."""
         logger.error("%s; this worker ends", cause)
         self._draining = True
-        os._exit(70)
+        for frame in list(self._frames.values()):
+            self.lose(frame)
+        self._leave(_ABANDONED)
 
-    def find(self, run_id: str) -> Frame | None:
-        return self._frames.get(run_id)
+    def held(self) -> int:
+        """How many runs are here, parked ones included."""
+        return len(self._frames)
+
+    def blocking_frame(self) -> Frame | None:
+        """The run whose code the event loop executes right now."""
+        try:
+            task = asyncio.current_task(self.loop.loop)
+        except RuntimeError:
+            return None
+        if task is None:
+            return None
+        return next((frame for frame in list(self._frames.values()) if task in frame.scope.tasks), None)
 
 
 async def _call_async(fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
@@ -569,18 +658,6 @@ async def _call_async(fn: Callable[..., Any], *arguments: Any, **named: Any) -> 
 
 async def _awaited(awaitable: Any) -> Any:
     return await awaitable
-
-
-def _broken(frame: Frame, error: BaseException) -> Finish | None:
-    """The end of a run that was stopped while its end was already being prepared, or that met an error of detent."""
-    if frame.lost or frame.done:
-        return None
-    if frame.stop is not None:
-        record = TaskError("RunStopped", frame.stop.reason, code=frame.stop.status.lower())
-        return Finish(frame.run_id, frame.epoch, frame.stop.status, error=error_text(record))
-    logger.error("run %s met an error of detent itself", frame.run_id, exc_info=error)
-    record = TaskError.of(error, "system_failure")
-    return Finish(frame.run_id, frame.epoch, "SYSTEM_FAILURE", error=error_text(record))
 
 
 def _ignore(_answer: Answer) -> None:
