@@ -6,13 +6,14 @@ import json
 import os
 import queue
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -301,6 +302,12 @@ class Project:
         path = self.root / "effects.log"
         lines = path.read_text().splitlines() if path.exists() else []
         return [line.split()[1:] for line in lines if line.split(" ", 1)[0] == kind]
+
+    def worker_states(self, pid: int) -> list[str]:
+        """What the store says of the worker with this process number: alive, draining or dead."""
+        place = (self.root / ".detent" / "detent.db").absolute().as_uri()
+        with closing(sqlite3.connect(f"{place}?mode=ro", uri=True)) as db:
+            return [state for (state,) in db.execute("SELECT state FROM workers WHERE pid = ?", (pid,))]
 
     def check(self) -> Report:
         report = check(self.root / ".detent" / "detent.db")

@@ -44,17 +44,18 @@ def test_scripts_and_a_dev_that_starts_among_them_lose_and_double_no_run(tmp_pat
         assert not doubled(project.effects("child"))
 
 
-def test_a_queue_of_limit_5_with_5000_runs_is_full_and_never_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("thousands", [1, pytest.param(5, marks=pytest.mark.soak)])
+def test_a_queue_of_limit_5_is_full_while_there_is_a_backlog_and_never_over(tmp_path: Path, thousands: int) -> None:
     with Project(tmp_path / "p") as project:
         project.dev(workers=2)
         client = project.client()
-        for _ in range(5):
+        for _ in range(thousands):
             client.tasks.batch_trigger([{"task": "slot", "payload": 10}] * 1_000)
-        report = project.finished(5_000, patience_s=90)
+        report = project.finished(thousands * 1_000, patience_s=90)
 
         narrow = report.queues["narrow"]
         print(f"\nlimit 5: most {narrow.most} at once, {narrow.used:.1%} of it in use over {narrow.backlog_ms} ms")
-        assert report.states == {"COMPLETED": 5_000}
+        assert report.states == {"COMPLETED": thousands * 1_000}
         assert narrow.most == 5
         assert narrow.used >= 0.95
 

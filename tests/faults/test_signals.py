@@ -35,7 +35,7 @@ def test_rolling_restarts_spend_no_attempt_and_do_nothing_twice(tmp_path: Path) 
         dev = project.dev(workers=2)
         client = project.client()
         done = 0
-        for _ in range(4):
+        for _ in range(3):
             for _ in range(15):
                 client.tasks.trigger("parent", 5)
                 client.tasks.trigger("slot", 5)
@@ -58,9 +58,10 @@ def test_a_parked_run_goes_on_elsewhere_when_its_worker_is_told_to_stop(tmp_path
         wait_for("the parent parks", lambda: client.runs.retrieve(parent.id).status == "WAITING")
         [[_, holder]] = project.effects("top")
         os.kill(int(holder), signal.SIGTERM)
-        dev.hear("worker")
+        wait_for("its worker drains", lambda: "draining" in project.worker_states(int(holder)))
         project.open_gate("door")
         report = project.finished(2)
+        dev.hear("worker")
 
         assert report.states == {"COMPLETED": 2}
         assert report.lost_leases == 0
