@@ -19,7 +19,7 @@ HOT = [
     "drop_wait", "drop_waits", "end_run", "executing_at", "existing_runs", "family", "fence",
     "find_any_lane", "find_idempotent", "find_journal", "find_lane", "find_live_worker", "find_parked",
     "find_queue", "find_run", "find_state", "find_task", "find_wait", "finish_run", "forget_idempotency",
-    "hand_back_run", "held_runs", "insert_batch", "insert_run", "keep_idempotency", "lanes_in_turn",
+    "hand_back_run", "has_run", "held_runs", "insert_batch", "insert_run", "keep_idempotency", "lanes_in_turn",
     "list_children", "list_expired", "list_satisfied", "lose_lease", "mark_progress", "mark_started",
     "next_due", "overdue_cancels", "park_run", "put_child", "put_journal", "put_queue", "put_wait",
     "queue_due", "read_metadata", "read_results", "record_event", "release_idempotency", "request_cancel",

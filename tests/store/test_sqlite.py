@@ -32,6 +32,21 @@ def test_a_file_of_a_newer_schema_is_refused_with_both_versions(tmp_path: Path) 
         SqliteStore(path)
 
 
+def test_a_file_with_pages_of_another_size_keeps_them(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA page_size = 8192")
+        db.execute("PRAGMA user_version = 0")
+        db.execute("VACUUM")
+
+    store = SqliteStore(path)
+    store.write(put("q"))
+
+    assert names(store) == ["q"]
+    assert store.read_sql("PRAGMA page_size", {})[0][0] == 8192
+    store.close()
+
+
 def test_a_file_that_is_no_database_is_called_damaged_with_the_way_out(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     path.write_bytes(b"this is a text, and a long one at that. " * 200)

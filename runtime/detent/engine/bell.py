@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,7 +32,8 @@ class Bell:
         self._listeners = listeners
         self._waiters = waiters
         self._ended: list[str] = []
-        self._queued: dict[str, Counter[str]] = defaultdict(Counter)
+        #: How many runs of each task, by environment.
+        self._queued: dict[str, dict[str, int]] = {}
         self._sticky: list[tuple[str, str, str]] = []
         self._freed: dict[tuple[str, str], None] = {}
         self._anyone: set[str] = set()
@@ -45,7 +45,7 @@ class Bell:
         if sticky_worker is not None:
             self._sticky.append((env, task, sticky_worker))
         else:
-            self._queued[env][task] += 1
+            self._count(env, task)
 
     def freed(self, env: str, queue: str) -> None:
         """A slot of `queue` became free."""
@@ -95,11 +95,15 @@ class Bell:
             self._sessions.push(worker_id, push)
         for env, task, worker_id in self._sticky:
             if not self._sessions.wake_one(worker_id, task):
-                self._queued[env][task] += 1
+                self._count(env, task)
         for env in anyone | self._queued.keys():
-            self._sessions.wake(env, self._queued[env], env in anyone)
+            self._sessions.wake(env, self._queued.get(env, {}), env in anyone)
         if self._due is not None:
             self._on_due(self._due)
+
+    def _count(self, env: str, task: str) -> None:
+        tasks = self._queued.setdefault(env, {})
+        tasks[task] = tasks.get(task, 0) + 1
 
 
 def bell_of(tx: Tx, make: Callable[[], Bell]) -> Bell:

@@ -26,8 +26,6 @@ def claim_runs(scene: Scene, session: Session, request: Claim, env_limit: int | 
     """The best claimable runs for `session`, as many as it has room for and the limits allow."""
     if session.draining:
         return Claimed()
-    if scene.tx.one("find_live_worker", id=session.worker_id) is None:
-        return Failure("lease_lost", f"worker {session.worker_id} was given up; start it anew")
     room = _MOST if env_limit is None else _env_room(scene, env_limit)
     grants: list[Grant] = []
     more = False
@@ -44,6 +42,9 @@ def claim_runs(scene: Scene, session: Session, request: Claim, env_limit: int | 
         session.hungry_sync = request.sync - len(found) if len(found) < demand else 0
         more = more or len(found) >= demand
         grants += found
+    # The dead find no queue to claim from, so only who got nothing is asked whether it lives.
+    if not grants and scene.tx.one("find_live_worker", id=session.worker_id) is None:
+        return Failure("lease_lost", f"worker {session.worker_id} was given up; start it anew")
     return Claimed(grants, more)
 
 
@@ -64,7 +65,7 @@ def _claim_of(scene: Scene, session: Session, demand: int, tasks: frozenset[str]
         "now": scene.now,
     }
     rows: list[Any] = []
-    for queue in scene.tx.all("claimable_queues", env=scene.env):
+    for queue in scene.tx.all("claimable_queues", env=scene.env, worker=session.worker_id):
         room = demand - len(rows)
         free = room if queue["limit_n"] is None else queue["limit_n"] - queue["running"]
         if free <= 0:
@@ -75,7 +76,8 @@ def _claim_of(scene: Scene, session: Session, demand: int, tasks: frozenset[str]
             scene.bell.used_up(scene.env, queue["queue"])
         if len(rows) >= demand:
             break
-    return [_grant(scene, session, row) for row in rows]
+    # Twenty columns of each are read by name, and a row looks for a name from its first column on.
+    return [_grant(scene, session, dict(zip(row.keys(), row, strict=True))) for row in rows]
 
 
 def _from_queue(scene: Scene, queue: Any, room: int, values: dict[str, Any]) -> list[Any]:
@@ -121,7 +123,7 @@ def _from_lane(
     return sorted(rows, key=lambda row: (row["order_at"], row["seq"])), gone
 
 
-def _grant(scene: Scene, session: Session, row: Any) -> Grant:
+def _grant(scene: Scene, session: Session, row: dict[str, Any]) -> Grant:
     run_id, epoch = row["id"], row["epoch"]
     scene.record("claim", row, "EXECUTING", session.worker_id)
     results: list[WaitResult] = []

@@ -187,8 +187,6 @@ class Engine:
 
     def knows(self, task: str) -> bool | None:
         """Whether a connected worker runs `task`; None while none is connected."""
-        if not self.sessions.of_env(self.env):
-            return None
         return self.sessions.knows(self.env, task)
 
     # What workers say.

@@ -12,6 +12,8 @@ from .bell import Bell
 
 __all__ = ["Scene", "error_text"]
 
+_NOTE = "history"
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -28,17 +30,31 @@ class Scene:
 
     def record(self, kind: str, run: Any, state: str, worker_id: str | None = None, **data: Any) -> None:
         """Append one row to the history of `run`, a row with its `id`, `epoch` and `attempt`."""
-        self.tx.run(
-            "record_event",
-            run_id=run["id"],
-            at=self.now,
-            kind=kind,
-            state=state,
-            epoch=run["epoch"],
-            attempt=run["attempt"],
-            worker_id=worker_id,
-            data=_encode(data).decode() if data else None,
+        self.history.append(
+            {
+                "run_id": run["id"],
+                "at": self.now,
+                "kind": kind,
+                "state": state,
+                "epoch": run["epoch"],
+                "attempt": run["attempt"],
+                "worker_id": worker_id,
+                "data": _encode(data).decode() if data else None,
+            }
         )
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The rows that the transaction appends to the history; its last word writes them together."""
+        history: Any = self.tx.notes.get(_NOTE)
+        if history is None:
+            history = self.tx.notes[_NOTE] = _History()
+        return history  # type: ignore[no-any-return]  # only histories are kept under this note
+
+
+class _History(list[dict[str, Any]]):
+    def __call__(self, tx: Tx) -> None:
+        tx.many("record_event", self)
 
 
 def error_text(error: TaskError) -> str:

@@ -80,8 +80,16 @@ class Sessions:
         ]
         return frozenset().union(*(other.sync_tasks | other.async_tasks for other in others))
 
-    def knows(self, env: str, task: str) -> bool:
-        return any(session.can_run(task) for session in self.of_env(env))
+    def knows(self, env: str, task: str) -> bool | None:
+        """Whether a connected worker of `env` runs `task`; None while none is connected."""
+        known: bool | None = None
+        with self._lock:
+            for session in self._by_id.values():
+                if session.env == env:
+                    if session.can_run(task):
+                        return True
+                    known = False
+        return known
 
     def push(self, worker_id: str, push: Push) -> None:
         """Send `push` to a worker, if it is connected."""
@@ -95,7 +103,8 @@ class Sessions:
         with self._lock:
             left = dict(queued)
             for session in list(self._by_id.values()):
-                if session.env != env or session.draining:
+                hungry = session.hungry_sync or session.hungry_async
+                if not hungry or session.env != env or session.draining:
                     continue
                 ring = _ring_for(session, left)
                 if anyone:

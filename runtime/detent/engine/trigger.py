@@ -12,6 +12,7 @@ from ..model.ids import derived_id
 from ..model.limits import IDEMPOTENCY_TTL_MS
 from ..model.protocol import Failure, Handle, NewRun, Trigger, Triggered, WaitResult
 from ..model.status import FINAL
+from ..store import Tx
 from .park import is_parked, park_run, results_of
 from .scene import Scene
 
@@ -33,11 +34,9 @@ def make_runs(
     tx, now, env = scene.tx, scene.now, scene.env
     present: set[str] = set()
     if parent is None:
-        ids = _encode([run.id for run in runs]).decode()
-        present = {row["id"] for row in tx.all("existing_runs", ids=ids)}
+        present = _present(tx, runs)
     handles: list[Handle] = []
     rows: list[dict[str, Any]] = []
-    events: list[dict[str, Any]] = []
     for run in runs:
         if run.id in present:
             handles.append(Handle(run.id))
@@ -93,7 +92,7 @@ def make_runs(
         )
         if run.ttl_ms and state == "QUEUED":
             scene.bell.due(begins + run.ttl_ms)
-        events.append(
+        scene.history.append(
             {
                 "run_id": run.id,
                 "at": now,
@@ -110,8 +109,14 @@ def make_runs(
         handles.append(Handle(run.id))
     if rows:
         tx.many("insert_run", rows)
-        tx.many("record_event", events)
     return handles
+
+
+def _present(tx: Tx, runs: Sequence[NewRun]) -> set[str]:
+    if len(runs) == 1:
+        return {runs[0].id} if tx.one("has_run", id=runs[0].id) is not None else set()
+    ids = _encode([run.id for run in runs]).decode()
+    return {row["id"] for row in tx.all("existing_runs", ids=ids)}
 
 
 def trigger_from_run(scene: Scene, worker_id: str, request: Trigger, known: Known) -> Triggered | Failure:

@@ -22,10 +22,15 @@ T = TypeVar("T")
 #: How long to wait for another process that writes, in seconds.
 _PATIENCE = 10.0
 
+#: Page size of a new file, in bytes; one that is there keeps its own. A small commit touches about ten pages
+#: and costs what it copies of them: half the usual size makes a trigger a fifth cheaper. Payloads of up to
+#: 6 KB gain from it; one of 60 KB costs a third more.
+_PAGE = 2048
+
 _PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -16000",
-    "PRAGMA wal_autocheckpoint = 4000",
+    f"PRAGMA wal_autocheckpoint = {16 * 1024 * 1024 // _PAGE}",
 )
 
 
@@ -121,6 +126,7 @@ class _Session:
         try:
             self._db = _connect(path.absolute().as_uri())
             try:
+                self._db.execute(f"PRAGMA page_size = {_PAGE}")
                 self._use_wal()
                 for pragma in (*_PRAGMAS, f"PRAGMA synchronous = {sync}"):
                     self._db.execute(pragma)

@@ -13,4 +13,5 @@ SELECT n.queue AS queue, q.limit_n AS limit_n, q.limit_per_key AS limit_per_key,
         ORDER BY r.resume DESC, r.order_at, r.seq LIMIT 1) AS age
 FROM names n LEFT JOIN queues q ON q.env = :env AND q.name = n.queue
 WHERE n.queue IS NOT NULL AND coalesce(q.paused, 0) = 0
+  AND EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.state <> 'dead')
 ORDER BY age

@@ -1,0 +1,1 @@
+SELECT 1 AS present FROM runs WHERE id = :id
