@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, update_wrapper
 from pathlib import Path
 from typing import Any, Generic, TypeVar, Unpack, overload
@@ -101,15 +101,15 @@ class Task(Generic[P, R]):
 
     # Triggering.
 
-    def item(self, payload: P = _UNSET, **options: Unpack[TriggerOptions]) -> BatchItem:
+    def item(self, payload: P | Mapping[str, Any] = _UNSET, **options: Unpack[TriggerOptions]) -> BatchItem:
         """One run of a batch, with options of its own."""
         return BatchItem(self, None if payload is _UNSET else payload, options)
 
-    async def trigger(self, payload: P = _UNSET, **options: Unpack[TriggerOptions]) -> RunHandle:
+    async def trigger(self, payload: P | Mapping[str, Any] = _UNSET, **options: Unpack[TriggerOptions]) -> RunHandle:
         """Start a run. Durable when it returns.
 
         Parameters:
-          payload: fits the task's annotation; left out for a task without payload.
+          payload: fits the task's annotation, or a mapping with its fields; left out for a task without payload.
           options: see `TriggerOptions`.
 
         Errors: `InvalidPayload` (which field, what came, what was expected), `InvalidOptions`, `LimitExceeded`,
@@ -117,7 +117,9 @@ class Task(Generic[P, R]):
         """
         return await starting.start(self.item(payload, **options))
 
-    def trigger_and_wait(self, payload: P = _UNSET, **options: Unpack[TriggerOptions]) -> Waiting[Result[R], R]:
+    def trigger_and_wait(
+        self, payload: P | Mapping[str, Any] = _UNSET, **options: Unpack[TriggerOptions]
+    ) -> Waiting[Result[R], R]:
         """Inside a run: start a run and wait for its end; the waiting run gives its slot back meanwhile.
 
         Returns something to await: it gives a `Result`, its ``.unwrap()`` gives the output.
@@ -125,12 +127,14 @@ class Task(Generic[P, R]):
         """
         return Waiting(lambda: starting.start_and_wait(self.item(payload, **options)), Result.unwrap)
 
-    async def batch_trigger(self, items: Sequence[P | BatchItem], **options: Unpack[TriggerOptions]) -> BatchHandle:
+    async def batch_trigger(
+        self, items: Sequence[P | Mapping[str, Any] | BatchItem], **options: Unpack[TriggerOptions]
+    ) -> BatchHandle:
         """Start up to 1,000 runs, all or none. `items`: payloads, or ``task.item(payload, **options)``."""
         return await starting.start_batch(starting.items_of(items, self), options)
 
     def batch_trigger_and_wait(
-        self, items: Sequence[P | BatchItem], **options: Unpack[TriggerOptions]
+        self, items: Sequence[P | Mapping[str, Any] | BatchItem], **options: Unpack[TriggerOptions]
     ) -> Waiting[BatchResult[R], list[R]]:
         """Inside a run: start up to 1,000 runs and wait for all. The results are in the order of `items`."""
         return Waiting(
@@ -171,20 +175,22 @@ class SyncTask(Generic[P, R]):
     def __init__(self, task: Task[P, R]) -> None:
         self._task = task
 
-    def trigger(self, payload: P = _UNSET, **options: Unpack[TriggerOptions]) -> RunHandle:
+    def trigger(self, payload: P | Mapping[str, Any] = _UNSET, **options: Unpack[TriggerOptions]) -> RunHandle:
         """See `Task.trigger`."""
         return starting.start_sync(self._task.item(payload, **options))
 
-    def trigger_and_wait(self, payload: P = _UNSET, **options: Unpack[TriggerOptions]) -> Result[R]:
+    def trigger_and_wait(self, payload: P | Mapping[str, Any] = _UNSET, **options: Unpack[TriggerOptions]) -> Result[R]:
         """See `Task.trigger_and_wait`; for plain ``def`` tasks."""
         return starting.start_and_wait_sync(self._task.item(payload, **options))
 
-    def batch_trigger(self, items: Sequence[P | BatchItem], **options: Unpack[TriggerOptions]) -> BatchHandle:
+    def batch_trigger(
+        self, items: Sequence[P | Mapping[str, Any] | BatchItem], **options: Unpack[TriggerOptions]
+    ) -> BatchHandle:
         """See `Task.batch_trigger`."""
         return starting.start_batch_sync(starting.items_of(items, self._task), options)
 
     def batch_trigger_and_wait(
-        self, items: Sequence[P | BatchItem], **options: Unpack[TriggerOptions]
+        self, items: Sequence[P | Mapping[str, Any] | BatchItem], **options: Unpack[TriggerOptions]
     ) -> BatchResult[R]:
         """See `Task.batch_trigger_and_wait`."""
         return starting.start_batch_and_wait_sync(starting.items_of(items, self._task), options)
