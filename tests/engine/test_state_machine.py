@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -337,10 +338,17 @@ class EngineMachine(RuleBasedStateMachine):
         return (row["state"], row["epoch"], row["worker_id"]) == ("EXECUTING", grant.epoch, worker.id)
 
 
-EngineMachine.TestCase.settings = settings(
+class LongEngineMachine(EngineMachine):
+    """The same for many more and longer lives."""
+
+
+_patient = settings(
     max_examples=120,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
+EngineMachine.TestCase.settings = _patient
+LongEngineMachine.TestCase.settings = settings(_patient, max_examples=3_000, stateful_step_count=150)
 TestEngine = EngineMachine.TestCase
+TestEngineForLong = pytest.mark.soak(LongEngineMachine.TestCase)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ..model.protocol import Push
@@ -87,19 +88,20 @@ class Bell:
                 self._env_limited and tx.one("find_any_lane", env=env)
             ):
                 anyone.add(env)
-        if anyone or self._queued or self._sticky or self._pushes or self._due is not None:
-            tx.after_commit(lambda: self._tell(anyone))
-
-    def _tell(self, anyone: set[str]) -> None:
+        # Each is a deed of its own: a connection that fails keeps no timer and no other worker waiting.
+        if self._due is not None:
+            tx.after_commit(partial(self._on_due, self._due))
         for worker_id, push in self._pushes:
-            self._sessions.push(worker_id, push)
+            tx.after_commit(partial(self._sessions.push, worker_id, push))
+        if anyone or self._queued or self._sticky:
+            tx.after_commit(partial(self._ring, anyone))
+
+    def _ring(self, anyone: set[str]) -> None:
         for env, task, worker_id in self._sticky:
             if not self._sessions.wake_one(worker_id, task):
                 self._count(env, task)
         for env in anyone | self._queued.keys():
             self._sessions.wake(env, self._queued.get(env, {}), env in anyone)
-        if self._due is not None:
-            self._on_due(self._due)
 
     def _count(self, env: str, task: str) -> None:
         tasks = self._queued.setdefault(env, {})
