@@ -105,9 +105,7 @@ def _from_queue(scene: Scene, queue: Any, room: int, values: dict[str, Any]) -> 
     return rows
 
 
-def _from_lane(
-    scene: Scene, queue: Any, key: str, room: int, values: dict[str, Any]
-) -> tuple[list[Any], bool]:
+def _from_lane(scene: Scene, queue: Any, key: str, room: int, values: dict[str, Any]) -> tuple[list[Any], bool]:
     """Up to `room` runs of one lane, and whether the lane is gone because nothing is queued in it any
     more."""
     name = queue["queue"]
@@ -117,9 +115,7 @@ def _from_lane(
         if room <= 0:
             return [], False
     rows = scene.tx.all("claim_lane", queue=name, concurrency_key=key, n=room, **values)
-    gone = len(rows) < room and bool(
-        scene.tx.run("drop_empty_lane", env=scene.env, queue=name, concurrency_key=key)
-    )
+    gone = len(rows) < room and bool(scene.tx.run("drop_empty_lane", env=scene.env, queue=name, concurrency_key=key))
     return sorted(rows, key=lambda row: (row["order_at"], row["seq"])), gone
 
 

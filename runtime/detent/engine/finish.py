@@ -38,9 +38,7 @@ def finish_run(scene: Scene, worker_id: str, request: Finish) -> Done | Failure:
         status = "CANCELED"
     elif status not in FINAL:
         return Failure("invalid_options", f"a run cannot end as {status!r}")
-    row = scene.tx.one(
-        "finish_run", state=status, output=request.output, output_ref=request.output_ref, **values
-    )
+    row = scene.tx.one("finish_run", state=status, output=request.output, output_ref=request.output_ref, **values)
     if row is None:
         return _already(scene, request)
     wrap_up(scene, row, status, worker_id)

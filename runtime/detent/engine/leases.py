@@ -60,17 +60,13 @@ def lose_worker(scene: Scene, worker_id: str, cause: str, code: str = "crashed")
         return 0
     held = scene.tx.all("held_runs", worker=worker_id)
     for run in held:
-        error = TaskError(
-            "WorkerLost", f"the worker process ended while it executed this run: {cause}", code=code
-        )
+        error = TaskError("WorkerLost", f"the worker process ended while it executed this run: {cause}", code=code)
         if run["cancel_requested_at"] is not None:
             end_run(scene, run["id"], "EXECUTING", "CANCELED", error, fence=True)
         elif run["crashes"] + 1 >= CRASHES:
             end_run(scene, run["id"], "EXECUTING", "CRASHED", error, fence=True)
         else:
-            row = scene.tx.one(
-                "lose_lease", id=run["id"], epoch=run["epoch"], worker=worker_id, now=scene.now
-            )
+            row = scene.tx.one("lose_lease", id=run["id"], epoch=run["epoch"], worker=worker_id, now=scene.now)
             if row is not None:
                 scene.record("lose_lease", row, "QUEUED", worker_id, cause=cause)
                 scene.bell.freed(row["env"], row["queue"])

@@ -44,9 +44,7 @@ class Operations:
       objects: where large payloads and outputs go; without it they stay in the store.
     """
 
-    def __init__(
-        self, engine: Engine, telemetry: Telemetry | None = None, objects: Objects | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, telemetry: Telemetry | None = None, objects: Objects | None = None) -> None:
         self._engine = engine
         self._store = engine.store
         self._telemetry = telemetry
@@ -65,9 +63,7 @@ class Operations:
             "tasks.list": self.list_tasks,
             "tasks.retrieve": self.retrieve_task,
         }
-        self._takes = {
-            name: frozenset(signature(method).parameters) for name, method in self._by_name.items()
-        }
+        self._takes = {name: frozenset(signature(method).parameters) for name, method in self._by_name.items()}
 
     def call(self, operation: str, **values: Any) -> Any:
         """The answer to `operation`. Errors: those of the operation; `InvalidOptions` for values it does
@@ -124,9 +120,7 @@ class Operations:
             search=search or None,
         )
         before = None if cursor is None else _whole("cursor", cursor, 1, 2**62)
-        rows, more = page_of_runs(
-            self._store, self._engine.env, wanted, _whole("limit", limit, 1, PAGE), before
-        )
+        rows, more = page_of_runs(self._store, self._engine.env, wanted, _whole("limit", limit, 1, PAGE), before)
         allowed = self._attempts_allowed({row["task"] for row in rows if row["max_attempts"] is None})
         now = self._engine.clock.now()
         items = [views.run_summary(row, allowed.get(row["task"]), now) for row in rows]
@@ -222,9 +216,7 @@ class Operations:
 
     def list_queues(self) -> dict[str, Any]:
         """The queues, by name."""
-        return {
-            "items": [views.queue_view(row) for row in self._store.read("view_queues", env=self._engine.env)]
-        }
+        return {"items": [views.queue_view(row) for row in self._store.read("view_queues", env=self._engine.env)]}
 
     def health(self) -> dict[str, Any]:
         """Whether work can flow."""

@@ -115,8 +115,7 @@ def _validator(spec: str) -> Callable[[Any], list[str]] | None:
 
     def problems(value: Any) -> list[str]:
         return [
-            _sentence(error)
-            for error in sorted(validator.iter_errors(value), key=lambda e: list(map(str, e.path)))
+            _sentence(error) for error in sorted(validator.iter_errors(value), key=lambda e: list(map(str, e.path)))
         ]
 
     return problems

@@ -42,9 +42,7 @@ def why_not_running(
         return _reason(row, "no_worker", "no worker is connected; start `detent dev` or `detent worker`")
     if not served:
         known = [task["id"] for task in store.read("list_tasks", env=row["env"])]
-        return _reason(
-            row, "no_worker", f"no connected worker has this task: {near_names('task', row['task'], known)}"
-        )
+        return _reason(row, "no_worker", f"no connected worker has this task: {near_names('task', row['task'], known)}")
     return _queue_reason(store, row, env_limit)
 
 
@@ -70,15 +68,11 @@ def _queue_reason(store: Store, row: Any, env_limit: int | None) -> dict[str, An
         of_key = store.read("count_running_of_key", env=env, queue=name, concurrency_key=key)[0]["n"]
         if of_key >= queue["limit_per_key"]:
             shown = f"key {key!r} of queue {name!r}"
-            return _limited(
-                row, "key_limit", shown, running=of_key, limit=queue["limit_per_key"], position=position
-            )
+            return _limited(row, "key_limit", shown, running=of_key, limit=queue["limit_per_key"], position=position)
     if env_limit is not None:
         all_running = store.read("count_running_of_env", env=env)[0]["n"]
         if all_running >= env_limit:
-            return _limited(
-                row, "env_limit", "the project", running=all_running, limit=env_limit, position=position
-            )
+            return _limited(row, "env_limit", "the project", running=all_running, limit=env_limit, position=position)
     return _reason(row, "queued", f"queued, position {position} in {name!r}", position=position)
 
 

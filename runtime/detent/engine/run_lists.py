@@ -149,9 +149,7 @@ def _state(status: str) -> tuple[str, str]:
 
 def _search_leads(store: Store, env: str, text: str) -> list[_Lead]:
     text = text.lower()
-    leads = [
-        _Lead("search", "r.env = :env AND r.error IS NOT NULL AND instr(lower(r.error), :value) > 0", text)
-    ]
+    leads = [_Lead("search", "r.env = :env AND r.error IS NOT NULL AND instr(lower(r.error), :value) > 0", text)]
     if text.startswith("run_"):
         ids = "SELECT i.seq FROM runs i WHERE i.id >= :value AND i.id < :value || 'g' LIMIT 500"
         leads.append(_Lead("search", f"+r.env = :env AND r.seq IN ({ids})", text))
@@ -175,8 +173,7 @@ def _conditions(wanted: RunFilter, values: dict[str, Any]) -> list[tuple[str, st
         conditions.append(
             (
                 "tag",
-                "EXISTS (SELECT 1 FROM json_each(r.tags) x WHERE x.value IN "
-                "(SELECT value FROM json_each(:tags)))",
+                "EXISTS (SELECT 1 FROM json_each(r.tags) x WHERE x.value IN (SELECT value FROM json_each(:tags)))",
             )
         )
     if wanted.status:

@@ -74,9 +74,7 @@ class Sessions:
     def tasks_besides(self, session: Session) -> frozenset[str]:
         """The tasks that other workers of its environment run, those not counted that are about to stop."""
         others = [
-            other
-            for other in self.of_env(session.env)
-            if other.worker_id != session.worker_id and not other.draining
+            other for other in self.of_env(session.env) if other.worker_id != session.worker_id and not other.draining
         ]
         return frozenset().union(*(other.sync_tasks | other.async_tasks for other in others))
 

@@ -113,9 +113,7 @@ def _walk(root: _Span, events: Sequence[Any]) -> list[_Span]:
                 attempt.attributes["outcome"] = kind
                 attempt = None
             if event["state"] == "DELAYED":
-                open_span = (
-                    begin("backoff", "retry", event) if kind == "retry" else begin("delayed", "wait", event)
-                )
+                open_span = begin("backoff", "retry", event) if kind == "retry" else begin("delayed", "wait", event)
             elif event["state"] == "QUEUED":
                 open_span = begin("queued", "queue", event)
             elif event["state"] == "PENDING_VERSION":

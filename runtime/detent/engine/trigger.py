@@ -206,9 +206,7 @@ def _wait_for(
     return request.park and park_run(scene, worker_id, parent), None
 
 
-def _made_or_found(
-    scene: Scene, parent: Any, request: Trigger, earlier: list[Any], known: Known
-) -> list[Handle]:
+def _made_or_found(scene: Scene, parent: Any, request: Trigger, earlier: list[Any], known: Known) -> list[Handle]:
     tx = scene.tx
     attempt = parent["attempt"]
     kept: dict[int, Handle] = {}

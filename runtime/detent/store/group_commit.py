@@ -179,9 +179,7 @@ class GroupCommit:
 
 def _dismiss(place: _Place) -> None:
     if not place.done:
-        error = StoreError(
-            "the commit was interrupted before this was written; nothing of it is stored, ask again"
-        )
+        error = StoreError("the commit was interrupted before this was written; nothing of it is stored, ask again")
         place.results = [error for _ in place.operations]
         place.done = True
     if place.turn is not None and not place.leads:

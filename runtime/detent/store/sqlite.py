@@ -193,15 +193,11 @@ class _Session:
         place = self._path
         kept = "Nothing that was acknowledged is lost"
         if "disk is full" in text or "disk I/O error" in text:
-            advice = (
-                f"the disk of {place} is full or failing ({text}); free space on it and try again. {kept}"
-            )
+            advice = f"the disk of {place} is full or failing ({text}); free space on it and try again. {kept}"
         elif "malformed" in text or "not a database" in text:
             advice = f"{place} is damaged ({text}); restore it from a copy, or move it away to begin anew"
         elif "readonly" in text or "unable to open" in text:
-            advice = (
-                f"{place} cannot be written ({text}); check the rights of the file and its folder. {kept}"
-            )
+            advice = f"{place} cannot be written ({text}); check the rights of the file and its folder. {kept}"
         elif "locked" in text:
             advice = (
                 f"another process writes {place} and did not let go ({text}); "
