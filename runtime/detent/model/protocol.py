@@ -90,14 +90,19 @@ class RunResult(Struct, omit_defaults=True):
 
 
 class Hello(Struct, tag="hello", omit_defaults=True):
-    """First words of a worker process. `worker_id` is new at each boot, and kept over reconnections."""
+    """First words of a worker process. `worker_id` is new at each boot, and kept over reconnections.
+
+    `again`: it was connected before, and `holds` are the runs, with their epochs, that it was granted and has not
+    ended: what the engine granted besides never arrived.
+    """
 
     worker_id: str
     manifest: Manifest
     pid: int
     pid_started: float
     host: str
-    waits: list[tuple[str, int, str]] = field(default_factory=list)
+    again: bool = False
+    holds: list[tuple[str, int]] = field(default_factory=list)
 
 
 class Beat(Struct, tag="beat", omit_defaults=True):
@@ -226,11 +231,15 @@ Request = Hello | Beat | Claim | Trigger | Park | Watch | Finish | Release | Emi
 
 
 class Welcome(Struct, tag="welcome", omit_defaults=True):
-    """The engine knows the worker: beat at this interval; the lease ends `lease_ms` after the last beat."""
+    """The engine knows the worker: beat at this interval; the lease ends `lease_ms` after the last beat.
+
+    `pushes`: what a worker that is back may have missed.
+    """
 
     beat_ms: int
     lease_ms: int
     env: str
+    pushes: list[CancelPush] = field(default_factory=list)
 
 
 class WaitResult(Struct, omit_defaults=True):

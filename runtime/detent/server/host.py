@@ -36,7 +36,7 @@ logger = logging.getLogger("detent.server")
 #: How long a process may take to disappear after its connection has closed, in seconds.
 _GONE_WITHIN_S = 2.0
 #: A supervisor in the same process usually reports a death first, with the exit code; it is given this long.
-_SUPERVISOR_FIRST_S = 0.25
+_SUPERVISOR_FIRST_S = 0.7
 #: How often the death of a worker is written again while the store is away, in seconds.
 _AGAIN_S = 1.0
 

@@ -12,11 +12,24 @@ from concurrent.futures import Future
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from ..engine import Engine, Session
 from ..errors import ServerUnreachable
 from ..model.framing import FrameReader, send_frame
-from ..model.protocol import Answer, Failure, FromEngine, Hello, Push, Request, ToEngine, Welcome
+from ..model.protocol import (
+    Answer,
+    Claimed,
+    Failure,
+    Finish,
+    FromEngine,
+    Hello,
+    Push,
+    Release,
+    Request,
+    ToEngine,
+    Welcome,
+)
 
 __all__ = ["DirectLink", "Link", "SocketLink", "ask"]
 
@@ -104,6 +117,8 @@ class SocketLink:
         self._sending = threading.Lock()
         self._unanswered: dict[int, list[Exchange]] = {}
         self._next_id = 1
+        #: The runs that were granted and have not ended, with their epochs.
+        self._holds: dict[str, int] = {}
         self._closed = threading.Event()
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(FromEngine).decode
@@ -235,8 +250,23 @@ class SocketLink:
         exchanges = self._unanswered.pop(frame.reply_to, None)
         if exchanges is None:
             return
-        for (_, on_answer), answer in zip(exchanges, frame.answers, strict=True):
+        for (request, on_answer), answer in zip(exchanges, frame.answers, strict=True):
+            self._keep_count(request, answer)
             self._answer(on_answer, answer)
+
+    def _keep_count(self, request: Request, answer: Answer) -> None:
+        match request:
+            case Finish(run_id=run_id, epoch=epoch) if not _passes(answer):
+                self._let_go(run_id, epoch)
+            case Release(runs=runs):
+                for run_id, epoch in runs:
+                    self._let_go(run_id, epoch)
+        if isinstance(answer, Claimed):
+            self._holds.update((grant.run_id, grant.epoch) for grant in answer.grants)
+
+    def _let_go(self, run_id: str, epoch: int) -> None:
+        if self._holds.get(run_id) == epoch:
+            del self._holds[run_id]
 
     def _reconnect(self) -> FrameReader | None:
         with self._sending:
@@ -248,7 +278,8 @@ class SocketLink:
         while not self._closed.is_set():
             try:
                 with self._sending:
-                    reader, _ = self._connect()
+                    self._hello = replace(self._hello, again=True, holds=list(self._holds.items()))
+                    reader, welcome = self._connect()
                     for number, frame in sorted(self._unanswered.items()):
                         self._send_frame(number, frame)
             except (OSError, msgspec.DecodeError):
@@ -263,6 +294,8 @@ class SocketLink:
             else:
                 # What gathered meanwhile found nobody who would send it.
                 self.send([])
+                for push in welcome.pushes:
+                    self._on_push(push)
                 self._on_back()
                 return reader
         return None
@@ -270,6 +303,11 @@ class SocketLink:
 
 def _nothing() -> None:
     """Before the first connection there is nothing to come back to."""
+
+
+def _passes(answer: Answer) -> bool:
+    """Whether the request will be sent again: the run is still held."""
+    return isinstance(answer, Failure) and answer.code in ("store_error", "engine_error")
 
 
 def _welcomed(answer: Any) -> Welcome:
