@@ -64,7 +64,7 @@ def worker(
     threads: Threads = None,
     async_limit: AsyncLimit = None,
 ) -> None:
-    """Run workers alone; they connect to the project's server, or to the one that DETENT_API_URL names."""
+    """Run workers alone; they connect to the server of this project."""
     from detent.config import load_config
     from detent.worker.run import run_workers
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -173,12 +174,15 @@ class ProjectTransport:
             server, self._server = self._server, None
             self._embedded = None
         for close in closers:
-            close()
+            # To close takes no lock of the project, but to wait for a write that is under way may meet one.
+            with suppress(_HeldByServer, ProjectLocked):
+                close()
         if server is not None:
             server.close()
 
     def _do(self, act: Callable[[EmbeddedTransport | HttpTransport], T]) -> T:
         lost: ServerUnreachable | None = None
+        lost_at: str | None = None
         for _ in range(4):
             server = self._server
             try:
@@ -186,11 +190,11 @@ class ProjectTransport:
                     return act(server)
                 return act(self._open())
             except _HeldByServer as held:
-                if lost is not None:
+                if lost is not None and held.server.url == lost_at:
                     raise lost from None
                 self._go_to(held.server)
             except ServerUnreachable as error:
-                lost = error
+                lost, lost_at = error, None if server is None else server.api_url
                 with self._lock:
                     if self._server is server:
                         self._server = None

@@ -26,7 +26,7 @@ from .limits import (
 from .manifest import QueueSpec
 from .protocol import NewRun
 
-__all__ = ["IdempotencyKey", "TriggerOptions", "check_payload_size", "new_run"]
+__all__ = ["IdempotencyKey", "TriggerOptions", "check_payload_size", "new_run", "tags_of", "within"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -232,6 +232,13 @@ def _idempotency(value: Any, scope: Callable[[str], str] | None) -> str:
         key = IdempotencyKey(text)
     prefix = scope(key.scope) if scope is not None and key.scope != "global" else "global"
     return sha256(f"{prefix}\0{key.key}".encode()).hexdigest()
+
+
+def within(key: str | Sequence[str] | IdempotencyKey, place: int) -> IdempotencyKey | list[str]:
+    """The key of the item at `place` of a batch that has `key`."""
+    if isinstance(key, IdempotencyKey):
+        return IdempotencyKey(f"{key.key}\0{place}", key.scope)
+    return [*([key] if isinstance(key, str) else key), str(place)]
 
 
 def _is_texts(value: Any) -> bool:

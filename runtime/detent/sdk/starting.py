@@ -14,7 +14,7 @@ from ..errors import InvalidOptions, LimitExceeded, NotInRun
 from ..model import json_text
 from ..model.ids import new_id
 from ..model.limits import BATCH_ITEMS, IDEMPOTENCY_KEY_CHARS
-from ..model.options import IdempotencyKey, new_run
+from ..model.options import IdempotencyKey, new_run, within
 from ..model.protocol import Handle, NewRun, RunResult
 from ..model.status import Status
 from ..model.task_error import TaskError
@@ -189,7 +189,10 @@ def _blocking_run(what: str) -> ActiveRun:
 
 def _batch(items: list[BatchItem], shared: Mapping[str, Any]) -> tuple[str, list[NewRun]]:
     batch_id = new_id("batch")
-    made = [item.to_run(shared) for item in items]
+    key = shared.get("idempotency_key")
+    # A key of the whole batch names each item by its place: the same batch said again finds the same runs.
+    shares = [{**shared, "idempotency_key": within(key, place)} for place in range(len(items))] if key else None
+    made = [item.to_run(shares[place] if shares else shared) for place, item in enumerate(items)]
     for run in made:
         run.batch_id = batch_id
     return batch_id, made

@@ -56,7 +56,7 @@ class Host:
         self._host = host or config.host
         self._port = config.port if port is None else port
         self._sync = config.sqlite_sync or sync
-        self._key = secrets.token_urlsafe(24)
+        self._key = config.secret_key or secrets.token_urlsafe(24)
         self._closing = ExitStack()
         self._stopping = threading.Event()
         self.url = ""

@@ -33,5 +33,10 @@ def make_manifest(
         queues.setdefault(task.queue.name, task.queue.spec)
     if config is not None:
         for name, settings in config.queues.items():
-            queues[name] = QueueSpec(name, settings.concurrency_limit, settings.concurrency_limit_per_key)
+            said = queues.get(name, QueueSpec(name))
+            queues[name] = QueueSpec(
+                name,
+                said.limit if settings.concurrency_limit is None else settings.concurrency_limit,
+                said.limit_per_key if settings.concurrency_limit_per_key is None else settings.concurrency_limit_per_key,
+            )
     return Manifest(specs, list(queues.values()), faults), usable
