@@ -349,6 +349,6 @@ _patient = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 EngineMachine.TestCase.settings = _patient
-LongEngineMachine.TestCase.settings = settings(_patient, max_examples=3_000, stateful_step_count=150)
+LongEngineMachine.TestCase.settings = settings(_patient, max_examples=2_000, stateful_step_count=150)
 TestEngine = EngineMachine.TestCase
 TestEngineForLong = pytest.mark.soak(LongEngineMachine.TestCase)
