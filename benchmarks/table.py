@@ -103,9 +103,7 @@ TARGETS = (
         lambda x: x > 1,
         "x",
     ),
-    Target(
-        "runs/s, NORMAL, 1 caller: 4x Celery", _ratio("runs_1", "detent", "celery"), lambda x: x >= 4, "x"
-    ),
+    Target("runs/s, NORMAL, 1 caller: 4x Celery", _ratio("runs_1", "detent", "celery"), lambda x: x >= 4, "x"),
     Target(
         "runs/s, NORMAL, 1 caller: 8x DBOS in process",
         _ratio("runs_1", "detent", "dbos"),
@@ -118,12 +116,8 @@ TARGETS = (
         lambda x: x > 1,
         "x",
     ),
-    Target(
-        "runs/s, FULL, 8 callers: 4x Celery", _ratio("runs_n", "detent-full", "celery"), lambda x: x >= 4, "x"
-    ),
-    Target(
-        "runs/s, FULL, 8 callers: 8x DBOS", _ratio("runs_n", "detent-full", "dbos"), lambda x: x >= 8, "x"
-    ),
+    Target("runs/s, FULL, 8 callers: 4x Celery", _ratio("runs_n", "detent-full", "celery"), lambda x: x >= 4, "x"),
+    Target("runs/s, FULL, 8 callers: 8x DBOS", _ratio("runs_n", "detent-full", "dbos"), lambda x: x >= 8, "x"),
     Target("trigger p50 under 1.5 ms", _own("trigger"), lambda x: x < 1.5, "ms"),
     Target("idle start p50 under 5 ms", _own("idle_start"), lambda x: x < 5, "ms"),
     Target("fan-out to 1,000 children under 0.25 s", _own("fan_out"), lambda x: x < 0.25, "s"),
@@ -137,9 +131,7 @@ def _targets(report: Report) -> str:
     for target in TARGETS:
         value = target.measure(report)
         if value is not None:
-            rows.append(
-                [target.text, f"{figure(value)} {target.unit}", "yes" if target.met(value) else "**no**"]
-            )
+            rows.append([target.text, f"{figure(value)} {target.unit}", "yes" if target.met(value) else "**no**"])
     return "## Targets\n\n" + _rows(["target", "measured", "met"], rows) if rows else ""
 
 
@@ -156,9 +148,7 @@ def _settings(report: Report) -> str:
         lines.append(f"* {versions}")
         lines += [f"* {setting}" for setting in system["settings"]]
         if jobs:
-            lines.append(
-                f"* {jobs[0]:,} no-op runs a pass; taken as idle after {system['settle_seconds']:g} s"
-            )
+            lines.append(f"* {jobs[0]:,} no-op runs a pass; taken as idle after {system['settle_seconds']:g} s")
     return "\n".join(lines)
 
 

@@ -195,9 +195,7 @@ class TestRefusals:
             ("[queues.llm]\nlimit = 3", ["[queues.llm]", "'limit'", "concurrency_limit"]),
         ],
     )
-    def test_an_unknown_key_is_answered_with_near_names(
-        self, project: Path, settings: str, words: list[str]
-    ) -> None:
+    def test_an_unknown_key_is_answered_with_near_names(self, project: Path, settings: str, words: list[str]) -> None:
         said = refusal(project, settings)
         assert all(word in said for word in words), said
 
@@ -273,9 +271,7 @@ class TestEnvironment:
         assert load(project, DETENT_API_URL="", DETENT_SQLITE_SYNC="").api_url is None
 
     def test_files_are_relative_to_the_project(self, project: Path) -> None:
-        config = load(
-            project, DETENT_DATABASE_URL="sqlite:///data/x.db", DETENT_OBJECT_STORE_URL="../objects"
-        )
+        config = load(project, DETENT_DATABASE_URL="sqlite:///data/x.db", DETENT_OBJECT_STORE_URL="../objects")
 
         assert config.database_path == project / "data" / "x.db"
         assert config.object_store_url == (project.parent / "objects").as_uri()

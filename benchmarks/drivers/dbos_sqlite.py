@@ -73,9 +73,7 @@ class DbosQueue(Driver):
             )
         assert self._worker.stdout is not None
         if self._worker.stdout.readline().strip() != "ready":
-            raise RuntimeError(
-                f"the DBOS worker did not start:\n{(self.folder / 'worker.log').read_text()[-2000:]}"
-            )
+            raise RuntimeError(f"the DBOS worker did not start:\n{(self.folder / 'worker.log').read_text()[-2000:]}")
         self._client = DBOSClient(system_database_url=self._url)
 
     def stop(self) -> None:

@@ -77,9 +77,7 @@ def forget_connections() -> None:
 
 def _surroundings() -> tuple[object, ...]:
     """What the choice depends on, cheap to compare: the process, the folder, detent's variables."""
-    settings = tuple(
-        sorted((name, value) for name, value in os.environ.items() if name.startswith("DETENT_"))
-    )
+    settings = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("DETENT_")))
     try:
         folder = os.getcwd()  # noqa: PTH109  # the text is enough, and this runs for every call
     except FileNotFoundError:

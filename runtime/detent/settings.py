@@ -74,12 +74,8 @@ class Table:
     @overload
     def count(self, key: str, default: int, *, least: int = 1, most: int | None = None) -> int: ...
     @overload
-    def count(
-        self, key: str, default: None = None, *, least: int = 1, most: int | None = None
-    ) -> int | None: ...
-    def count(
-        self, key: str, default: int | None = None, *, least: int = 1, most: int | None = None
-    ) -> int | None:
+    def count(self, key: str, default: None = None, *, least: int = 1, most: int | None = None) -> int | None: ...
+    def count(self, key: str, default: int | None = None, *, least: int = 1, most: int | None = None) -> int | None:
         value = self._take(key)
         if value is None:
             return default
@@ -128,7 +124,5 @@ class Table:
         return self._values.get(key)
 
     def _refuse(self, key: str, value: object, expected: str) -> ConfigError:
-        kind = next(
-            (name for type_, name in _TYPES.items() if isinstance(value, type_)), type(value).__name__
-        )
+        kind = next((name for type_, name in _TYPES.items() if isinstance(value, type_)), type(value).__name__)
         return ConfigError(f"{self.file}: {self._prefix}{key} is {value!r} ({kind}); expected {expected}")

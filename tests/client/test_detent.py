@@ -253,9 +253,7 @@ def test_tasks_queues_and_health_are_shown(project: Project, client: Detent) -> 
     assert client.health().workers == 1
 
 
-def test_a_second_trigger_with_one_idempotency_key_finds_the_first_run(
-    project: Project, client: Detent
-) -> None:
+def test_a_second_trigger_with_one_idempotency_key_finds_the_first_run(project: Project, client: Detent) -> None:
     project.worker()
 
     first = client.tasks.trigger("plain", idempotency_key="once")
@@ -269,9 +267,7 @@ def test_the_async_client_does_the_same(project: Project, transport: Transport) 
 
     async def scenario() -> None:
         client = AsyncDetent(transport)
-        batch = await client.tasks.batch_trigger(
-            [{"task": "plain"}, {"task": "plain", "options": {"tags": "x"}}]
-        )
+        batch = await client.tasks.batch_trigger([{"task": "plain"}, {"task": "plain", "options": {"tags": "x"}}])
         run = await client.tasks.trigger("plain", {"a": 1})
         for grant in worker.claim():
             worker.finish(grant, output="2")

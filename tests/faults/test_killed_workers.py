@@ -96,7 +96,6 @@ def test_workers_end_by_themselves_when_dev_alone_is_killed(tmp_path: Path) -> N
         print(f"\nworkers ended {took_s:.3f} s after detent dev was killed")
 
 
-
 @pytest.mark.parametrize(("how", "cause"), [("exit", "exit code 139"), ("signal", "killed by SIGSEGV")])
 def test_a_poisonous_run_crashes_after_three_workers_and_its_neighbours_finish(
     tmp_path: Path, how: str, cause: str

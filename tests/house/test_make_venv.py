@@ -68,9 +68,7 @@ class Machine:
 
     def has_environment(self) -> bool:
         python = self.root / "venv" / "bin" / "python"
-        return (
-            python.exists() and not subprocess.run([python, "-m", "pip", "--version"], check=False).returncode
-        )
+        return python.exists() and not subprocess.run([python, "-m", "pip", "--version"], check=False).returncode
 
 
 @pytest.fixture
@@ -137,9 +135,7 @@ def test_without_rights_and_without_pip_the_exact_command_is_printed(machine: Ma
 
 
 @pytest.mark.parametrize("script", [None, TOO_OLD])
-def test_a_machine_without_a_new_enough_python_is_told_what_to_install(
-    machine: Machine, script: str | None
-) -> None:
+def test_a_machine_without_a_new_enough_python_is_told_what_to_install(machine: Machine, script: str | None) -> None:
     if script is not None:
         machine.put_python("python3", script)
 

@@ -33,9 +33,7 @@ def names_in_wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     ("source", "package"),
     [("runtime", "detent"), ("cli", "detent_cli"), ("mcp_server", "detent_mcp")],
 )
-def test_every_module_of_a_package_is_in_the_wheel(
-    source: str, package: str, names_in_wheel: set[str]
-) -> None:
+def test_every_module_of_a_package_is_in_the_wheel(source: str, package: str, names_in_wheel: set[str]) -> None:
     modules = {path.relative_to(ROOT / source).as_posix() for path in (ROOT / source / package).rglob("*.py")}
     assert f"{package}/__init__.py" in modules
     assert modules <= names_in_wheel

@@ -40,9 +40,7 @@ def test_what_is_not_a_length_of_time_is_refused_with_the_option_and_an_example(
         parse_duration(written, "ttl")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "number", [-1, -0.5, float("nan"), float("inf"), 1e300, 10**400, "5300w", timedelta(-1)]
-)
+@pytest.mark.parametrize("number", [-1, -0.5, float("nan"), float("inf"), 1e300, 10**400, "5300w", timedelta(-1)])
 def test_lengths_below_zero_or_beyond_a_hundred_years_are_refused(number: str | float | timedelta) -> None:
     with pytest.raises(InvalidOptions, match=r"delay: .* out of range"):
         parse_duration(number, "delay")
@@ -101,9 +99,7 @@ def test_lengths_of_time_are_shown_short(ms: float, shown: str) -> None:
         (timedelta(days=1), NOON_MS - HOUR + DAY),
     ],
 )
-def test_a_point_in_time_is_a_moment_or_a_length_from_now(
-    written: datetime | str | float | timedelta, ms: int
-) -> None:
+def test_a_point_in_time_is_a_moment_or_a_length_from_now(written: datetime | str | float | timedelta, ms: int) -> None:
     assert parse_when(written, now_ms=NOON_MS - HOUR) == ms
 
 

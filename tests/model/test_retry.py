@@ -66,9 +66,7 @@ def test_settings_out_of_their_limits_are_refused_by_name(settings: dict[str, An
 
 
 def test_an_unknown_setting_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(
-        InvalidOptions, match="retry: unknown setting 'attempts', expected any of max_attempts"
-    ):
+    with pytest.raises(InvalidOptions, match="retry: unknown setting 'attempts', expected any of max_attempts"):
         RetryPolicy.from_dict({"attempts": 3})
 
 

@@ -109,9 +109,7 @@ def test_a_store_that_refuses_is_told_with_its_address(tmp_path: Path) -> None:
         store.put("a/b", b"")
 
 
-def test_the_store_of_the_project_is_the_one_its_settings_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_store_of_the_project_is_the_one_its_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "detent.toml").write_text('project = "x"\n')
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DETENT_OBJECT_STORE_URL", raising=False)

@@ -241,9 +241,7 @@ class TestFetch:
         assert clock.pauses[0] == 7
         assert clock.pauses[1] == pytest.approx(90, abs=3)
 
-    def test_milliseconds_are_taken_where_a_server_gives_them(
-        self, fetch: Fetch, server: Server, clock: Clock
-    ) -> None:
+    def test_milliseconds_are_taken_where_a_server_gives_them(self, fetch: Fetch, server: Server, clock: Clock) -> None:
         server.answers = [(429, {"retry-after-ms": "250", "retry-after": "1"}), (200, {})]
         fetch(server.url)
         assert clock.pauses == [0.25]

@@ -169,9 +169,7 @@ class TestPayloads:
     @pytest.mark.parametrize("annotation", [Any, float, list[float], dict[str, Any], Item])
     def test_nan_is_refused_with_its_place_rather_than_turned_into_null(self, annotation: Any) -> None:
         nan: Any = math.nan
-        value = {Item: Item(name="a", price=nan), float: nan, list[float]: [0.5, nan]}.get(
-            annotation, {"price": nan}
-        )
+        value = {Item: Item(name="a", price=nan), float: nan, list[float]: [0.5, nan]}.get(annotation, {"price": nan})
         with pytest.raises(Unserializable, match=r"^payload(\.price|\[1\])? cannot be .* it is nan"):
             Schema(annotation).dump(value)
 
@@ -185,9 +183,7 @@ class TestPayloads:
     def test_a_type_that_cannot_be_a_schema_is_reported_with_what_to_use(self) -> None:
         class Opaque: ...
 
-        with pytest.raises(
-            DiscoveryError, match=r"task 't': Opaque cannot be used as a schema.*Pydantic model"
-        ):
+        with pytest.raises(DiscoveryError, match=r"task 't': Opaque cannot be used as a schema.*Pydantic model"):
             Schema(Opaque, "task 't'").dump(1)
 
 
@@ -246,9 +242,7 @@ class TestOutputs:
         pending.close()
 
     @pytest.mark.parametrize("annotation", [Any, list[float], dict[str, Any]])
-    def test_a_generator_is_refused_rather_than_written_half_read_or_with_nan_as_null(
-        self, annotation: Any
-    ) -> None:
+    def test_a_generator_is_refused_rather_than_written_half_read_or_with_nan_as_null(self, annotation: Any) -> None:
         for value in ((n for n in (1.0, math.nan)), {"n": (n for n in (1.0, math.nan))}):
             with pytest.raises(Unserializable, match=r"^output(\.n)? .* it is a generator"):
                 Schema(annotation).dump_output(value)
@@ -273,11 +267,7 @@ def test_any_json_value_survives_writing_and_reading(value: Any) -> None:
         assert Schema().load(write(value)) == value
 
 
-@given(
-    st.builds(
-        Order, id=st.integers(), items=st.lists(st.builds(Item, price=st.floats(-1e9, 1e9)), max_size=3)
-    )
-)
+@given(st.builds(Order, id=st.integers(), items=st.lists(st.builds(Item, price=st.floats(-1e9, 1e9)), max_size=3)))
 def test_any_model_survives_writing_and_reading(order: Order) -> None:
     schema = Schema(Order)
     assert schema.load(schema.dump(order)) == order

@@ -17,15 +17,11 @@ from detent.server.http import HttpServer
 
 @pytest.fixture
 def http(server: HttpServer) -> Iterator[httpx.Client]:
-    with httpx.Client(
-        base_url=server.url, headers={"authorization": f"Bearer {KEY}"}, trust_env=False
-    ) as client:
+    with httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {KEY}"}, trust_env=False) as client:
         yield client
 
 
-def test_a_run_is_triggered_with_a_plain_json_body_and_found_again(
-    project: Project, http: httpx.Client
-) -> None:
+def test_a_run_is_triggered_with_a_plain_json_body_and_found_again(project: Project, http: httpx.Client) -> None:
     project.worker()
 
     answer = http.post(
@@ -226,9 +222,7 @@ def test_a_server_stops_quickly_though_connections_are_open(project: Project) ->
             socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])))
 
 
-def test_health_tells_workers_runs_and_task_files_that_cannot_be_used(
-    project: Project, http: httpx.Client
-) -> None:
+def test_health_tells_workers_runs_and_task_files_that_cannot_be_used(project: Project, http: httpx.Client) -> None:
     assert http.get("/health").json()["status"] == "no_workers"
     project.worker()
     http.post("/api/v1/tasks/plain/trigger")

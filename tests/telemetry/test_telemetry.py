@@ -87,9 +87,7 @@ def test_the_count_of_what_was_kept_outlives_the_process(path: Path) -> None:
 
     rows = second.logs("run_a", limit=100_000)
 
-    assert [row["message"] for row in rows if row["message"] != "x"] == [
-        "not kept: 1 log lines (a run keeps 10,000)"
-    ]
+    assert [row["message"] for row in rows if row["message"] != "x"] == ["not kept: 1 log lines (a run keeps 10,000)"]
     second.close()
 
 

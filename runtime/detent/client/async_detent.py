@@ -185,9 +185,7 @@ class AsyncTasksResource:
         """One task with its schemas. Errors: `TaskNotFound` with near names."""
         return await _do(self._transport, calls.retrieve_task(task_id))
 
-    async def trigger(
-        self, task_id: str, payload: Any = None, **options: Unpack[TriggerOptions]
-    ) -> TriggeredRun:
+    async def trigger(self, task_id: str, payload: Any = None, **options: Unpack[TriggerOptions]) -> TriggeredRun:
         """Start a run. It is durable when this returns.
 
         Parameters:
@@ -198,9 +196,7 @@ class AsyncTasksResource:
         handles = await self._transport.trigger_async([one_run(task_id, payload, options)])
         return triggered(handles[0])
 
-    async def batch_trigger(
-        self, items: Sequence[Mapping[str, Any]], task_id: str | None = None
-    ) -> TriggeredBatch:
+    async def batch_trigger(self, items: Sequence[Mapping[str, Any]], task_id: str | None = None) -> TriggeredBatch:
         """Start up to 1,000 runs, all or none.
 
         Parameters:

@@ -68,9 +68,7 @@ def run_filters(
 ) -> dict[str, Any]:
     """The filters of a list as plain values. Lengths of time count back from now."""
     if not 1 <= limit <= 100:
-        raise InvalidOptions(
-            f"limit must be from 1 to 100 runs a page, got {limit}; iterate to read further pages"
-        )
+        raise InvalidOptions(f"limit must be from 1 to 100 runs a page, got {limit}; iterate to read further pages")
     values: dict[str, Any] = {
         "status": [_status(name) for name in _texts(status)],
         "task": _texts(task),
@@ -149,9 +147,7 @@ def _status(name: str) -> str:
     except ValueError:
         from ..errors import near_names
 
-        raise InvalidOptions(
-            near_names("status", name.upper(), [status.value for status in Status])
-        ) from None
+        raise InvalidOptions(near_names("status", name.upper(), [status.value for status in Status])) from None
 
 
 def _moment(value: When | None, name: str) -> str | None:

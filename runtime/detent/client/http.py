@@ -81,9 +81,7 @@ class HttpTransport:
     async def call_async(self, operation: str, **values: Any) -> Any:
         """See `Transport.call_async`."""
         method, path, body, query = _request_of(operation, values)
-        return msgspec.json.decode(
-            await self._request_async(method, path, body, query, repeat=method == "GET")
-        )
+        return msgspec.json.decode(await self._request_async(method, path, body, query, repeat=method == "GET"))
 
     def wait(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # nobody tells this side when it ends
         """See `Transport.wait`."""
@@ -108,9 +106,7 @@ class HttpTransport:
             await client.aclose()
         self.close()
 
-    def _request(
-        self, method: str, path: str, body: bytes | None = None, query: Any = None, *, repeat: bool
-    ) -> bytes:
+    def _request(self, method: str, path: str, body: bytes | None = None, query: Any = None, *, repeat: bool) -> bytes:
         import httpx
 
         client = self._open()
@@ -231,9 +227,7 @@ def _request_of(operation: str, values: dict[str, Any]) -> tuple[str, str, bytes
         path = path.replace("{id}", quote(str(rest.pop("id")), safe=""))
     if route.method == "GET":
         query = [
-            (name, item)
-            for name, value in rest.items()
-            for item in (value if isinstance(value, list) else [value])
+            (name, item) for name, value in rest.items() for item in (value if isinstance(value, list) else [value])
         ]
         return route.method, path, None, query or None
     return route.method, path, _encode(rest), None

@@ -30,15 +30,11 @@ def batch_runs(items: Sequence[Any], task: str | None = None) -> tuple[str, list
       items: mappings with `payload`, `options` (see `TriggerOptions`) and, when `task` is None, `task`.
     """
     if not 1 <= len(items) <= BATCH_ITEMS:
-        raise LimitExceeded(
-            f"a batch has 1 to {BATCH_ITEMS:,} items, got {len(items):,}; send several batches"
-        )
+        raise LimitExceeded(f"a batch has 1 to {BATCH_ITEMS:,} items, got {len(items):,}; send several batches")
     batch_id = new_id("batch")
     runs = []
     for place, item in enumerate(items):
-        unknown = (
-            sorted(item.keys() - {"task", "payload", "options"}) if isinstance(item, Mapping) else [item]
-        )
+        unknown = sorted(item.keys() - {"task", "payload", "options"}) if isinstance(item, Mapping) else [item]
         if unknown:
             raise InvalidOptions(
                 f"item {place} of the batch must be a mapping with payload, options"

@@ -24,8 +24,7 @@ _TEXT = re.compile(r"\s*".join(rf"(?:(?P<{unit}>\d+(?:\.\d+)?)\s*{unit})?" for u
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{8}T", re.ASCII)
 _EXAMPLE = '"10m", "1h30m", "500ms", 90 (seconds) or timedelta(minutes=10)'
 _ZONE_ADVICE = (
-    "so it would be another moment on every machine: add one, "
-    'for example "2026-11-22T09:00:00Z" or datetime.now(UTC)'
+    'so it would be another moment on every machine: add one, for example "2026-11-22T09:00:00Z" or datetime.now(UTC)'
 )
 
 

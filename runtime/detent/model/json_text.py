@@ -91,9 +91,7 @@ def _reason(part: Any) -> str:
         case float():
             return f"it is {part}, which JSON does not have; use None or text in its place"
         case str():
-            return (
-                "its text has a lone surrogate, which is not Unicode; clean it with .encode(errors='replace')"
-            )
+            return "its text has a lone surrogate, which is not Unicode; clean it with .encode(errors='replace')"
         case bytes() | bytearray() | memoryview():
             return f"it is {name} but not UTF-8; encode it with base64, or store it and give its key"
         case dict() | list() | tuple() | set() | frozenset():
@@ -136,9 +134,7 @@ def _is_not_json(part: Any) -> bool:
     return False
 
 
-def _find(
-    value: Any, path: str, wrong: Callable[[Any], bool], around: tuple[int, ...] = ()
-) -> tuple[str, Any] | None:
+def _find(value: Any, path: str, wrong: Callable[[Any], bool], around: tuple[int, ...] = ()) -> tuple[str, Any] | None:
     """The first part, depth first, that is `wrong`, with its path; so is a container without end."""
     inner = _parts(value)
     if inner is None:

@@ -187,9 +187,7 @@ def _name(option: str, value: Any) -> str:
 
 def _number(option: str, value: Any, least: float, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise InvalidOptions(
-            f"{option} must be a number of seconds from {least} to {most}, got {_shown(value)}"
-        )
+        raise InvalidOptions(f"{option} must be a number of seconds from {least} to {most}, got {_shown(value)}")
     return value
 
 
@@ -226,8 +224,7 @@ def _idempotency(value: Any, scope: Callable[[str], str] | None) -> str:
         text = value if isinstance(value, str) else "\0".join(value) if _is_texts(value) else None
         if not text or len(text) > IDEMPOTENCY_KEY_CHARS:
             raise InvalidOptions(
-                f"idempotency_key must be a text of 1 to {IDEMPOTENCY_KEY_CHARS} characters, "
-                f"got {_shown(value)}"
+                f"idempotency_key must be a text of 1 to {IDEMPOTENCY_KEY_CHARS} characters, got {_shown(value)}"
             )
         key = IdempotencyKey(text)
     prefix = scope(key.scope) if scope is not None and key.scope != "global" else "global"

@@ -189,11 +189,7 @@ class ObjectStore:
 
     @property
     def _shown(self) -> str:
-        return (
-            urlsplit(self.address)._replace(query="").geturl()
-            if "@" not in self.address
-            else "(address hidden)"
-        )
+        return urlsplit(self.address)._replace(query="").geturl() if "@" not in self.address else "(address hidden)"
 
 
 class _Counted:
@@ -216,9 +212,7 @@ class _Counted:
 def _checked(key: str) -> str:
     parts = key.split("/")
     if not key or "" in parts or ".." in parts or "." in parts or "\0" in key:
-        raise InvalidOptions(
-            f"an object's key is parts between slashes such as 'audio/book-1.mp3', got {key!r}"
-        )
+        raise InvalidOptions(f"an object's key is parts between slashes such as 'audio/book-1.mp3', got {key!r}")
     return key
 
 

@@ -80,9 +80,7 @@ def batch_of(body: bytes) -> tuple[str, list[NewRun]]:
     """The id of a batch, and its runs."""
     batch = _decoded(_batch, body)
     if not 1 <= len(batch.items) <= BATCH_ITEMS:
-        raise LimitExceeded(
-            f"a batch has 1 to {BATCH_ITEMS:,} items, got {len(batch.items):,}; send several batches"
-        )
+        raise LimitExceeded(f"a batch has 1 to {BATCH_ITEMS:,} items, got {len(batch.items):,}; send several batches")
     if batch.id is not None and not is_id("batch", batch.id):
         raise InvalidOptions(f"the batch's id {batch.id!r} is not one; leave it out")
     batch_id = batch.id or new_id("batch")

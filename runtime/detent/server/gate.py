@@ -54,9 +54,7 @@ class Gate:
     def _refusal(self, headers: Headers) -> tuple[int, str, str] | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            detail = (
-                f"the Host header {', '.join(hosts)!r} does not name this server; use one of {self._names}"
-            )
+            detail = f"the Host header {', '.join(hosts)!r} does not name this server; use one of {self._names}"
             return 403, "forbidden_host", detail
         origin = headers.get("origin")
         if origin is not None and not self._is_own_origin(origin):

@@ -126,9 +126,7 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
-        raise ConfigError(
-            f"the host {host!r} is not known ({error.strerror}); listen at 127.0.0.1 or ::1"
-        ) from None
+        raise ConfigError(f"the host {host!r} is not known ({error.strerror}); listen at 127.0.0.1 or ::1") from None
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -140,7 +138,5 @@ def _bind(host: str, port: int) -> socket.socket:
                 f"port {port} is in use at {host}, by another `detent dev` or another program; "
                 "choose another with --port 0"
             ) from None
-        raise ConfigError(
-            f"cannot listen at {host}:{port} ({error.strerror}); choose another host or port"
-        ) from None
+        raise ConfigError(f"cannot listen at {host}:{port} ({error.strerror}); choose another host or port") from None
     return listener

@@ -49,18 +49,12 @@ CREATE TABLE IF NOT EXISTS kept (
     note          INTEGER
 ) WITHOUT ROWID;
 """
-_LINE = (
-    "INSERT INTO lines (run_id, attempt, at, level, message, attributes, span_id, source) "
-    "VALUES (?,?,?,?,?,?,?,?)"
-)
+_LINE = "INSERT INTO lines (run_id, attempt, at, level, message, attributes, span_id, source) VALUES (?,?,?,?,?,?,?,?)"
 _SPAN = (
     "INSERT OR REPLACE INTO spans (run_id, id, parent_id, attempt, name, kind, start, end, ok, attributes) "
     "VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
-_KEPT = (
-    "INSERT OR REPLACE INTO kept (run_id, lines, spans, dropped_lines, dropped_spans, note) "
-    "VALUES (?,?,?,?,?,?)"
-)
+_KEPT = "INSERT OR REPLACE INTO kept (run_id, lines, spans, dropped_lines, dropped_spans, note) VALUES (?,?,?,?,?,?)"
 #: Runs whose counts are remembered between batches.
 _REMEMBERED = 4_096
 
@@ -111,10 +105,7 @@ class TelemetryFile:
                 touched[emit.run_id] = self._write_one(emit, touched)
             self._db.executemany(
                 _KEPT,
-                [
-                    (run_id, c.lines, c.spans, c.dropped_lines, c.dropped_spans, c.note)
-                    for run_id, c in touched.items()
-                ],
+                [(run_id, c.lines, c.spans, c.dropped_lines, c.dropped_spans, c.note) for run_id, c in touched.items()],
             )
             self._db.execute("COMMIT")
         except BaseException:
