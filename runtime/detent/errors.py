@@ -193,7 +193,7 @@ _BY_CODE: dict[str, type[DetentError]] = {
 
 
 def by_code(code: str, message: str) -> DetentError:
-    """The error that `code` stands for, as it crossed a process boundary: looked up, never imported by a stored name."""
+    """The error that `code` stands for, come from another process: looked up, never imported by a stored name."""
     return _BY_CODE.get(code, DetentError)(message)
 
 

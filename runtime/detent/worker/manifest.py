@@ -34,9 +34,10 @@ def make_manifest(
     if config is not None:
         for name, settings in config.queues.items():
             said = queues.get(name, QueueSpec(name))
+            limit, per_key = settings.concurrency_limit, settings.concurrency_limit_per_key
             queues[name] = QueueSpec(
                 name,
-                said.limit if settings.concurrency_limit is None else settings.concurrency_limit,
-                said.limit_per_key if settings.concurrency_limit_per_key is None else settings.concurrency_limit_per_key,
+                said.limit if limit is None else limit,
+                said.limit_per_key if per_key is None else per_key,
             )
     return Manifest(specs, list(queues.values()), faults), usable
