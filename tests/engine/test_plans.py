@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
+from collections.abc import Callable
 
 import pytest
 from tests.engine.bench import Bench, new
@@ -61,15 +61,25 @@ def test_a_statement_uses_the_index_that_was_made_for_it(bench: Bench, name: str
     assert any(re.search(rf"INDEX {index}\b", step) for step in plan), plan
 
 
-def milliseconds(act: object, times: int = 20) -> float:
-    """The shortest of several calls, so that a busy machine does not matter."""
-    assert callable(act)
-    spent = []
+def steps(bench: Bench, act: Callable[[], object], times: int = 3) -> int:
+    """The fewest steps of SQLite's machine that `act` takes on the connection that writes: work, whatever the time."""
+    counts: list[int] = []
+    connection = bench.store._session._db
     for _ in range(times):
-        begin = time.perf_counter()
-        act()
-        spent.append((time.perf_counter() - begin) * 1000)
-    return min(spent)
+        count = 0
+
+        def tick() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        connection.set_progress_handler(tick, 1)
+        try:
+            act()
+        finally:
+            connection.set_progress_handler(None, 1)
+        counts.append(count)
+    return min(counts)
 
 
 def test_a_claim_does_not_slow_down_with_the_backlog_of_its_queue(bench: Bench) -> None:
@@ -79,16 +89,16 @@ def test_a_claim_does_not_slow_down_with_the_backlog_of_its_queue(bench: Bench) 
         worker.finish(worker.take())
 
     bench.trigger_all([new() for _ in range(100)])
-    small = milliseconds(claim)
+    small = steps(bench, claim)
     for _ in range(30):
         bench.trigger_all([new() for _ in range(1000)])
-    assert milliseconds(claim) < max(3 * small, 2)
+    assert steps(bench, claim) < 2 * small
 
 
-def test_a_claim_among_a_thousand_queues_takes_a_few_milliseconds(bench: Bench) -> None:
+def test_a_claim_among_a_thousand_queues_looks_at_each_queue_once(bench: Bench) -> None:
     worker = bench.worker("work")
     bench.trigger_all([new(queue=f"q{n}", known=True) for n in range(1000)])
-    assert milliseconds(lambda: worker.finish(worker.take())) < 40
+    assert steps(bench, lambda: worker.finish(worker.take())) < 1000 * 200
 
 
 def test_runs_that_are_kept_for_another_worker_do_not_slow_down_a_claim(bench: Bench) -> None:
@@ -102,22 +112,22 @@ def test_runs_that_are_kept_for_another_worker_do_not_slow_down_a_claim(bench: B
             other.finish(grant)
     assert bench.count("SELECT count(*) FROM runs WHERE state = 'QUEUED' AND resume = -1") == 2000
     bench.trigger_all([new("child") for _ in range(30)])
-    assert milliseconds(lambda: other.finish(other.take())) < 3
+    assert steps(bench, lambda: other.finish(other.take())) < 3_000
     assert len(holder.claim(256)) == 256
 
 
-def test_counting_a_limit_of_a_thousand_takes_under_a_millisecond_or_two(bench: Bench) -> None:
+def test_counting_a_limit_of_a_thousand_reads_the_thousand_once(bench: Bench) -> None:
     worker = bench.worker("work@q", queues=[QueueSpec("q", 1000)])
     for _ in range(2):
         bench.trigger_all([new() for _ in range(1000)])
     for _ in range(4):
         worker.claim(249)
-    assert milliseconds(lambda: worker.finish(worker.take())) < 5
+    assert steps(bench, lambda: worker.finish(worker.take())) < 1000 * 20
 
 
-def test_a_batch_of_timers_holds_the_store_for_a_few_milliseconds(bench: Bench) -> None:
+def test_a_batch_of_timers_is_bounded_whatever_is_due(bench: Bench) -> None:
     at = bench.clock.now() + 1000
     for _ in range(5):
         bench.trigger_all([new(known=True, run_at=at) for _ in range(1000)])
     bench.clock.forward(1)
-    assert milliseconds(lambda: bench.engine.write(sweep_timers), times=9) < 100
+    assert steps(bench, lambda: bench.engine.write(sweep_timers)) < 500 * 1_000

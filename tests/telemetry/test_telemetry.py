@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
@@ -125,14 +124,11 @@ def test_a_file_that_is_locked_delays_no_append(path: Path) -> None:
     other = sqlite3.connect(path)
     other.execute("BEGIN IMMEDIATE")
 
-    begun = time.monotonic()
     for _ in range(1_000):
         store.append(Emit("run_a", 1, logs=[line("more")]))
-    took = time.monotonic() - begun
-
+    # An append that waited for the lock would not have come back: the lock is let go only now.
     other.rollback()
     other.close()
-    assert took < 0.5
     assert len(store.logs("run_a", limit=5_000)) == 1_001
     store.close()
 

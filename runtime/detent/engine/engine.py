@@ -159,9 +159,7 @@ class Engine:
 
         def operation(scene: Scene) -> list[Handle]:
             if batch_id is not None:
-                scene.tx.run(
-                    "insert_batch", id=batch_id, env=scene.env, parent_id=None, total=len(runs), now=scene.now
-                )
+                scene.tx.run("insert_batch", id=batch_id, env=scene.env, parent_id=None, total=len(runs), now=scene.now)
             return make_runs(scene, runs, self.knows)
 
         return self.write(operation)
@@ -206,9 +204,7 @@ class Engine:
         # It may have been rung for runs that it did not claim.
         self.sessions.wake(session.env, {}, anyone=True)
 
-    def lose_worker(
-        self, worker_id: str, cause: str, code: str = "crashed", *, stopped: bool = False
-    ) -> int:
+    def lose_worker(self, worker_id: str, cause: str, code: str = "crashed", *, stopped: bool = False) -> int:
         """A worker process is dead; how many runs were lost with it.
 
         `stopped`: it ended because it was asked to; its runs are handed back, and nothing counts against them.
@@ -237,18 +233,14 @@ class Engine:
 
     def handle(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
         """Answer a frame of a worker: its requests share one transaction, in order."""
-        outcomes = self.store.write_all(
-            [self._operation(self._verb(session, request)) for request in requests]
-        )
+        outcomes = self.store.write_all([self._operation(self._verb(session, request)) for request in requests])
         answers: list[Answer] = []
         for request, outcome in zip(requests, outcomes, strict=True):
             if isinstance(outcome, DetentError):
                 answers.append(Failure(outcome.code, outcome.message))
             elif isinstance(outcome, BaseException):
                 logger.error("the engine failed at %s", type(request).__name__, exc_info=outcome)
-                answers.append(
-                    Failure("engine_error", f"the engine failed: {type(outcome).__name__}: {outcome}")
-                )
+                answers.append(Failure("engine_error", f"the engine failed: {type(outcome).__name__}: {outcome}"))
             else:
                 answers.append(outcome)
         return answers
