@@ -20,7 +20,8 @@ from .capture import capture
 from .discovery import discover
 from .link import SocketLink
 from .manifest import make_manifest
-from .worker import Worker, WorkerOptions
+from .options import WorkerOptions
+from .worker import Worker
 
 logger = logging.getLogger("detent.worker")
 

@@ -91,8 +91,8 @@ def broken(frame: Frame, error: BaseException) -> Finish | None:
 
 async def _payload_text(frame: Frame) -> str:
     if frame.grant.payload_ref is not None and frame.task.is_async:
-        return await asyncio.to_thread(frame.worker.payload_of, frame)
-    return frame.worker.payload_of(frame)
+        return await asyncio.to_thread(frame.worker.large_texts.payload_of, frame.grant)
+    return frame.worker.large_texts.payload_of(frame.grant)
 
 
 def driven(attempt: Coroutine[Any, Any, T]) -> T:
@@ -170,14 +170,14 @@ async def _write_output(frame: Frame, output: Any, finish: Finish) -> None:
             f"the output is {size:,} bytes of JSON; the limit is {OUTPUT_BYTES:,} (10 MiB). "
             "Put the data into an object store and return its address"
         )
-    if not frame.worker.is_large(text):
+    if not frame.worker.large_texts.is_large(text):
         finish.output = text
         return
     key = f"outputs/{frame.run_id}"
     if frame.task.is_async:
-        finish.output_ref = await asyncio.to_thread(frame.worker.put_object, key, text)
+        finish.output_ref = await asyncio.to_thread(frame.worker.large_texts.put, key, text)
     else:
-        finish.output_ref = frame.worker.put_object(key, text)
+        finish.output_ref = frame.worker.large_texts.put(key, text)
 
 
 async def _completed(frame: Frame, call: Call, payload: Any, output: Any) -> None:

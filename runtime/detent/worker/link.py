@@ -31,7 +31,7 @@ from ..model.protocol import (
     Welcome,
 )
 
-__all__ = ["DirectLink", "Link", "SocketLink", "ask"]
+__all__ = ["DirectLink", "Exchange", "Link", "SocketLink", "ask", "hand_back", "ignore"]
 
 logger = logging.getLogger("detent.worker")
 
@@ -67,6 +67,15 @@ def ask(link: Link, request: Request) -> Answer:
     answer: Future[Answer] = Future()
     link.send([(request, answer.set_result)])
     return answer.result()
+
+
+def ignore(_answer: Answer) -> None:
+    """Nothing is left to do: a run that was lost is unwound by its next verb."""
+
+
+def hand_back(run_id: str, epoch: int) -> Exchange:
+    """Gives one run back, which then begins again, while the worker goes on to claim others."""
+    return Release([(run_id, epoch)], draining=False), ignore
 
 
 class DirectLink:

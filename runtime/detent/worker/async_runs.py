@@ -1,0 +1,131 @@
+"""The async runs of a worker: claimed as many at a time as there is room for, executed on its event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any
+
+from ..model.protocol import Answer, Claim, Claimed, Finish, Grant
+from .attempt import attempt, broken
+from .capture import close_run
+from .frame import Frame
+from .link import Exchange
+
+if TYPE_CHECKING:
+    from .worker import Worker
+
+__all__ = ["AsyncRuns"]
+
+
+class AsyncRuns:
+    """Claims, starts and ends async runs."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._slots = worker.slots
+        #: Whether a ring came since the last claim; under the lock of the slots.
+        self.rung = False
+        self._claiming = False
+        self._claim_again = False
+        self._maybe_more = True
+        self._finished: list[tuple[Frame, Finish | None]] = []
+        self._flush_scheduled = False
+
+    def look(self) -> None:
+        """There may be work: claim what there is room for."""
+        self._maybe_more = True
+        self.claim()
+
+    def claim(self, first: list[Exchange] | None = None) -> None:
+        """Claim async runs up to the free room, after the requests in `first`."""
+        exchanges = first or []
+        with self._slots.lock:
+            self.rung = False
+            room = self._slots.async_room()
+            wanted = self._maybe_more and room > 0 and not self._worker.draining and not self._worker.heart.blocked
+            if wanted and self._claiming:
+                self._claim_again = True
+            elif wanted:
+                self._claiming = True
+                exchanges = [*exchanges, (Claim(async_=room), self._take)]
+        self._worker.send(exchanges)
+
+    def parked(self, frame: Frame) -> None:
+        """The run waits for others: its slot is free."""
+        self._slots.free(frame)
+        self.claim()
+
+    def end(self, frame: Frame, exchanges: list[Exchange]) -> None:
+        """The run has ended, and `exchanges` tell so."""
+        self._slots.free(frame)
+        self.claim(exchanges)
+        self._worker.forget(frame)
+        self._worker.notify_idle()
+
+    def _take(self, answer: Answer) -> None:
+        grants = answer.grants if isinstance(answer, Claimed) else []
+        with self._slots.lock:
+            self._slots.async_used += len(grants)
+            self._claiming = False
+            again = self._claim_again or (isinstance(answer, Claimed) and answer.more)
+            self._claim_again = False
+            self._maybe_more = bool(grants) or again
+        if grants:
+            self._worker.loop.post(lambda: self._start(grants))
+        if again:
+            self.claim()
+
+    def _start(self, grants: list[Grant]) -> None:
+        worker = self._worker
+        for grant in grants:
+            frame = worker.adopted(grant)
+            if frame is None:
+                frame = worker.new_frame(grant)
+                if frame is None:
+                    with self._slots.lock:
+                        self._slots.async_used -= 1
+                    continue
+                context = copy_context()
+                context.run(frame.bind)
+                # Not through the task factory: the main task is the root of its run's scope.
+                frame.main = asyncio.Task(self._execute(frame), loop=worker.loop.loop, context=context)
+                frame.scope.tasks.add(frame.main)
+            else:
+                frame.resume(grant)
+            worker.stops.start_clock(frame, grant.used_ms)
+            worker.take_early(frame)
+
+    async def _execute(self, frame: Frame) -> None:
+        try:
+            finish = await attempt(frame, _call)
+        except BaseException as error:
+            finish = broken(frame, error)
+        close_run(frame)
+        if not self._worker.endings.end(frame):
+            return
+        self._finished.append((frame, finish))
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._worker.loop.loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Report the runs that ended in this turn of the loop together, and claim again in the same frame."""
+        self._flush_scheduled = False
+        finished, self._finished = self._finished, []
+        exchanges: list[Exchange] = []
+        for frame, finish in finished:
+            exchanges += self._worker.endings.last_words(frame, finish)
+            self._slots.free(frame)
+        self.claim(exchanges)
+        for frame, _ in finished:
+            self._worker.forget(frame)
+        self._worker.notify_idle()
+
+
+async def _call(fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """`Call` for async tasks."""
+    result = fn(*arguments, **named)
+    return await result if inspect.isawaitable(result) else result

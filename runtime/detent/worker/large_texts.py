@@ -1,0 +1,66 @@
+"""Payloads and outputs that are too large for the store's rows: they go by way of the object store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from ..model.limits import INLINE_BYTES
+from ..model.protocol import Grant, NewRun, RunResult
+
+__all__ = ["LargeTexts"]
+
+
+class LargeTexts:
+    """Puts large texts into the object store and gets them from there.
+
+    Parameters:
+      put: stores a text under a key and returns how to refer to it.
+      get: the text that is referred to.
+    """
+
+    def __init__(self, put: Callable[[str, str], str], get: Callable[[str], str]) -> None:
+        self.put = put
+        self._get = get
+
+    @staticmethod
+    def is_large(text: str | None) -> bool:
+        return text is not None and len(text) * 4 > INLINE_BYTES and len(text.encode()) > INLINE_BYTES
+
+    def payload_of(self, grant: Grant) -> str:
+        if grant.payload_ref is not None:
+            return self._get(grant.payload_ref)
+        return "null" if grant.payload is None else grant.payload
+
+    def offload(self, runs: Sequence[NewRun]) -> list[NewRun]:
+        """The runs, with large payloads put away."""
+        for run in runs:
+            if self.is_large(run.payload):
+                assert run.payload is not None
+                run.payload_ref = self.put(f"payloads/{run.id}", run.payload)
+                run.payload = None
+        return list(runs)
+
+    async def offloaded(self, runs: Sequence[NewRun]) -> list[NewRun]:
+        """`offload` beside the event loop, where there is anything to do."""
+        if any(self.is_large(run.payload) for run in runs):
+            return await asyncio.to_thread(self.offload, runs)
+        return list(runs)
+
+    def load(self, results: list[RunResult]) -> list[RunResult]:
+        """The results, with their large outputs."""
+        for result in results:
+            self._load(result)
+        return results
+
+    async def loaded(self, results: list[RunResult]) -> list[RunResult]:
+        """`load` beside the event loop, where there is anything to do."""
+        for result in results:
+            if result.output_ref is not None:
+                await asyncio.to_thread(self._load, result)
+        return results
+
+    def _load(self, result: RunResult) -> None:
+        if result.output_ref is not None:
+            result.output = self._get(result.output_ref)
+            result.output_ref = None

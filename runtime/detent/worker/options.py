@@ -1,0 +1,45 @@
+"""How a worker works: its capacity and its times."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from ..model.retry import RetryPolicy
+
+__all__ = ["POLL_S", "STOP_GRACE_S", "WorkerOptions"]
+
+#: How long a run may take to stop before it is reported stopped without it, in seconds.
+STOP_GRACE_S = 5.0
+#: How often to look for work without a ring, in seconds, give or take a third; it covers every lost ticket.
+POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """How a worker works.
+
+    `threads`: plain ``def`` runs at once. `async_limit`: async runs at once. `retry` and `max_duration_ms`: for tasks
+    that do not say. `poll_s`: see `POLL_S`, None for no polling. `drop_tickets`: lose every ticket (tests).
+    `stop_grace_s`: see `STOP_GRACE_S`.
+    """
+
+    threads: int = 8
+    async_limit: int = 1_000
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    max_duration_ms: int | None = None
+    poll_s: float | None = POLL_S
+    drop_tickets: bool = False
+    stop_grace_s: float = STOP_GRACE_S
+
+    @classmethod
+    def for_tests(cls, *, threads: int, async_limit: int, stop_grace_s: float = STOP_GRACE_S) -> WorkerOptions:
+        """Options that need no polling, or, with ``DETENT_TICKETS=drop``, live by it alone."""
+        drop = os.environ.get("DETENT_TICKETS") == "drop"
+        return cls(
+            threads=threads,
+            async_limit=async_limit,
+            poll_s=0.02 if drop else None,
+            drop_tickets=drop,
+            stop_grace_s=stop_grace_s,
+        )

@@ -1,0 +1,84 @@
+"""The waits of a run for other runs, by their keys in its journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from ..model.protocol import RunResult, WaitResult
+from .loop_thread import LoopThread
+from .signals import RunSignal
+
+__all__ = ["Waiter", "Waits", "post_quietly"]
+
+#: Coroutines wait with a future of their loop, threads with one of their own.
+Waiter = asyncio.Future[list[RunResult]] | Future[list[RunResult]]
+
+
+class Waits:
+    """What each waits with, until it is closed.
+
+    Parameters:
+      loop: of the worker.
+      is_async: whether the run executes on that loop.
+    """
+
+    def __init__(self, loop: LoopThread, *, is_async: bool) -> None:
+        self._loop = loop
+        self._is_async = is_async
+        self._waiters: dict[str, Waiter] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiters)
+
+    def open(self, key: str, waiter: Waiter) -> None:
+        """`waiter` is to be told the results of `key`."""
+        self._waiters[key] = waiter
+
+    def close(self, key: str) -> None:
+        """Nobody waits for `key` any more."""
+        self._waiters.pop(key, None)
+
+    def unsatisfied(self) -> list[str]:
+        """The keys that are still waited for."""
+        return [key for key, waiter in list(self._waiters.items()) if not waiter.done()]
+
+    def deliver(self, result: WaitResult) -> None:
+        """A wait is satisfied. On the loop's thread for async runs."""
+        waiter = self._waiters.get(result.key)
+        if waiter is not None:
+            self._settle(waiter, lambda: waiter.set_result(result.runs))
+
+    def raise_in_all(self, signal: type[RunSignal], reason: str) -> None:
+        """Raise `signal` wherever the run waits."""
+        for waiter in list(self._waiters.values()):
+            self._settle(waiter, partial(waiter.set_exception, signal(reason)))
+
+    def raise_in_threads(self, signal: type[RunSignal], reason: str) -> None:
+        """Raise `signal` where threads wait."""
+        for waiter in list(self._waiters.values()):
+            if isinstance(waiter, Future):
+                self._settle(waiter, partial(waiter.set_exception, signal(reason)))
+
+    def _settle(self, waiter: Waiter, act: Callable[[], None]) -> None:
+        """Settle a wait where it is waited for; the first word counts."""
+
+        def settle() -> None:
+            if not waiter.done():
+                act()
+
+        if isinstance(waiter, asyncio.Future) and (waiter.get_loop() is not self._loop.loop or not self._is_async):
+            post_quietly(waiter.get_loop().call_soon_threadsafe, settle)
+        else:
+            with suppress(InvalidStateError):
+                settle()
+
+
+def post_quietly(post: Callable[[Callable[[], None]], Any], action: Callable[[], None]) -> None:
+    """Post `action` to a loop that may be closed by now, with nobody left to hear it."""
+    with suppress(RuntimeError):
+        post(action)
