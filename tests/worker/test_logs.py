@@ -6,11 +6,13 @@ import asyncio
 import logging
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from detent import logger, task
+from detent import Task, logger, retry, task
 from detent.client import Detent
+from detent.sdk.retry import Attempt
 from detent.testing import Harness, harness
 
 library = logging.getLogger("some.library")
@@ -134,6 +136,40 @@ def test_spans_nest_also_over_asyncio_tasks_and_lines_know_their_span(h: Harness
     assert sorted(span.name for span in outer.children) == ["left", "right"]
     inside, outside = h.logs(handle)
     assert (inside.span_id, outside.span_id) == (outer.id, None)
+
+
+def fails_twice(attempt: Attempt) -> None:
+    if attempt.number < 3:
+        raise OSError("down")
+
+
+@task(id="retries")
+async def retries() -> None:
+    async def ask(attempt: Attempt) -> None:
+        await asyncio.sleep(0)
+        logger.info(f"asked {attempt.number}")
+        fails_twice(attempt)
+
+    await retry.on_throw(ask, min_timeout=0.01)
+
+
+@task(id="retries-plain")
+def retries_plain() -> None:
+    retry.sync.on_throw(partial(fails_twice), min_timeout=0.01)
+
+
+@pytest.mark.parametrize(("subject", "name"), [(retries, "ask"), (retries_plain, "fails_twice")])
+def test_attempts_of_a_block_under_retry_show_in_the_trace_after_the_first(
+    h: Harness, subject: Task[None, None], name: str
+) -> None:
+    handle = subject.sync.trigger()
+    h.drain()
+    root = Detent(h.transport).runs.trace(handle.id)
+    attempt = next(span for span in root.children if span.kind == "attempt")
+    shown = [(span.name, span.kind, span.attributes, span.ok) for span in attempt.children]
+    assert shown == [(name, "retry", {"attempt": 2}, False), (name, "retry", {"attempt": 3}, True)]
+    within = [line.span_id for line in h.logs(handle)]
+    assert within == ([None, *(span.id for span in attempt.children)] if subject is retries else [])
 
 
 @task(id="prints-a-megabyte")

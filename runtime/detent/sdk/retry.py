@@ -3,7 +3,7 @@
     text = await retry.on_throw(lambda: model.complete(prompt), max_attempts=5)
     page = await retry.fetch("https://example.com/feed", retry={"timeout": {"max_attempts": 5}})
 
-Blocking code uses the same names under ``retry.sync``.
+Blocking code uses the same names under ``retry.sync``. Inside a run, attempts after the first show in its trace.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from __future__ import annotations
 import inspect
 import random as randomness
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from detent.errors import AbortTaskRunError
 from detent.model.duration import SECOND, Duration
 from detent.model.retry import RetryPolicy
 from detent.sdk import fetch, pause
+from detent.sdk.current import current_run
 
 if TYPE_CHECKING:
     import httpx
@@ -50,6 +53,13 @@ class _Block(Generic[T]):
         self._number = 0
         self._error: Exception | None = None
 
+    def span(self) -> AbstractContextManager[None]:
+        """To hold around the next attempt: once one has failed, those that follow show in the trace of the run."""
+        run = current_run.get()
+        if run is None or self._number == 0:
+            return nullcontext()
+        return run.span(_name(self._fn), "retry", {"attempt": self._number + 1})
+
     def call(self) -> T:
         self._number += 1
         if self._wants_attempt:
@@ -76,6 +86,13 @@ def _wants_attempt(fn: Callable[..., Any], args: tuple[Any, ...]) -> bool:
         return False
 
 
+def _name(fn: Callable[..., Any]) -> str:
+    """What to call a function; a partial is called like the function in it."""
+    while isinstance(fn, partial):
+        fn = fn.func
+    return str(getattr(fn, "__name__", type(fn).__name__))
+
+
 class BlockingRetrying:
     """The twin of `Retrying` for plain functions, as ``retry.sync``: the same calls, blocking the thread."""
 
@@ -93,7 +110,8 @@ class BlockingRetrying:
         block = _Block(fn, args, RetryPolicy(max_attempts, factor, min_timeout, max_timeout, randomize))
         while True:
             try:
-                result = block.call()
+                with block.span():
+                    result = block.call()
             except Exception as error:
                 seconds = block.pause_after(error)
             else:
@@ -170,14 +188,17 @@ class Retrying:
           max_attempts, factor, min_timeout, max_timeout, randomize: as in `Retry`; times in seconds or as
             "500ms".
 
+        Inside a run each attempt after the first is a span of its trace, named by `fn`, of the kind "retry".
+
         Returns what `fn` returns. Raises the last attempt's exception, with a note; `AbortTaskRunError` and
         cancellation end it at once; InvalidOptions for settings out of their limits.
         """
         block = _Block(fn, args, RetryPolicy(max_attempts, factor, min_timeout, max_timeout, randomize))
         while True:
             try:
-                result = block.call()
-                return await result if inspect.isawaitable(result) else result
+                with block.span():
+                    result = block.call()
+                    return await result if inspect.isawaitable(result) else result
             except Exception as error:
                 seconds = block.pause_after(error)
             await pause.sleep(seconds)
