@@ -18,6 +18,7 @@ from ..model.protocol import (
     Gone,
     Handle,
     Hello,
+    Leave,
     NewRun,
     Park,
     Release,
@@ -37,7 +38,7 @@ from .finish import finish_run
 from .leases import LEASE_MS, Vigil, beat, lose_worker, release, silent_workers
 from .loops import Loop
 from .notebook import write_notes
-from .park import park, watch
+from .park import leave, park, watch
 from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
 from .timers import next_due, sweep_timers
@@ -256,6 +257,8 @@ class Engine:
                 return lambda scene: trigger_from_run(scene, worker_id, request, self.knows)
             case Park():
                 return lambda scene: park(scene, worker_id, request)
+            case Leave():
+                return lambda scene: leave(scene, worker_id, request)
             case Watch():
                 return lambda scene: watch(scene, worker_id, request)
             case Emit():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.protocol import Failure, Park, Parked, RunResult, SatisfiedPush, WaitResult, Watch
+from ..model.protocol import Done, Failure, Leave, Park, Parked, RunResult, SatisfiedPush, WaitResult, Watch
 from ..store import Tx
 from .scene import Scene
 
-__all__ = ["deliver", "is_parked", "park", "park_run", "results_of", "watch"]
+__all__ = ["deliver", "is_parked", "leave", "park", "park_run", "results_of", "watch"]
 
 #: How long the worker that holds a parked frame is preferred over others, in milliseconds.
 STICKY_MS = 10_000
@@ -60,6 +60,18 @@ def watch(scene: Scene, worker_id: str, request: Watch) -> Parked | Failure:
     return Parked(False, [WaitResult(request.key, results_of(scene.tx, request.run_id, request.key))])
 
 
+def leave(scene: Scene, worker_id: str, request: Leave) -> Done | Failure:
+    """A run gives up a wait from inside. Parked, it is called again: its code must not go on without a slot."""
+    row = scene.tx.one("find_run", id=request.run_id)
+    held = row is not None and row["epoch"] == request.epoch
+    if row is None or not held or worker_id not in (row["worker_id"], row["sticky_worker"]):
+        return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
+    scene.tx.run("drop_wait", run_id=request.run_id, key=request.key)
+    if row["state"] == "WAITING":
+        _resume(scene, request.run_id)
+    return Done()
+
+
 def deliver(scene: Scene, child_id: str) -> None:
     """A run that is waited for has ended: count down the waits for it, and wake those that reach zero."""
     for row in scene.tx.all("waiting_for", child_id=child_id):
@@ -68,13 +80,20 @@ def deliver(scene: Scene, child_id: str) -> None:
             _wake(scene, row["run_id"], row["key"])
 
 
-def _wake(scene: Scene, run_id: str, key: str) -> None:
+def _resume(scene: Scene, run_id: str) -> bool:
+    """WAITING → QUEUED, preferably to the worker that holds the frame."""
     row = scene.tx.one("resume_run", id=run_id, now=scene.now, sticky_until=scene.now + STICKY_MS)
-    if row is not None:
-        scene.record("resume", row, "QUEUED", row["sticky_worker"])
-        if row["sticky_until"] is not None:
-            scene.bell.due(row["sticky_until"])
-        scene.bell.queued(row["env"], row["task"], row["sticky_worker"])
+    if row is None:
+        return False
+    scene.record("resume", row, "QUEUED", row["sticky_worker"])
+    if row["sticky_until"] is not None:
+        scene.bell.due(row["sticky_until"])
+    scene.bell.queued(row["env"], row["task"], row["sticky_worker"])
+    return True
+
+
+def _wake(scene: Scene, run_id: str, key: str) -> None:
+    if _resume(scene, run_id):
         return
     holder = scene.tx.one("executing_at", id=run_id)
     if holder is not None:

@@ -26,6 +26,7 @@ __all__ = [
     "Grant",
     "Handle",
     "Hello",
+    "Leave",
     "LogLine",
     "MetadataOp",
     "NewRun",
@@ -149,6 +150,15 @@ class Watch(Struct, tag="watch", omit_defaults=True):
     key: str
 
 
+class Leave(Struct, tag="leave", omit_defaults=True):
+    """The run does not wait for `key` any more: a time-out or a cancellation from inside ended the wait. A run that is
+    parked is queued again, ahead of new ones, and goes on once it has been claimed."""
+
+    run_id: str
+    epoch: int
+    key: str
+
+
 class Finish(Struct, tag="finish", omit_defaults=True):
     """The end of an attempt. `status` is a final one, or ``DELAYED`` for another attempt at `retry_at`."""
 
@@ -227,7 +237,7 @@ class Emit(Struct, tag="emit", omit_defaults=True):
     tags: list[str] = field(default_factory=list)
 
 
-Request = Hello | Beat | Claim | Trigger | Park | Watch | Finish | Release | Emit | Gone
+Request = Hello | Beat | Claim | Trigger | Park | Watch | Leave | Finish | Release | Emit | Gone
 
 
 class Welcome(Struct, tag="welcome", omit_defaults=True):

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -113,10 +113,22 @@ class Frame:
         post = self.worker.loop.post if at_home else loop.call_soon_threadsafe
         self.worker.link.send([*self.notes(), (request, lambda answer: post_quietly(post, partial(take, answer)))])
         try:
-            answer = self._accept(await arrived)
+            try:
+                answer = self._accept(await asyncio.shield(arrived))
+            except asyncio.CancelledError:
+                if wait:
+                    # Whether the run was parked is known once the answer is there.
+                    while not arrived.done():
+                        with suppress(asyncio.CancelledError):
+                            await asyncio.shield(arrived)
+                    await self._parking.leave(key)
+                raise
             if not wait:
                 return answer.handles, []
-            results = answer.result.runs if answer.result is not None else await self._parking.wait(waiter, at_home)
+            if answer.result is not None:
+                results = answer.result.runs
+            else:
+                results = await self._parking.wait(key, waiter, at_home)
             return answer.handles, await texts.loaded(results)
         finally:
             self.waits.close(key)
@@ -209,12 +221,14 @@ class Frame:
         self.scope.on_end = None
         for result in grant.results:
             self.waits.deliver(result)
+        self._parking.go_on()
 
     def lose(self, signal: type[RunSignal] = LeaseLost) -> None:
         """The run goes on elsewhere or nowhere: unwind what is here; it can write nothing more."""
         self.lost = True
         waits = len(self.waits)
         self._raise_in_waits(signal)
+        self._parking.go_on(signal(f"run {self.run_id} goes on elsewhere"))
         if self.parked or self.done:
             return
         if not self.task.is_async:

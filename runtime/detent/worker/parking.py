@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..model.protocol import Answer, Failure, Park, Parked, RunResult
+from ..model.protocol import Answer, Failure, Leave, Park, Parked, RunResult
+from .signals import RunSignal
+from .waits import post_quietly
 
 if TYPE_CHECKING:
     from .frame import Frame
@@ -24,8 +26,9 @@ class Parking:
         self._asking = False
         self._look_again: asyncio.TimerHandle | None = None
         self._look_after_s = _FIRST_LOOK_S
+        self._returning: list[asyncio.Future[None]] = []
 
-    async def wait(self, waiter: asyncio.Future[list[RunResult]], at_home: bool) -> list[RunResult]:
+    async def wait(self, key: str, waiter: asyncio.Future[list[RunResult]], at_home: bool) -> list[RunResult]:
         """Wait in one branch; the run parks, unless the branch is on a loop of its own (not `at_home`)."""
         frame = self._frame
         task = asyncio.current_task()
@@ -37,8 +40,40 @@ class Parking:
                 frame.scope.on_end = self._park_if_waiting
                 asyncio.get_running_loop().call_soon(self._park_if_waiting)
             return await waiter
+        except asyncio.CancelledError:
+            await self.leave(key)
+            raise
         finally:
             frame.scope.blocked.discard(task)
+
+    async def leave(self, key: str) -> None:
+        """A wait was ended from inside, by a time-out for instance. A run that is parked is claimed again before its
+        code goes on, so that it never executes without a slot (DESIGN.md section 5, "Wiring")."""
+        frame = self._frame
+        frame.waits.close(key)
+        if frame.lost or frame.done or frame.stop is not None:
+            return
+        frame.worker.link.send([*frame.notes(), (Leave(frame.run_id, frame.epoch, key), self._left)])
+        while (frame.parked or self._asking) and not frame.lost:
+            back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._returning.append(back)
+            try:
+                await asyncio.shield(back)
+            except asyncio.CancelledError:
+                continue  # the cancellation that ended the wait is raised soon enough
+            finally:
+                if back in self._returning:
+                    self._returning.remove(back)
+
+    def go_on(self, signal: RunSignal | None = None) -> None:
+        """The run was claimed again, or is lost: those that wait for it may go on, or are told."""
+        returning, self._returning = self._returning, []
+        for back in returning:
+            post_quietly(back.get_loop().call_soon_threadsafe, lambda back=back: _settle(back, signal))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+
+    def _left(self, answer: Answer) -> None:
+        if isinstance(answer, Failure) and answer.code == "lease_lost":
+            self._frame.worker.lose(self._frame)
 
     def _park_if_waiting(self) -> None:
         frame = self._frame
@@ -73,5 +108,16 @@ class Parking:
         assert isinstance(answer, Parked)
         if answer.parked:
             frame.worker.park(frame)
+        else:
+            self.go_on()
         for result in answer.results:
             frame.waits.deliver(result)
+
+
+def _settle(back: asyncio.Future[None], signal: RunSignal | None) -> None:
+    if back.done():
+        return
+    if signal is None:
+        back.set_result(None)
+    else:
+        back.set_exception(signal)

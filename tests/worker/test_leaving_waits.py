@@ -1,0 +1,120 @@
+"""A wait that is ended from inside: the parked run is claimed again before its code goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from detent import queue, task
+from detent.testing import Harness, harness
+
+starts: list[str] = []
+narrow = queue("leaving", concurrency_limit=1)
+
+
+@task(id="leaving-child")
+async def child(_: int) -> int:
+    await asyncio.sleep(0.4)
+    return 1
+
+
+@task(id="leaving-quick")
+async def quick(n: int) -> int:
+    return n
+
+
+async def by_timeout() -> None:
+    async with asyncio.timeout(0.05):
+        await child.trigger_and_wait(1)
+
+
+async def by_timeout_in_a_task() -> None:
+    await asyncio.create_task(by_timeout())
+
+
+async def by_wait_for() -> None:
+    await asyncio.wait_for(child.trigger_and_wait(1).unwrap(), 0.05)
+
+
+async def by_timeout_around_a_gather() -> None:
+    async with asyncio.timeout(0.05):
+        await asyncio.gather(child.trigger_and_wait(1).unwrap(), child.trigger_and_wait(2).unwrap())
+
+
+async def by_timeout_around_a_group() -> None:
+    async with asyncio.timeout(0.05), asyncio.TaskGroup() as group:
+        group.create_task(child.trigger_and_wait(1).unwrap())
+        group.create_task(child.trigger_and_wait(2).unwrap())
+
+
+async def by_cancelling_itself() -> None:
+    current = asyncio.current_task()
+    assert current is not None
+    asyncio.get_running_loop().call_later(0.05, current.cancel)
+    try:
+        await child.trigger_and_wait(1)
+    except asyncio.CancelledError:
+        current.uncancel()
+        raise TimeoutError from None
+
+
+WAYS = {
+    way.__name__: way
+    for way in (
+        by_timeout,
+        by_timeout_in_a_task,
+        by_wait_for,
+        by_timeout_around_a_gather,
+        by_timeout_around_a_group,
+        by_cancelling_itself,
+    )
+}
+
+
+@task(id="leaver", queue=narrow)
+async def leaver(way: str) -> list[object]:
+    starts.append(way)
+    try:
+        await WAYS[way]()
+    except TimeoutError:
+        return ["timeout", await quick.trigger_and_wait(7).unwrap()]
+    return ["none", 0]
+
+
+@task(id="plain-leaver", queue=narrow)
+def plain_leaver(way: str) -> list[object]:
+    starts.append(way)
+    return asyncio.run(WAYS[way]())  # type: ignore[func-returns-value]  # never returns: it times out
+
+
+@pytest.fixture
+def h() -> Iterator[Harness]:
+    starts.clear()
+    with harness() as made:
+        yield made
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_time_out_around_a_wait_is_felt_in_time_and_no_line_runs_twice(h: Harness, way: str) -> None:
+    handle = leaver.sync.trigger(way)
+    assert h.output(handle) == ["timeout", 7]
+    assert starts == [way]
+    kinds = [row["kind"] for row in h.store.read("list_events", run_id=handle.id)]
+    assert kinds.count("claim") == 1 + kinds.count("park")
+
+
+def test_a_plain_task_with_a_loop_of_its_own_feels_it_too(h: Harness) -> None:
+    handle = plain_leaver.sync.trigger("by_timeout", max_attempts=1)
+    h.drain()
+    ended = h.run(handle)
+    assert ended.status == "FAILED"
+    assert ended.error is not None
+    assert ended.error.type == "TimeoutError"
+    assert starts == ["by_timeout"]
+
+
+def test_a_run_that_left_its_wait_holds_a_slot_again(h: Harness) -> None:
+    handles = [leaver.sync.trigger("by_timeout") for _ in range(4)]
+    assert [h.output(handle) for handle in handles] == [["timeout", 7]] * 4
