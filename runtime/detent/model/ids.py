@@ -17,14 +17,17 @@ _chance = Random()  # noqa: S311
 os.register_at_fork(after_in_child=_chance.seed)
 
 
-def new_id(prefix: str, now_ms: int | None = None) -> str:
+def new_id(prefix: str, now_ms: int | None = None, order: int | None = None) -> str:
     """A new id such as ``run_0199…``; ids made later sort later.
 
     Parameters:
       prefix: ``run``, ``batch``, ``worker`` ...
       now_ms: milliseconds since 1970; the present when None.
+      order: sorts ids of one millisecond: how many the caller has made before.
     """
     ms = int(time.time() * 1000) if now_ms is None else now_ms
+    if order is not None:
+        return f"{prefix}_{ms:012x}{order & 0xFFFFFFFF:08x}{_chance.getrandbits(48):012x}"
     return f"{prefix}_{ms:012x}{_chance.getrandbits(80):020x}"
 
 

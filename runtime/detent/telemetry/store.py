@@ -33,7 +33,7 @@ _LOGS = (
 )
 _SPANS = (
     "SELECT id, parent_id, attempt, name, kind, start, end, ok, attributes FROM spans "
-    "WHERE run_id = :run_id ORDER BY start"
+    "WHERE run_id = :run_id ORDER BY start, id"
 )
 
 

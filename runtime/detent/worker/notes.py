@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -52,6 +53,7 @@ class Notes:
         self._lines_written = 0
         self._chars_written = 0
         self._spans_written = 0
+        self._spans_begun = itertools.count()
 
     def log(self, level: str, message: str, attributes: dict[str, Any] | None, source: str) -> None:
         text = None if attributes is None else attributes_text(attributes)
@@ -70,8 +72,8 @@ class Notes:
 
     @contextmanager
     def span(self, name: str, kind: str, attributes: dict[str, Any]) -> Iterator[None]:
-        span_id = new_id("span")
         start = self._now()
+        span_id = new_id("span", start, next(self._spans_begun))
         parent_id = _current_span.get()
         token = _current_span.set(span_id)
         ok = False
