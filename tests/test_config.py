@@ -236,9 +236,31 @@ class TestRefusals:
         (project / "pyproject.toml").write_text("[tool.detent]\n")
         assert "keep one of them" in refusal(project)
 
-    def test_a_pyproject_that_does_not_speak_of_detent_may_be_broken(self, project: Path) -> None:
-        (project / "pyproject.toml").write_text("[broken")
-        assert load_config(project, {}).file is None
+    @pytest.mark.parametrize(
+        ("content", "place"),
+        [
+            (b"[tool.poetry\n", "line 1, column 13"),
+            (b"[tool]\nx = [1,\n", "line 2, column 8"),
+            (b'[tool]\nx = "\xff"\n', "line 2, column 6"),
+        ],
+    )
+    def test_a_broken_pyproject_of_the_project_is_refused_with_its_place(
+        self, project: Path, content: bytes, place: str
+    ) -> None:
+        (project / "pyproject.toml").write_bytes(content)
+
+        with pytest.raises(ConfigError, match=f"pyproject.toml is not valid TOML: .*at {place}"):
+            load_config(project, {})
+        with pytest.raises(ConfigError, match=r"pyproject\.toml is not valid TOML"):
+            load_config(None, {"DETENT_PROJECT_DIR": str(project)})
+
+    def test_a_broken_pyproject_on_the_way_to_the_project_is_passed_over(self, project: Path) -> None:
+        (project / "detent.toml").touch()
+        inner = project / "services"
+        inner.mkdir()
+        (inner / "pyproject.toml").write_text("[broken")
+
+        assert load_config(inner, {}).root == project
 
     def test_a_tool_entry_that_is_no_table_is_refused(self, project: Path) -> None:
         (project / "pyproject.toml").write_text("[tool]\ndetent = 3\n")

@@ -181,7 +181,8 @@ def find_root(start: Path) -> Path:
     start = start.resolve()
     upwards = (start, *start.parents)
     for folder in upwards:
-        if read_settings(folder) is not None:
+        # Most of the files on the way up belong to other projects: only those that name detent are parsed.
+        if _settings_of(folder, only_with=b"detent") is not None:
             return folder
     # The home folder may hold a state folder that is no project's: what is started there by chance makes one.
     home = Path.home().resolve()
@@ -200,10 +201,14 @@ def read_settings(folder: Path) -> Settings | None:
     Raises:
       ConfigError: a file is not TOML, or both files hold settings.
     """
+    return _settings_of(folder)
+
+
+def _settings_of(folder: Path, only_with: bytes = b"") -> Settings | None:
+    """The settings in `folder`; its `pyproject.toml` is passed over when it does not hold `only_with`."""
     own, shared = folder / "detent.toml", folder / "pyproject.toml"
     from_own = _parse(own)
-    # Most of the files on the way up belong to other projects: only those that name detent are parsed.
-    tool = _parse(shared, only_with=b"detent")
+    tool = _parse(shared, only_with)
     from_shared = None
     if tool is not None and isinstance(tool.get("tool"), dict):
         from_shared = tool["tool"].get("detent")
@@ -240,8 +245,17 @@ def _parse(file: Path, only_with: bytes = b"") -> dict[str, Any] | None:
 
     try:
         return tomllib.loads(content.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is not valid TOML: {error}") from error
+    except UnicodeDecodeError as error:
+        place = _place_after(error.object[: error.start].decode("utf-8-sig"))
+        raise ConfigError(f"{file} is not valid TOML: it is not UTF-8 (at {place})") from error
+    except tomllib.TOMLDecodeError as error:
+        end = _place_after(content.decode("utf-8-sig").replace("\r\n", "\n").rstrip("\n"))
+        what = str(error).replace("(at end of document)", f"(at {end}, the end of the file)")
+        raise ConfigError(f"{file} is not valid TOML: {what}") from error
+
+
+def _place_after(text: str) -> str:
+    return f"line {text.count(chr(10)) + 1}, column {len(text) - text.rfind(chr(10))}"
 
 
 def _dirs(table: Table, root: Path) -> tuple[Path, ...]:
