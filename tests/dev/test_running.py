@@ -11,6 +11,7 @@ import psutil
 import pytest
 from tests.faults.project import PATIENCE_S, Project, wait_for
 
+from detent import Detent
 from detent.config import load_config
 from detent.dev import LocalService
 from detent.embedded import running_server
@@ -33,8 +34,8 @@ async def beside() -> str:
 """
 
 
-def _answer(project: Project, task: str) -> object:
-    client = project.client()
+def _answer(project: Project, task: str, client: Detent | None = None) -> object:
+    client = client or project.client()
     run = client.tasks.trigger(task)
     return wait_for(
         f"{task} ends", lambda: r if (r := client.runs.retrieve(run.id)).status == "COMPLETED" else None
@@ -122,6 +123,44 @@ def test_code_that_ends_the_worker_at_import_is_repaired_without_a_restart_and_o
         dev.hear("worker")
         assert _answer(project, "version") == 1
         assert len(dev.workers()) == 1
+
+
+def test_a_wrong_setting_is_told_once_and_the_old_worker_serves_until_it_is_mended(tmp_path: Path) -> None:
+    with Project(tmp_path / "p") as project:
+        code = project.root / "tasks" / "version.py"
+        code.write_text(VERSIONED.format(number=1))
+        settings = project.root / "detent.toml"
+        right = settings.read_text()
+        dev = project.dev()
+        workers = dev.workers()
+        client = project.client()
+
+        settings.write_text('proj = "x"\n')
+        problem = dev.hear("problem")
+        assert "detent.toml" in problem["text"]
+        assert "'proj'" in problem["text"]
+        code.write_text(VERSIONED.format(number=2))
+        dev.hear("problem")
+        assert _answer(project, "version", client) == 1
+        assert dev.workers() == workers
+        assert "Traceback" not in dev.errors()
+
+        settings.write_text(right)
+        dev.hear("worker")
+        assert _answer(project, "version") == 2
+
+
+def test_a_worker_that_meets_a_wrong_setting_says_it_in_one_line_and_is_not_started_in_a_loop(tmp_path: Path) -> None:
+    with Project(tmp_path / "p") as project:
+        dev = project.dev("--no-reload")
+        [worker] = dev.workers()
+        (project.root / "detent.toml").write_text('proj = "x"\n')
+        worker.kill()
+
+        wait_for("the pause is told", lambda: "tried again in 30 s" in dev.errors())
+        assert dev.errors().count("problem: ") == 1
+        assert "'proj'" in dev.errors()
+        assert "Traceback" not in dev.errors()
 
 
 def test_a_second_dev_refuses_and_names_the_first(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..config import Config
+from ..config import Config, load_config
+from ..errors import ConfigError
 
 __all__ = ["Reloader"]
 
@@ -20,16 +21,24 @@ _LOOK_MS = 250
 
 
 class Reloader:
-    """Watches the project's folder and calls `reload` after a change.
+    """Watches the project's folder and calls `reload` after a change, when the settings can be used.
 
     Parameters:
       config: the project. `reload`: starts the new code. `say`: tells the person which files changed.
+      tell_problem: tells the person why there is no reload.
     """
 
-    def __init__(self, config: Config, reload: Callable[[], None], say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reload: Callable[[], None],
+        say: Callable[[str], None],
+        tell_problem: Callable[[str], None],
+    ) -> None:
         self._root = config.root
         self._reload = reload
         self._say = say
+        self._tell_problem = tell_problem
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="detent-reload", daemon=True)
 
@@ -43,6 +52,12 @@ class Reloader:
         # The first word of `_changes` is that it watches; what changed before that is not seen.
         try:
             for changed in self._changes():
+                # New workers could not start with such settings, and the old ones would be gone.
+                try:
+                    load_config(self._root)
+                except ConfigError as error:
+                    self._tell_problem(f"{error}; the workers go on with the settings and the code from before")
+                    continue
                 more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
                 self._say(f"changed: {', '.join(changed[:3])}{more}; reloading")
                 self._reload()

@@ -42,7 +42,7 @@ def run_dev(
             ["--echo", *_sizes(threads, async_limit)],
         )
         view = View(held.engine, config, url, json=json)
-        reloader = Reloader(config, supervisor.reload, view.say) if reload else None
+        reloader = Reloader(config, supervisor.reload, view.say, view.tell_problem) if reload else None
         try:
             view.start()
             supervisor.start()

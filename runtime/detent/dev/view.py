@@ -67,6 +67,13 @@ class View:
         else:
             self._print(f"[dim]{escape(text)}[/]")
 
+    def tell_problem(self, text: str) -> None:
+        """One line about something to mend."""
+        if self._json:
+            self._print_json({"event": "problem", "text": text})
+        else:
+            self._print(f"[red]problem[/] {escape(text)}")
+
     def _run(self) -> None:
         pause = threading.Event()
         while not self._stopped:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..config import load_config
-from ..errors import DetentError
+from ..errors import ConfigError, DetentError
 from ..objects import open_store
 from .capture import capture
+from .child import WRONG_SETTINGS
 from .discovery import discover
 from .link import SocketLink
 from .manifest import make_manifest
@@ -36,7 +37,11 @@ def main() -> NoReturn:
     options = _arguments()
     life = _Life()
     faulthandler.enable()
-    config = load_config(Path(options.project))
+    try:
+        config = load_config(Path(options.project))
+    except ConfigError as error:
+        sys.stderr.write(f"problem: {error}\n")
+        _end(WRONG_SETTINGS)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("dramatiq").setLevel(logging.WARNING)
     capture(getattr(logging, config.log_level.upper(), logging.INFO), echo=options.echo)

@@ -10,7 +10,10 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Child"]
+__all__ = ["WRONG_SETTINGS", "Child"]
+
+#: The exit code of a worker that cannot use the settings of its project.
+WRONG_SETTINGS = 78
 
 #: A worker that was asked to leave is killed when it takes this much longer than its grace, in seconds.
 _OVERTIME_S = 2.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..model.ids import new_id
-from .child import Child
+from .child import WRONG_SETTINGS, Child
 
 __all__ = ["GRACE_S", "OnExit", "Supervisor"]
 
@@ -18,6 +18,8 @@ logger = logging.getLogger("detent.worker")
 
 #: A worker that ends before it could take runs is started again after a growing pause, in seconds.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+#: Before another try with settings that cannot be used: they change when a person mends them.
+_SETTINGS_PAUSE_S = 30.0
 #: How long a worker may finish what it executes when it is stopped or replaced, in seconds.
 GRACE_S = 20.0
 
@@ -108,16 +110,15 @@ class Supervisor:
         """Keep one worker of a generation running until the generation is over."""
         pause = 0.0
         while not over.wait(pause):
-            ready = False
             try:
                 child = self._spawn(over)
             except OSError as error:
                 logger.warning("a worker process cannot be started: %s; it is tried again", error)
-            else:
-                if child is None:
-                    return
-                ready = self._watch(child)
-            pause = 0.0 if ready else min(max(_FIRST_PAUSE_S, pause * 2), _LONGEST_PAUSE_S)
+                pause = _longer(pause)
+                continue
+            if child is None:
+                return
+            pause = self._watch(child, pause)
 
     def _spawn(self, over: threading.Event) -> Child | None:
         with self._lock:
@@ -128,21 +129,26 @@ class Supervisor:
             self._children.append(child)
             return child
 
-    def _watch(self, child: Child) -> bool:
-        """Wait for its end and tell of it; whether it had been ready."""
+    def _watch(self, child: Child, pause: float) -> float:
+        """Wait for its end and tell of it. The pause before the next one, in seconds, after `pause` before it."""
         code = child.wait()
         ready = child.was_ready()
         child.close()
         with self._lock:
             self._children.remove(child)
         cause = _cause(code)
-        if not child.leaving:
+        wrong_settings = code == WRONG_SETTINGS and not ready
+        if wrong_settings:
+            logger.warning("no worker starts with these settings; it is tried again in %g s", _SETTINGS_PAUSE_S)
+        elif not child.leaving:
             logger.warning("a worker process ended (%s); another is started", cause)
         try:
             self._on_exit(child.worker_id, cause, child.stopped_by_us(code))
         except Exception:
             logger.exception("the end of worker %s could not be told", child.worker_id)
-        return ready
+        if wrong_settings:
+            return _SETTINGS_PAUSE_S
+        return 0.0 if ready else _longer(pause)
 
     def _command(self, worker_id: str) -> list[str]:
         return [
@@ -157,6 +163,10 @@ class Supervisor:
             worker_id,
             *self._arguments,
         ]
+
+
+def _longer(pause: float) -> float:
+    return min(max(_FIRST_PAUSE_S, pause * 2), _LONGEST_PAUSE_S)
 
 
 def _cause(code: int) -> str:
