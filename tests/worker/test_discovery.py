@@ -280,6 +280,26 @@ class TestFailures:
 
         assert capsys.readouterr() == ("", "loading\n")
 
+    def test_a_function_that_is_no_task_is_told_once_at_its_line(self, project: Project) -> None:
+        odd = project.write(
+            "tasks/odd.py",
+            """
+            from detent import task
+
+            @task(id="odd")
+            async def odd(*, n: int) -> int:
+                return n
+            """,
+        )
+        project.write_task("tasks/right.py", "right")
+
+        found = project.discover()
+
+        assert ids(found) == ["right"]
+        problem = only(found)
+        assert (problem.file, problem.line) == (str(odd), 4)
+        assert problem.message.startswith("task function 'odd' has the keyword-only parameter 'n'; ")
+
 
 class TestTasks:
     def test_an_id_used_twice_is_reported_with_both_places(self, project: Project) -> None:

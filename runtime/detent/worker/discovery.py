@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from detent.config import Config
-from detent.worker.import_failure import import_problem
+from detent.errors import DiscoveryError
+from detent.worker.import_failure import import_problem, without_place
 from detent.worker.problem import Problem, shown
 from detent.worker.task_files import Place, place_of, task_files
 
@@ -149,7 +150,11 @@ def _usable(
         if id(task) in reachable and task.id in tasks:
             problems.append(_duplicate(task, tasks[task.id], root))
         elif id(task) in reachable:
-            tasks[task.id] = task
+            unusable = _unusable(task)
+            if unusable is None:
+                tasks[task.id] = task
+            else:
+                problems.append(unusable)
         # A file whose import failed and was tried again declared its tasks twice: that is no fault.
         elif _origin(task) not in living:
             problems.append(_not_importable(task))
@@ -163,6 +168,15 @@ def _values(module: object) -> list[object]:
 
 def _origin(task: Task[Any, Any]) -> tuple[str, int, str]:
     return task.file, task.line, task.id
+
+
+def _unusable(task: Task[Any, Any]) -> Problem | None:
+    """The problem of a task whose function cannot be called as a task: it alone is left out, not its file."""
+    try:
+        _ = task.parameters
+    except DiscoveryError as error:
+        return Problem(task.file, task.line, without_place(error, task.file, task.line), error.code)
+    return None
 
 
 def _not_importable(task: Task[Any, Any]) -> Problem:

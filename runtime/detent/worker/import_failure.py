@@ -5,9 +5,10 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from detent.errors import DiscoveryError
 from detent.worker.problem import Problem, shown
 
-__all__ = ["import_problem"]
+__all__ = ["import_problem", "without_place"]
 
 _MESSAGE_CHARS = 2_000
 
@@ -21,6 +22,10 @@ def import_problem(file: Path, root: Path, error: BaseException) -> Problem:
       error: anything that was raised.
     """
     place, line = _innermost(file, root, error)
+    if isinstance(error, DiscoveryError):
+        # It says by itself what to mend.
+        what = without_place(error, str(place), line)
+        return Problem(file=str(place), line=line, message=what, code="import_failed")
     what = "".join(traceback.format_exception_only(error)[-1:]).strip()
     if isinstance(error, SyntaxError):
         what = f"{type(error).__name__}: {error.msg}"
@@ -32,6 +37,11 @@ def import_problem(file: Path, root: Path, error: BaseException) -> Problem:
         message=f"{shown(file, root)} cannot be imported: {what}; {_advice(error)}",
         code="import_failed",
     )
+
+
+def without_place(error: DiscoveryError, file: str, line: int) -> str:
+    """The sentence of `error` for a problem at `line` of `file`, which is not said a second time."""
+    return str(error).removeprefix(f"{file}:{line}: ")
 
 
 def _innermost(file: Path, root: Path, error: BaseException) -> tuple[Path, int]:
