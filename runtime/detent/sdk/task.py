@@ -311,7 +311,6 @@ def _declare(
     for event, hook in hooks.items():
         made.hooks.add(event, hook)
     assert hooks.keys() <= EVENTS.keys()
-    _ = made.parameters
     registry.declared.append(made)
     return made
 
