@@ -51,6 +51,8 @@ def check_payloads(store: Store, env: str, runs: Sequence[NewRun]) -> None:
             specs[run.task] = rows[0]["spec"] if rows else None
         spec = specs[run.task]
         if spec is not None:
+            if run.payload == "null":
+                run.payload = _omitted(spec)
             _check(run.task, spec, run.payload)
 
 
@@ -85,6 +87,17 @@ def read_json(objects: Objects | None, text: str | None, ref: str | None) -> Any
         return msgspec.json.decode(objects.get(ref))
     except DetentError as error:
         return {"$unavailable": ref, "reason": str(error)}
+
+
+def _omitted(spec: str) -> str:
+    """What a payload that was left out stands for: the default of the schema, null or ``{}``, whichever fits first."""
+    validate = _validator(spec)
+    schema = msgspec.json.decode(spec).get("payload_schema") or {}
+    if validate is None or ("default" not in schema and not validate(None)):
+        return "null"
+    if "default" in schema:
+        return msgspec.json.encode(schema["default"]).decode()
+    return "null" if validate({}) else "{}"
 
 
 def _check(task: str, spec: str, payload: str) -> None:

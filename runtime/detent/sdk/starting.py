@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .task import Task
 
 __all__ = [
+    "OMITTED",
     "BatchItem",
     "items_of",
     "start",
@@ -37,6 +38,9 @@ __all__ = [
     "start_batch_sync",
     "start_sync",
 ]
+
+#: Stands for a payload that was left out: the default of the task's parameter.
+OMITTED: Any = object()
 
 _decode_error = msgspec.json.Decoder(TaskError).decode
 
@@ -63,9 +67,11 @@ class BatchItem:
         now = time.time_ns() // 1_000_000
         scope = run.idempotency_scope if run is not None else None
         if task is None:
-            payload = json_text.encode(self.payload, "payload")
+            payload = json_text.encode(None if self.payload is OMITTED else self.payload, "payload")
             return new_run(self.task_id, payload, options, now=now, scope=scope)
-        payload = task.payload_schema.dump(self.payload)
+        # By id None means "left out", as it does where the task is not at hand.
+        omitted = self.payload is OMITTED or (self.payload is None and isinstance(self.task, str))
+        payload = task.omitted_payload() if omitted else task.payload_schema.dump(self.payload)
         return new_run(task.id, payload, options, now=now, known=True, queue=task.queue.spec, scope=scope)
 
 

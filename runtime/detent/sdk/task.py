@@ -8,7 +8,8 @@ from functools import cached_property, update_wrapper
 from pathlib import Path
 from typing import Any, Generic, TypeVar, Unpack, overload
 
-from ..errors import DiscoveryError, InvalidOptions
+from ..errors import DiscoveryError, InvalidOptions, InvalidPayload
+from ..model import json_text
 from ..model.duration import Duration, parse_duration
 from ..model.limits import MIN_DURATION_MS, NAME_CHARS
 from ..model.manifest import TaskSpec
@@ -95,15 +96,43 @@ class Task(Generic[P, R]):
             max_attempts=3 if self.retry is None else self.retry.max_attempts,
             max_duration_ms=self.max_duration_ms,
             retry=None if self.retry is None else self.retry.to_dict(),
-            payload_schema=self.payload_schema.json_schema(),
+            payload_schema=self._payload_json_schema(),
             output_schema=self.output_schema.json_schema(mode="serialization"),
         )
+
+    def omitted_payload(self) -> str:
+        """The JSON text of a payload that was left out: the parameter's default, else null or ``{}`` where that fits.
+
+        Errors: `InvalidPayload`.
+        """
+        default = self._default_payload()
+        if default is not inspect.Parameter.empty:
+            return self.payload_schema.dump(default)
+        try:
+            return self.payload_schema.dump(None)
+        except InvalidPayload as error:
+            try:
+                return self.payload_schema.dump({})
+            except InvalidPayload:
+                raise InvalidPayload(f"no payload was given. {error}") from None
+
+    def _default_payload(self) -> Any:
+        if not self.parameters.has_payload:
+            return inspect.Parameter.empty
+        return next(iter(inspect.signature(self.fn).parameters.values())).default
+
+    def _payload_json_schema(self) -> dict[str, Any] | None:
+        schema = self.payload_schema.json_schema()
+        default = self._default_payload()
+        if schema is None or default is inspect.Parameter.empty:
+            return schema
+        return {**schema, "default": json_text.decode(self.payload_schema.dump(default))}
 
     # Triggering.
 
     def item(self, payload: P | Mapping[str, Any] = _UNSET, **options: Unpack[TriggerOptions]) -> BatchItem:
         """One run of a batch, with options of its own."""
-        return BatchItem(self, None if payload is _UNSET else payload, options)
+        return BatchItem(self, starting.OMITTED if payload is _UNSET else payload, options)
 
     async def trigger(self, payload: P | Mapping[str, Any] = _UNSET, **options: Unpack[TriggerOptions]) -> RunHandle:
         """Start a run. Durable when it returns.

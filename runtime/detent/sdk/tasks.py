@@ -18,6 +18,10 @@ __all__ = ["Batch", "IdempotencyKeys", "SyncBatch", "SyncTasks", "Tasks", "batch
 class SyncTasks:
     """The blocking twins of `Tasks`."""
 
+    def item(self, id: str, payload: Any = None, **options: Unpack[TriggerOptions]) -> BatchItem:
+        """One run of a batch."""
+        return BatchItem(id, payload, options)
+
     def trigger(self, id: str, payload: Any = None, **options: Unpack[TriggerOptions]) -> RunHandle:
         """See `Tasks.trigger`."""
         return starting.start_sync(BatchItem(id, payload, options))
