@@ -9,7 +9,7 @@ from pathlib import Path
 from detent.errors import DetentError
 from detent.tts.aloud import consoles, read_aloud, say, voice_of
 from detent.tts.local import Serve
-from detent.tts.speech import SpeechRequest
+from detent.tts.speech import request_of
 from detent.tts.text_files import read_text
 from detent.tts.voices.offline import MODEL as OFFLINE
 
@@ -43,7 +43,7 @@ def run_demo(
     named = text or os.environ.get("DETENT_DEMO_TEXT")
     try:
         words = read_text(named) if named else _bundled()
-        request = SpeechRequest(text=words, model=OFFLINE if offline else None, again=again)
+        request = request_of(text=words, model=OFFLINE if offline else None, again=again)
         say(
             console,
             f"{len(words):,} characters of {named or 'a bundled text'}, into {os.path.relpath(folder)}/",

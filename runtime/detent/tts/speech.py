@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from detent.errors import ConfigError, InvalidPayload
 from detent.tts.voices import Voice, pick_voice
@@ -13,7 +13,7 @@ from detent.tts.voices.choose import FORMATS
 from detent.tts.voices.offline import MODEL as OFFLINE
 from detent.tts.voices.openai import VOICES
 
-__all__ = ["Manner", "Speech", "SpeechRequest", "most_chars"]
+__all__ = ["Manner", "Speech", "SpeechRequest", "most_chars", "request_of"]
 
 _MOST_CHARS = 2_000_000
 _VARIABLE = "DETENT_TTS_MAX_CHARS"
@@ -127,3 +127,13 @@ class Speech(BaseModel):
     duration_s: float
     chunks: int
     reused: bool = False
+
+
+def request_of(**values: Any) -> SpeechRequest:
+    """The checked request. Errors: `InvalidPayload` with the first thing that does not fit."""
+    try:
+        return SpeechRequest(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "request"
+        raise InvalidPayload(f"{field}: {first['msg']}, got {first['input']!r}") from None
