@@ -108,10 +108,8 @@ def _to_the_end(
     if speech.reused:
         console.print("this text was spoken by this voice before; the file is reused (--again speaks it anew)")
     console.print(tree_of_run(client, run_id))
-    say(
-        console,
-        f"{out}  {_size(speech.size_bytes)}, {_length(speech.duration_s)}, {speech.chunks} chunk{'s' * (speech.chunks != 1)}",
-    )
+    chunks = f"{speech.chunks} chunk{'s' * (speech.chunks != 1)}"
+    say(console, f"{out}  {_size(speech.size_bytes)}, {_length(speech.duration_s)}, {chunks}")
     _print_json(run_id, outcome.status, (out, speech), None, as_json=as_json)
     return 0
 
