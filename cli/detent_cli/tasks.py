@@ -171,7 +171,8 @@ def _starter(client: Detent, task_id: str) -> Starter:
     task = next(task for task in local.tasks if task.id == task_id)
 
     def of_files(payload: Any, options: Mapping[str, Any]) -> tuple[str, bool]:
-        handle = task.sync.trigger(payload, **options)
+        # None is left out, as it is by id.
+        handle = task.sync.trigger(**options) if payload is None else task.sync.trigger(payload, **options)
         return handle.id, handle.cached
 
     return of_files

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,3 +153,14 @@ def test_the_same_idempotency_key_finds_the_first_run(project: Project) -> None:
     )
     # Then
     assert again == {"id": first, "task": "greet", "cached": True}
+
+
+def test_the_example_of_a_fresh_project_is_triggered_without_a_payload(tmp_path: Path) -> None:
+    # Given a project as `detent init` makes it, where no worker is
+    project = Project(tmp_path / "fresh")
+    project.root.mkdir()
+    assert project.detent("init", "--yes").returncode == 0
+    # When its task is triggered as `detent --help` says, but without waiting
+    made = project.json("tasks", "trigger", "hello")
+    # Then what was left out is an empty object, in which the name has its default
+    assert project.json("runs", "get", made["id"])["payload"] == {"name": "world"}

@@ -112,7 +112,8 @@ def _check(task: str, spec: str, payload: str) -> None:
     if problems:
         more = f"; and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
         shown = "; ".join(problems[:_SHOWN_PROBLEMS])
-        raise InvalidPayload(f"the payload does not fit task {task!r}: {shown}{more}")
+        missing = "no payload was given: " if value is None else ""
+        raise InvalidPayload(f"{missing}the payload does not fit task {task!r}: {shown}{more}")
 
 
 @lru_cache(maxsize=512)

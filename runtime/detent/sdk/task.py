@@ -8,7 +8,7 @@ from functools import cached_property, update_wrapper
 from pathlib import Path
 from typing import Any, Generic, TypeVar, Unpack, overload
 
-from ..errors import DiscoveryError, InvalidOptions, InvalidPayload
+from ..errors import DiscoveryError, InvalidOptions, InvalidPayload, Unserializable
 from ..model import json_text
 from ..model.duration import Duration, parse_duration
 from ..model.limits import MIN_DURATION_MS, NAME_CHARS
@@ -124,9 +124,14 @@ class Task(Generic[P, R]):
     def _payload_json_schema(self) -> dict[str, Any] | None:
         schema = self.payload_schema.json_schema()
         default = self._default_payload()
-        if schema is None or default is inspect.Parameter.empty:
+        if default is inspect.Parameter.empty:
             return schema
-        return {**schema, "default": json_text.decode(self.payload_schema.dump(default))}
+        try:
+            text = self.payload_schema.dump(default)
+        except (InvalidPayload, Unserializable):
+            # As in `n: int = None`: such a task can be run all the same, with a payload.
+            return schema
+        return {**(schema or {}), "default": json_text.decode(text)}
 
     # Triggering.
 
