@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -63,6 +64,7 @@ def test_the_demo_speaks_a_text_of_ones_own_and_tells_what_it_did(
     assert "chunk 1 of 1 spoken in" in said
     assert "tts-generate-audio" in said
     assert "merge" in said
+    assert ", 1 chunk\n" in said
     assert f"{tmp_path}/detent-demo/speech.mp3" in said
     assert "What to try next:" in said
     with av.open(str(tmp_path / "detent-demo" / "speech.mp3")) as file:
@@ -129,6 +131,32 @@ def test_what_cannot_be_spoken_is_refused_before_anything_starts(
 
     assert status == 1
     assert reason in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wishes", "reason"),
+    [
+        ({"speed": 99.0}, "error: speed: got 99, expected a number from 0.25 to 4"),
+        ({"speed": 0.1}, "error: speed: got 0.1, expected a number from 0.25 to 4"),
+        ({"speed": float("nan")}, "error: speed: got nan, expected a number from 0.25 to 4"),
+        ({"instructions": "x" * 5_000}, "error: instructions: it has 5,000 characters, the most is 4,096"),
+        ({"out": Path("a.wav")}, "error: --out: a.wav is not an .mp3; MP3 is the one format that is written"),
+    ],
+)
+def test_a_wish_out_of_its_limits_is_refused_in_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], wishes: dict[str, Any], reason: str
+) -> None:
+    (tmp_path / "a.txt").write_text("Hello.", "utf-8")
+
+    status = run_tts(**{"serve": refuse, "file": "a.txt", "out": Path("a.mp3")} | wishes)
+
+    assert status == 1
+    assert capfd.readouterr().out == f"{reason}\n"
+
+
+def test_the_demo_writes_no_other_format_either(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_demo(serve=refuse, out=Path("a.ogg")) == 1
+    assert "--out: a.ogg is not an .mp3" in capfd.readouterr().out
 
 
 def test_a_key_that_is_set_is_not_used_offline(

@@ -12,13 +12,13 @@ from typing import Any
 from rich.console import Console
 
 from detent import Detent, objects
-from detent.errors import DetentError, NotFound, ProjectLocked, ServerUnreachable
+from detent.errors import DetentError, InvalidOptions, NotFound, ProjectLocked, ServerUnreachable
 from detent.tts.local import Serve, alone, make_project
 from detent.tts.progress import follow, shown
 from detent.tts.report import tree_of_run
 from detent.tts.speech import Speech, SpeechRequest
 
-__all__ = ["INTERRUPTED", "consoles", "read_aloud", "say", "voice_of"]
+__all__ = ["INTERRUPTED", "check_out", "consoles", "read_aloud", "say", "voice_of"]
 
 #: What shells expect of a program that was interrupted.
 INTERRUPTED = 130
@@ -33,6 +33,12 @@ def consoles(*, as_json: bool) -> Console:
     stream = sys.stderr if as_json else sys.stdout
     width = None if stream.isatty() or os.environ.get("COLUMNS") else 200
     return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
+
+
+def check_out(out: Path) -> None:
+    """Refuse a file whose name promises another format than MP3. Raises `InvalidOptions`."""
+    if out.suffix.lower() not in ("", ".mp3"):
+        raise InvalidOptions(f"--out: {out.name} is not an .mp3; MP3 is the one format that is written")
 
 
 def voice_of(request: SpeechRequest) -> str:

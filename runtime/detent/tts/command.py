@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from detent.errors import DetentError, InvalidPayload
-from detent.tts.aloud import consoles, read_aloud, say, voice_of
+from detent.errors import DetentError
+from detent.tts.aloud import check_out, consoles, read_aloud, say, voice_of
 from detent.tts.local import Serve
 from detent.tts.speech import request_of
 from detent.tts.text_files import read_text
@@ -43,8 +43,7 @@ def run_tts(
     console = consoles(as_json=json)
     wishes: dict[str, Any] = {"speed": speed} if speed is not None else {}
     try:
-        if out.suffix.lower() not in ("", ".mp3"):
-            raise InvalidPayload(f"--out: {out.name} is not an .mp3; MP3 is the one format that is written")
+        check_out(out)
         request = request_of(
             text=read_text(file),
             voice=voice,

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from detent.errors import DetentError
-from detent.tts.aloud import consoles, read_aloud, say, voice_of
+from detent.tts.aloud import check_out, consoles, read_aloud, say, voice_of
 from detent.tts.local import Serve
 from detent.tts.speech import request_of
 from detent.tts.text_files import read_text
@@ -42,6 +42,8 @@ def run_demo(
     folder = (folder or Path.cwd() / _FOLDER).absolute()
     named = text or os.environ.get("DETENT_DEMO_TEXT")
     try:
+        if out is not None:
+            check_out(out)
         words = read_text(named) if named else _bundled()
         request = request_of(text=words, model=OFFLINE if offline else None, again=again)
         say(

@@ -30,7 +30,8 @@ def tree_of_run(client: Detent, run_id: str) -> Tree:
             note = f"{note}  {child.status}"
         tree.add(_line(f"chunk {number}", _seconds(began, child.finished_at), note))
     if len(children) > _SHOWN:
-        tree.add(Text(f"… and {len(children) - _SHOWN} more chunks", style="dim"))
+        more = len(children) - _SHOWN
+        tree.add(Text(f"… and {more} more chunk{'' if more == 1 else 's'}", style="dim"))
     return tree
 
 

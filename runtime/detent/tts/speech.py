@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -134,6 +135,17 @@ def request_of(**values: Any) -> SpeechRequest:
     try:
         return SpeechRequest(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "request"
-        raise InvalidPayload(f"{field}: {first['msg']}, got {first['input']!r}") from None
+        raise InvalidPayload(_sentence(error.errors()[0])) from None
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    field = ".".join(map(str, problem["loc"])) or "request"
+    limits = SpeechRequest.model_json_schema()["properties"].get(field, {})
+    match problem["type"]:
+        case "greater_than_equal" | "less_than_equal":
+            expected = f"expected a number from {limits['minimum']:g} to {limits['maximum']:g}"
+            return f"{field}: got {problem['input']:g}, {expected}"
+        case "string_too_long":
+            return f"{field}: it has {len(problem['input']):,} characters, the most is {problem['ctx']['max_length']:,}"
+        case _:
+            return f"{field}: {problem['msg']}, got {problem['input']!r}"
