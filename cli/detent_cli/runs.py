@@ -55,6 +55,8 @@ def list_runs(
         "until": until,
         "search": search,
     }
+    for name in status or ():
+        _check_status(name)
     with connected() as client:
         if parent is not None:
             from detent_cli.run_id import find_run
@@ -78,6 +80,16 @@ def list_runs(
         typer.echo("No run fits." if fitting else "No runs yet.", err=True)
     elif page.next_cursor is not None:
         typer.echo(f"There are more: --cursor {page.next_cursor}", err=True)
+
+
+def _check_status(name: str) -> None:
+    """Errors: `InvalidOptions` with all that there are, since nobody knows thirteen names by heart."""
+    from detent.errors import InvalidOptions
+    from detent.model.status import Status
+
+    if name.upper() not in list(Status):
+        known = ", ".join(status.lower() for status in Status)
+        raise InvalidOptions(f"no status named {name!r}; there are: {known}")
 
 
 def _longer(client: Detent, page: RunPage, limit: int, filters: dict[str, Any]) -> RunPage:

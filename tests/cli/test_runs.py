@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from tests.cli.conftest import Project
 
+from detent.model.status import Status
+
 
 def ids(project: Project, *filters: str) -> list[str]:
     return [run["id"] for run in project.json("runs", "list", *filters)["items"]]
@@ -121,3 +123,11 @@ def test_waiting_has_an_end_when_one_is_set(project: Project) -> None:
     assert "no worker is connected" in done.stderr
     assert f"run {made} had not ended after 100ms" in done.stderr
     assert project.json("runs", "wait", made, "--timeout", "50ms")["error"]["code"] == "timeout"
+
+
+def test_an_unknown_status_is_refused_with_all_that_there_are(project: Project) -> None:
+    done = project.detent("runs", "list", "--status", "bogus")
+    assert done.returncode == 2
+    named = done.stderr.strip().rpartition("there are: ")[2].split(", ")
+    assert named == [status.value.lower() for status in Status]
+    assert len(named) == 13
