@@ -164,13 +164,13 @@ class Task(Generic[P, R]):
     async def batch_trigger(
         self, items: Sequence[P | Mapping[str, Any] | BatchItem], **options: Unpack[TriggerOptions]
     ) -> BatchHandle:
-        """Start up to 1,000 runs, all or none. `items`: payloads, or ``task.item(payload, **options)``."""
+        """Start 0 to 1,000 runs, all or none. `items`: payloads, or ``task.item(payload, **options)``."""
         return await starting.start_batch(starting.items_of(items, self), options)
 
     def batch_trigger_and_wait(
         self, items: Sequence[P | Mapping[str, Any] | BatchItem], **options: Unpack[TriggerOptions]
     ) -> Waiting[BatchResult[R], list[R]]:
-        """Inside a run: start up to 1,000 runs and wait for all. The results are in the order of `items`."""
+        """Inside a run: start 0 to 1,000 runs and wait for all. The results are in the order of `items`."""
         return Waiting(
             lambda: starting.start_batch_and_wait(starting.items_of(items, self), options), BatchResult.unwrap
         )
@@ -345,6 +345,7 @@ def _declare(
     for event, hook in hooks.items():
         made.hooks.add(event, hook)
     assert hooks.keys() <= EVENTS.keys()
+    _ = made.parameters
     registry.declared.append(made)
     return made
 

@@ -68,13 +68,13 @@ class Tasks:
         return Waiting(lambda: starting.start_and_wait(BatchItem(id, payload, options)), Result.unwrap)
 
     async def batch_trigger(self, id: str, items: Sequence[Any], **options: Unpack[TriggerOptions]) -> BatchHandle:
-        """Start up to 1,000 runs of the task `id`, all or none."""
+        """Start 0 to 1,000 runs of the task `id`, all or none."""
         return await starting.start_batch(_of(id, items), options)
 
     def batch_trigger_and_wait(
         self, id: str, items: Sequence[Any], **options: Unpack[TriggerOptions]
     ) -> Waiting[BatchResult[Any], list[Any]]:
-        """Inside a run: start up to 1,000 runs of the task `id` and wait for all."""
+        """Inside a run: start 0 to 1,000 runs of the task `id` and wait for all."""
         return Waiting(lambda: starting.start_batch_and_wait(_of(id, items), options), BatchResult.unwrap)
 
     def on_start(self, fn: F) -> F:
@@ -120,13 +120,13 @@ class Batch:
     sync = SyncBatch()
 
     async def trigger(self, items: Sequence[Any], **options: Unpack[TriggerOptions]) -> BatchHandle:
-        """Start up to 1,000 runs, all or none."""
+        """Start 0 to 1,000 runs, all or none."""
         return await starting.start_batch(starting.items_of(items), options)
 
     def trigger_and_wait(
         self, items: Sequence[Any], **options: Unpack[TriggerOptions]
     ) -> Waiting[BatchResult[Any], list[Any]]:
-        """Inside a run: start up to 1,000 runs and wait for all."""
+        """Inside a run: start 0 to 1,000 runs and wait for all."""
         return Waiting(lambda: starting.start_batch_and_wait(starting.items_of(items), options), BatchResult.unwrap)
 
 
