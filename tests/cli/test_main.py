@@ -58,7 +58,7 @@ def test_the_version_is_that_of_the_package() -> None:
         (["runs", "get"], "Missing argument"),
         (["runs", "list", "--nope"], "No such option"),
         (["runs", "list", "--limit", "0"], "--limit"),
-        (["runs", "list", "--status", "done"], "no status named 'DONE'"),
+        (["runs", "list", "--status", "done"], "no status named 'done'"),
         (["--project", "nowhere", "runs", "list"], "does not exist"),
         (["tasks", "trigger", "greet", "--timeout", "1s"], "--wait"),
         (["dev", "--port", "70000"], "--port"),

@@ -118,7 +118,7 @@ class Frame:
             except asyncio.CancelledError:
                 if wait:
                     # Whether the run was parked is known once the answer is there.
-                    while not arrived.done():
+                    while not arrived.done() and not self.worker.loop.stopping:
                         with suppress(asyncio.CancelledError):
                             await asyncio.shield(arrived)
                     await self._parking.leave(key)

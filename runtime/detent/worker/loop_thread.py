@@ -29,6 +29,10 @@ class LoopThread:
     def start(self) -> None:
         self.thread.start()
 
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
+
     def post(self, action: Callable[[], None]) -> None:
         """Run `action` on the loop soon; from any thread."""
         self._posted.append(action)

@@ -51,10 +51,10 @@ class Parking:
         code goes on, so that it never executes without a slot (DESIGN.md section 5, "Wiring")."""
         frame = self._frame
         frame.waits.close(key)
-        if frame.lost or frame.done or frame.stop is not None:
+        if frame.lost or frame.done or frame.stop is not None or frame.worker.loop.stopping:
             return
         frame.worker.link.send([*frame.notes(), (Leave(frame.run_id, frame.epoch, key), self._left)])
-        while (frame.parked or self._asking) and not frame.lost:
+        while (frame.parked or self._asking) and not frame.lost and not frame.worker.loop.stopping:
             back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._returning.append(back)
             try:
