@@ -10,7 +10,10 @@
      │   └─ TaskNotFound       no such task; near names are listed
      ├─ Conflict               the state of things does not allow it
      ├─ NotInRun               a call that only works inside a run
+     ├─ InsideStep             a call that is not possible inside a step
      ├─ Unserializable         a return value that is not JSON
+     ├─ StepFailed             a step raised
+     ├─ WaitTimedOut           a token was not completed in time (raised by unwrap)
      ├─ RunFailed              a child run did not complete (raised by unwrap)
      ├─ StoreError             the store refused: disk full, damaged, newer schema
      ├─ Unauthorized           the key is missing or wrong
@@ -24,6 +27,10 @@ Signals that steer the machinery derive from ``BaseException`` and are private t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .model.task_error import TaskError
 
 __all__ = [
     "AbortTaskRunError",
@@ -31,6 +38,7 @@ __all__ = [
     "Conflict",
     "DetentError",
     "DiscoveryError",
+    "InsideStep",
     "InvalidOptions",
     "InvalidPayload",
     "LimitExceeded",
@@ -39,10 +47,12 @@ __all__ = [
     "ProjectLocked",
     "RunFailed",
     "ServerUnreachable",
+    "StepFailed",
     "StoreError",
     "TaskNotFound",
     "Unauthorized",
     "Unserializable",
+    "WaitTimedOut",
     "by_code",
 ]
 
@@ -116,6 +126,40 @@ class NotInRun(DetentError):
     code = "not_in_run"
 
 
+class InsideStep(DetentError):
+    """The call is not possible inside a step; the text says where to put it."""
+
+    code = "inside_step"
+
+
+class StepFailed(DetentError):
+    """A step raised. It is the same error when the run is executed again after a crash, so it is data, not the class
+    that was raised: compare ``error.type``.
+
+    Parameters:
+      step: name of the step.
+      error: what it raised, as recorded (``type``, ``message``, ``traceback``).
+    """
+
+    code = "step_failed"
+
+    def __init__(self, step: str, error: TaskError) -> None:
+        super().__init__(f"step {step!r} raised {error.type}: {error.message}")
+        self.step = step
+        self.error = error
+
+    @property
+    def type(self) -> str:
+        """Name of the exception's class."""
+        return self.error.type
+
+
+class WaitTimedOut(DetentError):
+    """A token was not completed in time; raised by ``unwrap()``."""
+
+    code = "wait_timed_out"
+
+
 class Unserializable(DetentError):
     """A value cannot be written as JSON. The text names its type and place."""
 
@@ -183,6 +227,8 @@ _BY_CODE: dict[str, type[DetentError]] = {
         TaskNotFound,
         Conflict,
         NotInRun,
+        InsideStep,
+        WaitTimedOut,
         Unserializable,
         StoreError,
         Unauthorized,

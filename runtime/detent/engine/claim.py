@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ..model.protocol import Claim, Claimed, EvictPush, Failure, Grant, WaitResult
-from .park import results_of
+from .results import result_of
 from .scene import Scene
 from .sessions import Session
 
@@ -125,7 +125,7 @@ def _grant(scene: Scene, session: Session, row: dict[str, Any]) -> Grant:
     results: list[WaitResult] = []
     if row["has_waits"]:
         for wait in scene.tx.all("list_satisfied", run_id=run_id):
-            results.append(WaitResult(wait["key"], results_of(scene.tx, run_id, wait["key"])))
+            results.append(result_of(scene.tx, run_id, wait["key"]))
             scene.tx.run("drop_wait", run_id=run_id, key=wait["key"])
     if row["sticky_worker"] is not None:
         scene.tx.run("clear_sticky", id=run_id)
@@ -154,6 +154,7 @@ def _grant(scene: Scene, session: Session, row: dict[str, Any]) -> Grant:
         version=row["version"],
         first_started_at=row["started_at"],
         resumed=row["sticky_worker"] == session.worker_id,
+        recall=bool(row["has_journal"]),
         crashes=row["crashes"],
         results=results,
     )

@@ -21,10 +21,14 @@ from ..model.protocol import (
     Leave,
     NewRun,
     Park,
+    Pause,
+    Recall,
+    Record,
     Release,
     Request,
     RunResult,
     Trigger,
+    Wait,
     Watch,
 )
 from ..model.status import FINAL
@@ -35,15 +39,18 @@ from .claim import claim_runs
 from .clock import Clock, SystemClock
 from .enlist import enlist
 from .finish import finish_run
+from .journal import recall, record
 from .leases import LEASE_MS, Vigil, beat, lose_worker, release, silent_workers
 from .loops import Loop
 from .notebook import write_notes
-from .park import leave, park, watch
+from .park import park
+from .pauses import pause_run
 from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
 from .timers import next_due, sweep_timers
 from .trigger import make_runs, trigger_from_run
 from .waiters import Waiters
+from .waits import leave, wait, watch
 
 __all__ = ["Engine"]
 
@@ -255,8 +262,16 @@ class Engine:
                 return lambda scene: finish_run(scene, worker_id, request)
             case Trigger():
                 return lambda scene: trigger_from_run(scene, worker_id, request, self.knows)
+            case Record():
+                return lambda scene: record(scene, worker_id, request)
+            case Wait():
+                return lambda scene: wait(scene, worker_id, request)
             case Park():
                 return lambda scene: park(scene, worker_id, request)
+            case Recall():
+                return lambda scene: recall(scene, worker_id, request)
+            case Pause():
+                return lambda scene: pause_run(scene, worker_id, request)
             case Leave():
                 return lambda scene: leave(scene, worker_id, request)
             case Watch():

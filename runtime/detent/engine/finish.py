@@ -7,7 +7,7 @@ from typing import Any
 from ..model.protocol import Done, Failure, Finish
 from ..model.status import FINAL, KEY_RELEASING
 from ..model.task_error import TaskError
-from .park import deliver
+from .satisfy import deliver
 from .scene import Scene, error_text
 
 __all__ = ["end_run", "finish_run", "wrap_up"]

@@ -6,6 +6,7 @@ from ..model.limits import CRASHES
 from ..model.protocol import Beat, Done, Failure, Release
 from ..model.task_error import TaskError
 from .finish import end_run
+from .park import release_frame
 from .scene import Scene
 
 __all__ = ["BEAT_MS", "LEASE_MS", "Vigil", "beat", "lose_worker", "release", "silent_workers"]
@@ -93,6 +94,8 @@ def release(scene: Scene, worker_id: str, request: Release) -> Done:
             scene.bell.queued(row["env"], row["task"])
         elif scene.tx.one("fence", id=run_id, epoch=epoch, worker=worker_id):
             end_run(scene, run_id, "EXECUTING", "CANCELED", _STOPPED, fence=True)
+    for run_id, epoch in request.evicted:
+        release_frame(scene, worker_id, run_id, epoch)
     # A ring that this worker got and does not follow any more.
     scene.bell.anyone(scene.env)
     return Done()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..model.protocol import Done, Failure, Leave, Park, Parked, RunResult, SatisfiedPush, WaitResult, Watch
-from ..store import Tx
+from ..model.protocol import Failure, Park, Parked, WaitResult
+from .results import result_of
 from .scene import Scene
 
-__all__ = ["deliver", "is_parked", "leave", "park", "park_run", "results_of", "watch"]
+__all__ = ["is_parked", "park", "park_run", "release_frame", "resume_run"]
 
 #: How long the worker that holds a parked frame is preferred over others, in milliseconds.
 STICKY_MS = 10_000
@@ -42,46 +42,14 @@ def park(scene: Scene, worker_id: str, request: Park) -> Parked | Failure:
         row = scene.tx.one("find_wait", run_id=request.run_id, key=key)
         if row is None or row["pending"] <= 0:
             scene.tx.run("drop_wait", run_id=request.run_id, key=key)
-            satisfied.append(WaitResult(key, results_of(scene.tx, request.run_id, key)))
+            satisfied.append(result_of(scene.tx, request.run_id, key))
     if satisfied:
         return Parked(False, satisfied)
     return Parked(park_run(scene, worker_id, run))
 
 
-def watch(scene: Scene, worker_id: str, request: Watch) -> Parked | Failure:
-    """The results of a wait if it is satisfied, asked again after an answer may have been lost."""
-    run = scene.tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)
-    if run is None:
-        return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
-    row = scene.tx.one("count_unfinished_children", run_id=request.run_id, key=request.key)
-    if row is not None and row["n"] > 0:
-        return Parked(False)
-    scene.tx.run("drop_wait", run_id=request.run_id, key=request.key)
-    return Parked(False, [WaitResult(request.key, results_of(scene.tx, request.run_id, request.key))])
-
-
-def leave(scene: Scene, worker_id: str, request: Leave) -> Done | Failure:
-    """A run gives up a wait from inside. Parked, it is called again: its code must not go on without a slot."""
-    row = scene.tx.one("find_run", id=request.run_id)
-    held = row is not None and row["epoch"] == request.epoch
-    if row is None or not held or worker_id not in (row["worker_id"], row["sticky_worker"]):
-        return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
-    scene.tx.run("drop_wait", run_id=request.run_id, key=request.key)
-    if row["state"] == "WAITING":
-        _resume(scene, request.run_id)
-    return Done()
-
-
-def deliver(scene: Scene, child_id: str) -> None:
-    """A run that is waited for has ended: count down the waits for it, and wake those that reach zero."""
-    for row in scene.tx.all("waiting_for", child_id=child_id):
-        wait = scene.tx.one("count_down", run_id=row["run_id"], key=row["key"])
-        if wait is not None and wait["pending"] == 0:
-            _wake(scene, row["run_id"], row["key"])
-
-
-def _resume(scene: Scene, run_id: str) -> bool:
-    """WAITING → QUEUED, preferably to the worker that holds the frame."""
+def resume_run(scene: Scene, run_id: str) -> bool:
+    """WAITING → QUEUED, preferably to the worker that holds the frame. A paused run stays where it is."""
     row = scene.tx.one("resume_run", id=run_id, now=scene.now, sticky_until=scene.now + STICKY_MS)
     if row is None:
         return False
@@ -92,19 +60,8 @@ def _resume(scene: Scene, run_id: str) -> bool:
     return True
 
 
-def _wake(scene: Scene, run_id: str, key: str) -> None:
-    if _resume(scene, run_id):
-        return
-    holder = scene.tx.one("executing_at", id=run_id)
-    if holder is not None:
-        scene.tx.run("drop_wait", run_id=run_id, key=key)
-        result = WaitResult(key, results_of(scene.tx, run_id, key))
-        scene.bell.push(holder["worker_id"], SatisfiedPush(run_id, holder["epoch"], result))
-
-
-def results_of(tx: Tx, run_id: str, key: str) -> list[RunResult]:
-    """How the runs of a journal entry ended, in the order of the call."""
-    return [
-        RunResult(row["id"], row["task"], row["state"], row["output"], row["output_ref"], row["error"])
-        for row in tx.all("read_results", run_id=run_id, key=key)
-    ]
+def release_frame(scene: Scene, worker_id: str, run_id: str, epoch: int) -> None:
+    """The worker dropped the frame of a parked run: any worker may go on with it."""
+    row = scene.tx.one("unstick_run", id=run_id, epoch=epoch, worker=worker_id)
+    if row is not None and row["state"] == "QUEUED":
+        scene.bell.queued(row["env"], row["task"])

@@ -6,6 +6,7 @@ from ..model.task_error import TaskError
 from ..store import Store
 from .cancel import CANCEL_GRACE_MS, force_overdue_cancels
 from .finish import end_run
+from .satisfy import reach_moments
 from .scene import Scene
 
 __all__ = ["next_due", "sweep_timers"]
@@ -27,7 +28,8 @@ def sweep_timers(scene: Scene) -> int:
     for row in expired:
         error = TaskError("RunExpired", "no worker started the run within its ttl", code="expired")
         end_run(scene, row["id"], "QUEUED", "EXPIRED", error)
-    return len(rows) + len(reserved) + len(expired) + force_overdue_cancels(scene)
+    reached = reach_moments(scene, BATCH)
+    return len(rows) + reached + len(reserved) + len(expired) + force_overdue_cancels(scene)
 
 
 def next_due(store: Store) -> int | None:

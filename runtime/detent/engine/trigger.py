@@ -13,7 +13,9 @@ from ..model.limits import IDEMPOTENCY_TTL_MS
 from ..model.protocol import Failure, Handle, NewRun, Trigger, Triggered, WaitResult
 from ..model.status import FINAL
 from ..store import Tx
-from .park import is_parked, park_run, results_of
+from .journal import put_entry
+from .park import is_parked, park_run
+from .results import results_of
 from .scene import Scene
 
 __all__ = ["Known", "make_runs", "trigger_from_run"]
@@ -140,21 +142,13 @@ def trigger_from_run(scene: Scene, worker_id: str, request: Trigger, known: Know
                 "journal_mismatch",
                 f"run {request.run_id} went another way than before at {request.key!r}: recorded was "
                 f"{entry['kind']} of {len(earlier)} x {entry['target']}, now it is trigger of "
-                f"{len(request.runs)} x {target}; code that decides which tasks to trigger must decide "
-                "the same way when it runs again",
+                f"{len(request.runs)} x {target}",
             )
     handles = _made_or_found(scene, parent, request, earlier, known)
     advanced = entry is None or entry["attempt"] != attempt
     if advanced:
-        tx.run(
-            "put_journal",
-            run_id=request.run_id,
-            key=request.key,
-            kind="trigger",
-            target=target,
-            attempt=attempt,
-            value=None,
-            now=scene.now,
+        put_entry(
+            scene, request.run_id, attempt, key=request.key, kind="trigger", target=target, seq=request.seq
         )
     if request.batch_id is not None:
         tx.run(
@@ -202,7 +196,8 @@ def _wait_for(
     if pending == 0:
         tx.run("drop_wait", run_id=request.run_id, key=request.key)
         return False, WaitResult(request.key, results_of(tx, request.run_id, request.key))
-    tx.run("put_wait", run_id=request.run_id, key=request.key, pending=pending)
+    wait = {"pending": pending, "kind": "children", "due_at": None, "waitpoint_id": None}
+    tx.run("put_wait", run_id=request.run_id, key=request.key, **wait)
     return request.park and park_run(scene, worker_id, parent), None
 
 

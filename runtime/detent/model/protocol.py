@@ -19,6 +19,7 @@ __all__ = [
     "Claim",
     "Claimed",
     "Emit",
+    "Entry",
     "EvictPush",
     "Failure",
     "Finish",
@@ -32,7 +33,11 @@ __all__ = [
     "NewRun",
     "Park",
     "Parked",
+    "Pause",
     "Push",
+    "Recall",
+    "Recalled",
+    "Record",
     "Release",
     "Request",
     "RingPush",
@@ -41,6 +46,8 @@ __all__ = [
     "SpanLine",
     "Trigger",
     "Triggered",
+    "Wait",
+    "WaitResult",
     "Watch",
     "Welcome",
 ]
@@ -121,6 +128,77 @@ class Claim(Struct, tag="claim", omit_defaults=True):
     async_: int = 0
 
 
+class Entry(Struct, omit_defaults=True):
+    """One entry of a run's journal.
+
+    `key` is ``branch/name#n``, `seq` its place among the entries as they began, `done` its place among what the run
+    was told, where it has several branches. `status` is ``open``, ``ok``, ``error`` or ``left`` (ended from inside, say
+    by a time-out). `value` is JSON text, `value_ref` names a large one in the object store, `error` is JSON text.
+    """
+
+    key: str
+    kind: str
+    target: str
+    seq: int
+    status: str = "ok"
+    attempt: int = 0
+    done: int | None = None
+    value: str | None = None
+    value_ref: str | None = None
+    error: str | None = None
+
+
+class Record(Struct, tag="record", omit_defaults=True):
+    """Entries for the journal of a run: finished steps, values. `delivered`: what the run was told since its last
+    word, each with its place in the order."""
+
+    run_id: str
+    epoch: int
+    entries: list[Entry] = field(default_factory=list)
+    delivered: list[tuple[str, int]] = field(default_factory=list)
+
+
+class Recall(Struct, tag="recall", omit_defaults=True):
+    """The journal of a run that is executed again, beyond the entry `after`."""
+
+    run_id: str
+    epoch: int
+    after: int = -1
+
+
+class Wait(Struct, tag="wait", omit_defaults=True):
+    """A durable wait, under the journal `key`.
+
+    `kind` ``time``: until the moment `until`, or for `for_ms` by the store's clock; with tags or an idempotency key it
+    is a waitpoint that others may share. `kind` ``token``: for the waitpoint `target`, at most until then where one of
+    the two is given. `park`: nothing else of the run is going on, so the slot is given back in the same transaction.
+    """
+
+    run_id: str
+    epoch: int
+    key: str
+    seq: int
+    kind: str
+    target: str = ""
+    for_ms: int | None = None
+    until: int | None = None
+    tags: list[str] = field(default_factory=list)
+    idempotency_key: str | None = None
+    idempotency_ttl_ms: int | None = None
+    park: bool = False
+
+
+class Pause(Struct, tag="pause", omit_defaults=True):
+    """The code of a run went another way than its journal: it waits until somebody decides (resume, fork, cancel)."""
+
+    run_id: str
+    epoch: int
+    key: str
+    expected: str
+    received: str
+    message: str
+
+
 class Trigger(Struct, tag="trigger", omit_defaults=True):
     """Runs started inside a run, under the journal `key`. `wait`: their results will be waited for;
     `park`: nothing else of the run is going on, so the slot is given back in the same transaction."""
@@ -132,6 +210,7 @@ class Trigger(Struct, tag="trigger", omit_defaults=True):
     wait: bool = False
     park: bool = False
     batch_id: str | None = None
+    seq: int = 0
 
 
 class Park(Struct, tag="park", omit_defaults=True):
@@ -152,11 +231,12 @@ class Watch(Struct, tag="watch", omit_defaults=True):
 
 class Leave(Struct, tag="leave", omit_defaults=True):
     """The run does not wait for `key` any more: a time-out or a cancellation from inside ended the wait. A run that is
-    parked is queued again, ahead of new ones, and goes on once it has been claimed."""
+    parked is queued again, ahead of new ones, and goes on once it has been claimed. `done`: see `Entry`."""
 
     run_id: str
     epoch: int
     key: str
+    done: int | None = None
 
 
 class Finish(Struct, tag="finish", omit_defaults=True):
@@ -173,10 +253,14 @@ class Finish(Struct, tag="finish", omit_defaults=True):
 
 
 class Release(Struct, tag="release", omit_defaults=True):
-    """Runs handed back unharmed at shutdown (no attempt is spent), and a promise to claim no more."""
+    """Runs handed back unharmed at shutdown (no attempt is spent), and a promise to claim no more.
+
+    `evicted`: parked runs whose frames are not here any more, so that any worker may go on with them.
+    """
 
     runs: list[tuple[str, int]] = field(default_factory=list)
     draining: bool = True
+    evicted: list[tuple[str, int]] = field(default_factory=list)
 
 
 class Gone(Struct, tag="gone", omit_defaults=True):
@@ -237,7 +321,23 @@ class Emit(Struct, tag="emit", omit_defaults=True):
     tags: list[str] = field(default_factory=list)
 
 
-Request = Hello | Beat | Claim | Trigger | Park | Watch | Leave | Finish | Release | Emit | Gone
+Request = (
+    Hello
+    | Beat
+    | Claim
+    | Recall
+    | Record
+    | Trigger
+    | Wait
+    | Park
+    | Watch
+    | Leave
+    | Pause
+    | Finish
+    | Release
+    | Emit
+    | Gone
+)
 
 
 class Welcome(Struct, tag="welcome", omit_defaults=True):
@@ -253,14 +353,19 @@ class Welcome(Struct, tag="welcome", omit_defaults=True):
 
 
 class WaitResult(Struct, omit_defaults=True):
-    """A satisfied wait and what it brought, in the order of the calls."""
+    """A satisfied wait and what it brought: for children their results in the order of the calls, for a token its
+    `status` (``COMPLETED`` or ``TIMED_OUT``) and its output."""
 
     key: str
     runs: list[RunResult] = field(default_factory=list)
+    status: str = "COMPLETED"
+    output: str | None = None
+    output_ref: str | None = None
 
 
 class Grant(Struct, omit_defaults=True):
-    """A run that this worker may execute now, under `epoch`."""
+    """A run that this worker may execute now, under `epoch`. `recall`: it has a journal, to be read before it is
+    executed again."""
 
     run_id: str
     epoch: int
@@ -284,6 +389,7 @@ class Grant(Struct, omit_defaults=True):
     version: str | None = None
     first_started_at: int | None = None
     resumed: bool = False
+    recall: bool = False
     crashes: int = 0
     results: list[WaitResult] = field(default_factory=list)
 
@@ -311,6 +417,13 @@ class Parked(Struct, tag="parked", omit_defaults=True):
     results: list[WaitResult] = field(default_factory=list)
 
 
+class Recalled(Struct, tag="recalled", omit_defaults=True):
+    """Entries of a journal, as they began; `more` when others follow."""
+
+    entries: list[Entry] = field(default_factory=list)
+    more: bool = False
+
+
 class Done(Struct, tag="done", omit_defaults=True):
     """The write is durable."""
 
@@ -322,7 +435,7 @@ class Failure(Struct, tag="failure", omit_defaults=True):
     message: str
 
 
-Answer = Welcome | Claimed | Triggered | Parked | Done | Failure
+Answer = Welcome | Claimed | Recalled | Triggered | Parked | Done | Failure
 
 
 class RingPush(Struct, tag="ring", omit_defaults=True):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from random import random
+from typing import Any
+from uuid import UUID, uuid4
 
-__all__ = ["AttemptInfo", "BatchInfo", "Context", "QueueInfo", "RunInfo", "TaskInfo"]
+from .current import current_run, step_info
+
+__all__ = ["AttemptInfo", "BatchInfo", "Context", "QueueInfo", "RunInfo", "TaskInfo", "WaitInfo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,8 @@ class BatchInfo:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Facts about a run, for ``async def my_task(payload, ctx: Context)``."""
+    """Facts about a run, for ``async def my_task(payload, ctx: Context)``; and time and chance that stay the same
+    when the run is executed again after a crash."""
 
     run: RunInfo
     attempt: AttemptInfo
@@ -67,3 +74,38 @@ class Context:
     queue: QueueInfo
     environment: str
     batch: BatchInfo | None = field(default=None)
+
+    def now(self) -> datetime:
+        """The time, in UTC, as it was when the run came here first: it is in the journal of the run."""
+        return datetime.fromisoformat(str(self._value("now", lambda: datetime.now(UTC).isoformat())))
+
+    def uuid(self) -> UUID:
+        """A random UUID (version 4), the same when the run is executed again."""
+        return UUID(str(self._value("uuid", lambda: str(uuid4()))))
+
+    def random(self) -> float:
+        """A random number from 0 up to 1, the same when the run is executed again."""
+        return float(self._value("random", random))
+
+    @property
+    def idempotency_key(self) -> str:
+        """Inside a step: its key for outside services, see `step.idempotency_key`. Errors: `NotInRun`."""
+        return step_info("ctx.idempotency_key").idempotency_key
+
+    def _value(self, name: str, make: Callable[[], Any]) -> Any:
+        run = current_run.get()
+        # A function that is called by itself, in a test say, has no journal.
+        return make() if run is None else run.value(name, make)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitInfo:
+    """What a run waits for, as the hooks ``on_wait`` and ``on_resume`` see it.
+
+    `kind`: ``children``, ``time`` or ``token``. `key`: of the wait in the journal of the run. `target`: the tasks of the
+    children, separated by commas; the moment as ISO-8601 text; or the id of the token.
+    """
+
+    kind: str
+    key: str
+    target: str

@@ -2,16 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from typing import Any, Protocol
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import NotInRun
-from ..model.protocol import Handle, NewRun, RunResult
-from .context import Context
+from ..errors import InsideStep, NotInRun
+from ..model.protocol import Handle, NewRun, RunResult, WaitResult
 
-__all__ = ["ActiveRun", "active_run", "current_run"]
+if TYPE_CHECKING:
+    from .call import Call
+    from .context import Context
+    from .step_value import StepValue
+
+__all__ = ["ActiveRun", "StepInfo", "WaitFor", "active_run", "current_run", "current_step", "refuse_in_step", "step_info"]
+
+
+@dataclass(frozen=True, slots=True)
+class WaitFor:
+    """A durable wait: for a moment (`kind` ``time``) or for the token `target` (``token``).
+
+    `what`: the call, for errors. `name`: of its journal entries. `for_ms`, `until`: how long, in milliseconds.
+    """
+
+    kind: str
+    name: str
+    what: str
+    target: str = ""
+    for_ms: int | None = None
+    until: int | None = None
+    tags: Sequence[str] = ()
+    idempotency_key: str | None = None
+    idempotency_ttl_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepInfo:
+    """The step that is being executed: its run, and its key in the journal."""
+
+    run_id: str
+    key: str
+
+    @property
+    def idempotency_key(self) -> str:
+        """Stable over crashes, attempts and replays of the run."""
+        return sha256(f"{self.run_id}\0{self.key}".encode()).hexdigest()[:32]
+
+
+class RetriedBlock(Protocol):
+    """A block under ``retry``, whose result is recorded when it is plain data and nothing else was recorded in it."""
+
+    #: JSON text of the result of the first time, or None.
+    recorded: str | None
+
+    async def keep(self, value: Any) -> None: ...
+
+    def keep_sync(self, value: Any) -> None: ...
 
 
 class ActiveRun(Protocol):
@@ -33,6 +81,42 @@ class ActiveRun(Protocol):
         self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
     ) -> tuple[list[Handle], list[RunResult]]: ...
 
+    def now_ms(self) -> int:
+        """The time by the clock of the run, in milliseconds since 1970."""
+        ...
+
+    async def wait(self, wanted: WaitFor) -> WaitResult:
+        """Wait durably; the run gives its slot back meanwhile."""
+        ...
+
+    def wait_sync(self, wanted: WaitFor) -> WaitResult: ...
+
+    def expects(self, kind: str, name: str) -> bool:
+        """Whether the journal has an entry of `kind` under `name` at this very place."""
+        ...
+
+    async def step(
+        self, name: str, call: Callable[[], Any], value: StepValue, *, kind: str = "step", threaded: bool = False
+    ) -> Any:
+        """Make a call whose result is recorded, or give what is recorded. `threaded`: beside the event loop."""
+        ...
+
+    def step_sync(self, name: str, call: Callable[[], Any], value: StepValue, *, kind: str = "step") -> Any: ...
+
+    def retry_begun(self, name: str) -> RetriedBlock:
+        """A retried block begins: what is recorded of it, and how to record it."""
+        ...
+
+    def value(self, name: str, make: Callable[[], Any]) -> Any:
+        """A JSON value that is made once, and recorded with the next word to the engine."""
+        ...
+
+    def called(self, call: Call[Any]) -> None:
+        """Something to be awaited was made; it is missed at the end of the run unless `awaited` is said of it."""
+        ...
+
+    def awaited(self, call: Call[Any]) -> None: ...
+
     def log(self, level: str, message: str, attributes: dict[str, Any] | None, source: str) -> None: ...
 
     def span(self, name: str, kind: str, attributes: dict[str, Any]) -> AbstractContextManager[None]: ...
@@ -45,6 +129,27 @@ class ActiveRun(Protocol):
 
 
 current_run: ContextVar[ActiveRun | None] = ContextVar("detent_current_run", default=None)
+
+
+current_step: ContextVar[StepInfo | None] = ContextVar("detent_current_step", default=None)
+
+
+def step_info(what: str) -> StepInfo:
+    """The step of the calling code. Errors: `NotInRun`, with `what` was called."""
+    info = current_step.get()
+    if info is None:
+        raise NotInRun(f"{what} works only inside a step: step(name, fn)")
+    return info
+
+
+def refuse_in_step(what: str) -> None:
+    """Errors: `InsideStep` when the caller is inside a step, where `what` cannot be done."""
+    info = current_step.get()
+    if info is not None:
+        raise InsideStep(
+            f"{what} is not possible inside the step {info.key!r}: a step is one call that is made as a whole or again. "
+            "Return from the step first, and do this after it"
+        )
 
 
 def active_run(what: str) -> ActiveRun:

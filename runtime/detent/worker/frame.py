@@ -3,38 +3,61 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..engine.scene import error_text
-from ..errors import by_code
-from ..model.protocol import Answer, Emit, Failure, Grant, Handle, NewRun, RunResult, Trigger, Triggered
+from ..model.protocol import (
+    Answer,
+    Emit,
+    Entry,
+    Failure,
+    Grant,
+    Handle,
+    NewRun,
+    Recall,
+    Recalled,
+    Record,
+    RunResult,
+    WaitResult,
+)
 from ..model.task_error import TaskError
-from ..sdk.current import current_run
+from ..sdk.current import RetriedBlock, WaitFor, current_run, current_step, refuse_in_step
 from ..sdk.pause import use_sleeper
+from .calls import Calls
 from .capture import renew
-from .journal_error import JournalMismatch
+from .children import Children
+from .journal import Journal, Place
+from .link import Exchange, ignore
+from .moments import Moments
 from .notes import Notes
-from .parking import Parking
 from .reach import Reach
+from .retried import Retried
 from .run_context import run_context
 from .scope import Scope, current_scope
-from .signals import LeaseLost, RunSignal, Stopped
-from .waits import Waits, post_quietly
+from .signals import Evicted, JournalMismatch, LeaseLost, RunSignal
+from .steps import Steps
+from .turns import Turns
+from .waits import Waits
 
 if TYPE_CHECKING:
+    from ..sdk.call import Call
+    from ..sdk.context import WaitInfo
+    from ..sdk.step_value import StepValue
     from ..sdk.task import Task
     from .deadlines import Deadline
     from .worker import Worker
 
 __all__ = ["Frame", "Stop"]
+
+logger = logging.getLogger("detent.worker")
 
 
 class Stop(msgspec.Struct, frozen=True):
@@ -62,6 +85,11 @@ class Frame:
         self._begun = time.monotonic()
         self.started_reported = False
         self.scope = Scope()
+        self.journal = Journal(self.scope)
+        #: The order in which a run with branches is told things again, while it is replayed.
+        self.turns: Turns | None = None
+        #: Why it is to be paused.
+        self.mismatched: JournalMismatch | None = None
         self.ctx = run_context(worker, task, grant, self.started_at)
         self.stop: Stop | None = None
         self._telling_stop = threading.Lock()
@@ -79,7 +107,12 @@ class Frame:
         #: The thread of a plain run.
         self.reach = Reach()
         self.waits = Waits(worker.loop, is_async=task.is_async)
-        self._parking = Parking(self)
+        self.calls = Calls(self)
+        #: Whether it was thrown out of a wait, to be replayed.
+        self.evicted_at_wait = False
+        self._swallowing_told = False
+        #: Calls that were made and not awaited so far, in words.
+        self._calls: dict[int, str] = {}
         self._notes = Notes(grant, self.reach, worker.now, worker.noted)
 
     # What the SDK asks.
@@ -90,107 +123,181 @@ class Frame:
     async def trigger(
         self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
     ) -> tuple[list[Handle], list[RunResult]]:
-        self._check()
-        loop = asyncio.get_running_loop()
-        at_home = loop is self.worker.loop.loop
-        key = self.scope.next_key("trigger")
-        waiter: asyncio.Future[list[RunResult]] = loop.create_future()
-        if wait:
-            self.waits.open(key, waiter)
-        # A plain task may have an event loop of its own; a run parks as long as nothing else happens on it.
-        alone = self.scope.is_alone() if at_home else len(asyncio.all_tasks(loop)) == 1
-        texts = self.worker.large_texts
-        request = Trigger(self.run_id, self.epoch, key, await texts.offloaded(runs), wait, wait and alone, batch_id)
-        arrived: asyncio.Future[Answer] = loop.create_future()
-
-        def take(answer: Answer) -> None:
-            # Also when nobody waits for the answer any more: a slot that the engine took back is not held here.
-            if isinstance(answer, Triggered) and answer.parked:
-                self.worker.park(self)
-            if not arrived.done():
-                arrived.set_result(answer)
-
-        post = self.worker.loop.post if at_home else loop.call_soon_threadsafe
-        self.worker.link.send([*self.notes(), (request, lambda answer: post_quietly(post, partial(take, answer)))])
-        try:
-            try:
-                answer = self._accept(await asyncio.shield(arrived))
-            except asyncio.CancelledError:
-                if wait:
-                    # Whether the run was parked is known once the answer is there.
-                    while not arrived.done() and not self.worker.loop.stopping:
-                        with suppress(asyncio.CancelledError):
-                            await asyncio.shield(arrived)
-                    await self._parking.leave(key)
-                raise
-            if not wait:
-                return answer.handles, []
-            if answer.result is not None:
-                results = answer.result.runs
-            else:
-                results = await self._parking.wait(key, waiter, at_home)
-            return answer.handles, await texts.loaded(results)
-        finally:
-            self.waits.close(key)
-            if not waiter.done():
-                waiter.cancel()
-            elif not waiter.cancelled():
-                waiter.exception()  # seen: asyncio need not complain
+        return await Children(self).trigger(runs, wait=wait, batch_id=batch_id)
 
     def trigger_sync(
         self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
     ) -> tuple[list[Handle], list[RunResult]]:
-        self._check()
-        with self.reach.inside():
-            key = self.scope.next_key("trigger")
-            waiter: Future[list[RunResult]] = Future()
-            if wait:
-                self.waits.open(key, waiter)
-            # Only the run's own thread can give the slot back: another one may still be at work beside it.
-            park = wait and self.reach.is_here()
-            texts = self.worker.large_texts
-            request = Trigger(self.run_id, self.epoch, key, texts.offload(runs), wait, park, batch_id)
-            arrived: Future[Answer] = Future()
-            self.worker.link.send([*self.notes(), (request, arrived.set_result)])
-            try:
-                answer = self._accept(arrived.result())
-                if answer.parked:
-                    self.worker.park(self)
-                if not wait:
-                    return answer.handles, []
-                if answer.result is not None:
-                    results = answer.result.runs
-                else:
-                    if self.stop is not None:
-                        raise Stopped(self.stop.reason)
-                    results = waiter.result()
-                return answer.handles, texts.load(results)
-            finally:
-                self.waits.close(key)
+        return Children(self).trigger_sync(runs, wait=wait, batch_id=batch_id)
 
-    def _accept(self, answer: Answer) -> Triggered:
-        if isinstance(answer, Failure):
-            if answer.code == "lease_lost":
-                self.lost = True
-                raise LeaseLost(answer.message)
-            if answer.code == "journal_mismatch":
-                raise JournalMismatch(answer.message)
-            raise by_code(answer.code, answer.message)
-        assert isinstance(answer, Triggered)
-        return answer
+    async def wait(self, wanted: WaitFor) -> WaitResult:
+        return await Moments(self).wait(wanted)
 
-    def _check(self) -> None:
+    def wait_sync(self, wanted: WaitFor) -> WaitResult:
+        return Moments(self).wait_sync(wanted)
+
+    async def step(
+        self, name: str, call: Callable[[], Any], value: StepValue, *, kind: str = "step", threaded: bool = False
+    ) -> Any:
+        return await Steps(self).step(name, call, value, kind=kind, threaded=threaded)
+
+    def step_sync(self, name: str, call: Callable[[], Any], value: StepValue, *, kind: str = "step") -> Any:
+        return Steps(self).step_sync(name, call, value, kind=kind)
+
+    def value(self, name: str, make: Callable[[], Any]) -> Any:
+        return make() if current_step.get() is not None else Steps(self).value(name, make)
+
+    def retry_begun(self, name: str) -> RetriedBlock:
+        return Retried(self, name)
+
+    def expects(self, kind: str, name: str) -> bool:
+        return current_step.get() is None and self.journal.expects(kind, name)
+
+    def now_ms(self) -> int:
+        return self.worker.now()
+
+    def called(self, call: Call[Any]) -> None:
+        self._calls[id(call)] = f"{call.what} at {call.place}"
+
+    def awaited(self, call: Call[Any]) -> None:
+        self._calls.pop(id(call), None)
+
+    # What its words to the engine need.
+
+    def begin(self, kind: str, name: str, target: str, *, ordered: bool, waits: str | None = None) -> Place:
+        """The place in the journal of what its code does next. `waits`: a call that a step cannot make, in words."""
+        self.check()
+        step = current_step.get()
+        if step is not None:
+            if waits is not None:
+                refuse_in_step(waits)
+            name, ordered = f"{step.key}>{name}", False
+        try:
+            return self.journal.begin(kind, name, target, ordered=ordered)
+        except JournalMismatch as signal:
+            self.mismatch(signal)
+            raise
+
+    def check(self) -> None:
+        """Raises where the run may not go on here."""
+        if self.mismatched is not None:
+            raise self.mismatched
         if self.lost:
+            self._tell_of_swallowing()
             raise LeaseLost(f"run {self.run_id} is no longer this worker's")
 
+    def mismatch(self, signal: JournalMismatch) -> None:
+        """The code does not fit the journal: unwind what is here, so that the run can be paused."""
+        if self.mismatched is None:
+            self.mismatched = signal
+        self.waits.raise_in_all(lambda: signal)
+        if self.turns is not None:
+            self.turns.raise_in_all(signal)
+        if self.main is not None and not self.main.done() and asyncio.current_task(self.worker.loop.loop) is not self.main:
+            self.main.cancel()
+
+    async def told(self, place: Place, at_home: bool) -> None:
+        """The code is to be told what came of `place`: in its turn, where the journal has one."""
+        if not at_home:
+            return
+        if place.entry is not None and place.entry.done is not None and self.turns is not None:
+            await self.turns.take(place.entry)
+        else:
+            self.journal.delivered(place.key)
+
+    async def make_sure(self) -> None:
+        """Before something is done that may not be undone: after a silence, ask whether the run is still ours (C3)."""
+        if not self.worker.heart.is_sure():
+            await self.calls.say(Record(self.run_id, self.epoch))
+
+    def make_sure_sync(self) -> None:
+        """`make_sure`, on a thread."""
+        if not self.worker.heart.is_sure():
+            self.calls.say_sync(Record(self.run_id, self.epoch))
+
+    async def before_wait(self, place: Place, info: WaitInfo) -> None:
+        """The run is about to wait."""
+        if place.entry is None and not self.journal.is_replaying():
+            await self.hooks("on_wait", wait=info)
+
+    def before_wait_sync(self, place: Place, info: WaitInfo) -> None:
+        """`before_wait`, on the run's own thread."""
+        if place.entry is None and self.reach.is_here() and not self.journal.is_replaying():
+            driven(self.hooks("on_wait", wait=info))
+
+    async def after_wait(self, place: Place, info: WaitInfo) -> None:
+        """The run goes on after a wait."""
+        if not self.journal.is_replaying():
+            await self.hooks("on_resume", wait=info)
+
+    def after_wait_sync(self, place: Place, info: WaitInfo) -> None:
+        """`after_wait`, on the run's own thread."""
+        if self.reach.is_here() and not self.journal.is_replaying():
+            driven(self.hooks("on_resume", wait=info))
+
+    def is_home(self) -> bool:
+        """Whether the caller is the code of the run itself, rather than a helper thread or a loop of its own."""
+        if not self.task.is_async:
+            return self.reach.is_here()
+        try:
+            return asyncio.get_running_loop() is self.worker.loop.loop
+        except RuntimeError:
+            return False
+
+    async def recall(self) -> None:
+        """Read the journal of a run that is executed again."""
+        entries: list[Entry] = []
+        after, more = -1, True
+        while more:
+            request = Recall(self.run_id, self.epoch, after)
+            answer = await self.calls.say(request) if self.task.is_async else self.calls.say_sync(request)
+            assert isinstance(answer, Recalled)
+            entries += answer.entries
+            more = answer.more and bool(answer.entries)
+            after = entries[-1].seq if entries else -1
+        self.journal.load(entries, self.grant.attempt)
+        order, left = self.journal.orders(), self.journal.has_left()
+        if self.task.is_async and (order or left):
+            self.turns = Turns(self, order)
+            self.scope.timers = [] if left else None
+
+    def unread(self) -> JournalMismatch | None:
+        """At the end of the code: what the journal has and the code did not come to."""
+        entry = self.journal.unread()
+        if entry is None:
+            return None
+        expected = f"{entry.kind} {entry.target!r}" if entry.target else entry.kind
+        return JournalMismatch(entry.key, expected, "the end of the task")
+
+    def tell_of_calls(self) -> None:
+        """At the end of the run: calls that were made and never awaited did nothing."""
+        calls, self._calls = self._calls, {}
+        for what in calls.values():
+            text = f"{what} was never awaited, so it did nothing; write `await` before it"
+            self.log("warn", text, None, "detent")
+
+    def _tell_of_swallowing(self) -> None:
+        if self.evicted_at_wait and not self._swallowing_told:
+            self._swallowing_told = True
+            logger.warning(
+                "task %r caught the signal that takes its run %s off this worker and went on; let BaseException pass: "
+                "a bare `except:` must raise again",
+                self.task.id,
+                self.run_id,
+            )
+
+    # What it writes, unless it has written it before.
+
     def log(self, level: str, message: str, attributes: dict[str, Any] | None, source: str) -> None:
-        self._notes.log(level, message, attributes, source)
+        if not self.journal.is_replaying():
+            self._notes.log(level, message, attributes, source)
 
     def span(self, name: str, kind: str, attributes: dict[str, Any]) -> AbstractContextManager[None]:
-        return self._notes.span(name, kind, attributes)
+        return nullcontext() if self.journal.is_replaying() else self._notes.span(name, kind, attributes)
 
     def change_metadata(self, target: str, op: str, key: str, value: Any) -> None:
-        self._notes.change_metadata(target, op, key, value)
+        if not self.journal.is_replaying():
+            self._notes.change_metadata(target, op, key, value)
 
     def metadata(self) -> dict[str, Any]:
         return self._notes.metadata()
@@ -221,14 +328,15 @@ class Frame:
         self.scope.on_end = None
         for result in grant.results:
             self.waits.deliver(result)
-        self._parking.go_on()
+        self.calls.parking.go_on()
 
     def lose(self, signal: type[RunSignal] = LeaseLost) -> None:
         """The run goes on elsewhere or nowhere: unwind what is here; it can write nothing more."""
         self.lost = True
-        waits = len(self.waits)
+        self.evicted_at_wait = signal is Evicted
+        waits = len(self.waits) + bool(self.turns)
         self._raise_in_waits(signal)
-        self._parking.go_on(signal(f"run {self.run_id} goes on elsewhere"))
+        self.calls.parking.go_on(signal(f"run {self.run_id} goes on elsewhere"))
         if self.parked or self.done:
             return
         if not self.task.is_async:
@@ -243,11 +351,13 @@ class Frame:
 
     def _raise_in_waits(self, signal: type[RunSignal]) -> None:
         reason = f"run {self.run_id} goes on elsewhere" if self.stop is None else self.stop.reason
-        self.waits.raise_in_all(signal, reason)
+        self.waits.raise_in_all(lambda: signal(reason))
+        if self.turns is not None:
+            self.turns.raise_in_all(signal(reason))
 
     def wake_threads(self, signal: type[RunSignal]) -> None:
         """Raise `signal` where helper threads of an async run wait for other runs."""
-        self.waits.raise_in_threads(signal, self.run_id)
+        self.waits.raise_in_threads(lambda: signal(self.run_id))
 
     def told_to_stop(self, stop: Stop) -> bool:
         """Whether this is the first time."""
@@ -266,6 +376,14 @@ class Frame:
         """What has been written and not been sent yet, as requests to go before the next verb of this run."""
         with self.worker.emitting:  # what the emitter has taken goes first: after the verb it would be refused
             return self.take_notes()
+
+    def words(self) -> list[Exchange]:
+        """What is to be said before the next verb of this run: what it wrote, and what its journal has to keep."""
+        words: list[Exchange] = [*self.notes()]
+        record = self.journal.take(self.run_id, self.epoch)
+        if record is not None:
+            words.append((record, ignore))
+        return words
 
     def take_notes(self, *, report_start: bool = False) -> list[tuple[Emit, Any]]:
         """What has been written and not been sent yet, as requests."""

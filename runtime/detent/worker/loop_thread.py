@@ -7,19 +7,40 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
+from typing import Any
 
-from .scope import scoped_task_factory
+from .scope import current_scope, scoped_task_factory
 
 __all__ = ["LoopThread"]
 
 logger = logging.getLogger("detent.worker")
 
 
+#: Plain functions that async runs call beside the loop at once.
+_HELPERS = 64
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """Knows the timers of a run that is replayed, so that a time-out which ended a wait need not be sat out again."""
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        handle = super().call_at(when, callback, *args, context=context)
+        scope = current_scope.get() if context is None else context.get(current_scope)
+        if scope is not None and scope.timers is not None:
+            scope.timers.append(handle)
+        return handle
+
+
 class LoopThread:
     """Runs one event loop. What other threads post is run together, at the price of one wake-up."""
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
+        self.loop = _Loop()
+        self.loop.set_default_executor(ThreadPoolExecutor(_HELPERS, thread_name_prefix="detent-helper"))
         self.loop.set_task_factory(scoped_task_factory)  # type: ignore[arg-type]  # its protocol leaves options out
         self._posted: deque[Callable[[], None]] = deque()
         self._scheduled = False

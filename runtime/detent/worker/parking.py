@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from typing import TYPE_CHECKING
 
-from ..model.protocol import Answer, Failure, Leave, Park, Parked, RunResult
+from ..model.protocol import Answer, Failure, Leave, Park, Parked, WaitResult
 from .signals import RunSignal
 from .waits import post_quietly
 
@@ -16,10 +17,14 @@ __all__ = ["Parking"]
 
 #: A run that does not wait in all of its branches is looked at again after so many seconds.
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.5
+#: What belongs to no run: a timer of ours is none of the run's.
+_OUTSIDE = Context()
 
 
 class Parking:
     """Watches the branches of one run while some of them wait. On the loop's thread."""
+
+    __slots__ = ("_asking", "_frame", "_look_after_s", "_look_again", "_returning")
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
@@ -28,7 +33,7 @@ class Parking:
         self._look_after_s = _FIRST_LOOK_S
         self._returning: list[asyncio.Future[None]] = []
 
-    async def wait(self, key: str, waiter: asyncio.Future[list[RunResult]], at_home: bool) -> list[RunResult]:
+    async def wait(self, key: str, waiter: asyncio.Future[WaitResult], at_home: bool) -> WaitResult:
         """Wait in one branch; the run parks, unless the branch is on a loop of its own (not `at_home`)."""
         frame = self._frame
         task = asyncio.current_task()
@@ -38,7 +43,7 @@ class Parking:
             if at_home and not frame.parked and not waiter.done():
                 self._look_after_s = _FIRST_LOOK_S
                 frame.scope.on_end = self._park_if_waiting
-                asyncio.get_running_loop().call_soon(self._park_if_waiting)
+                asyncio.get_running_loop().call_soon(self._park_if_waiting, context=_OUTSIDE)
             return await waiter
         except asyncio.CancelledError:
             await self.leave(key)
@@ -51,9 +56,10 @@ class Parking:
         code goes on, so that it never executes without a slot (DESIGN.md section 5, "Wiring")."""
         frame = self._frame
         frame.waits.close(key)
-        if frame.lost or frame.done or frame.stop is not None or frame.worker.loop.stopping:
+        if frame.lost or frame.done or frame.stop is not None or frame.mismatched or frame.worker.loop.stopping:
             return
-        frame.worker.link.send([*frame.notes(), (Leave(frame.run_id, frame.epoch, key), self._left)])
+        request = Leave(frame.run_id, frame.epoch, key, frame.journal.next_order())
+        frame.worker.link.send([*frame.words(), (request, self._left)])
         while (frame.parked or self._asking) and not frame.lost and not frame.worker.loop.stopping:
             back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._returning.append(back)
@@ -85,9 +91,10 @@ class Parking:
         keys = frame.waits.unsatisfied()
         if not keys:
             return
-        if not frame.scope.is_waiting() or len(keys) != len(frame.waits):
+        if frame.turns or not frame.scope.is_waiting() or len(keys) != len(frame.waits):
             # No event tells that a branch went from work to waiting for another one, so it is looked at again.
-            self._look_again = frame.worker.loop.loop.call_later(self._look_after_s, self._park_if_waiting)
+            loop = frame.worker.loop.loop
+            self._look_again = loop.call_later(self._look_after_s, self._park_if_waiting, context=_OUTSIDE)
             self._look_after_s = min(_LONGEST_LOOK_S, self._look_after_s * 2)
             return
 
@@ -96,7 +103,7 @@ class Parking:
         def take(answer: Answer) -> None:
             frame.worker.loop.post(lambda: self._answered(answer))
 
-        frame.worker.link.send([*frame.notes(), (Park(frame.run_id, frame.epoch, keys), take)])
+        frame.worker.link.send([*frame.words(), (Park(frame.run_id, frame.epoch, keys), take)])
 
     def _answered(self, answer: Answer) -> None:
         frame = self._frame

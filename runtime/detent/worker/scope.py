@@ -6,13 +6,17 @@ which they finish cannot matter (C7).
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Task
+import re
+from asyncio import AbstractEventLoop, Task, TimerHandle
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
-__all__ = ["Scope", "current_scope", "scoped_task_factory"]
+__all__ = ["Scope", "branch_of", "current_branch", "current_scope", "scoped_task_factory"]
+
+#: What the key of an entry begins with when it was made in a branch: the numbers of the tasks that led there.
+_BRANCH = re.compile(r"(\d+(?:\.\d+)*)/")
 
 #: Functions of the standard library in which a task waits for other tasks.
 _JOINS = {
@@ -27,24 +31,48 @@ _JOINS = {
 class Scope:
     """The live tasks of a run, and those that are blocked in a durable wait."""
 
+    __slots__ = ("_children", "_uses", "blocked", "branched", "on_end", "tasks", "timers")
+
     def __init__(self) -> None:
         self.tasks: set[Task[Any]] = set()
         self.blocked: set[Task[Any]] = set()
+        #: Whether it ever had a branch besides its main task, so that the order of what it is told matters.
+        self.branched = False
         #: Called when a task of the run has ended, while set.
         self.on_end: Callable[[], None] | None = None
+        #: The timers that the run has set on the loop, kept while it is replayed.
+        self.timers: list[TimerHandle] | None = None
         self._children: dict[str, int] = defaultdict(int)
         self._uses: dict[str, int] = defaultdict(int)
 
-    def next_key(self, name: str) -> str:
-        """The journal key of the next use of `name` in the current branch: ``scope/name#n``."""
-        path = current_path.get()
-        prefix = f"{path}/{name}" if path else name
+    def next_key(self, name: str, *, ordered: bool = True) -> str:
+        """The journal key of the next use of `name` in the current branch: ``branch/name#n``.
+
+        `ordered`: the caller is the branch itself, not a helper thread of it or a step, whose uses count apart.
+        """
+        prefix = self._prefix(name, ordered)
         self._uses[prefix] += 1
         return f"{prefix}#{self._uses[prefix]}"
+
+    def coming_key(self, name: str) -> str:
+        """What `next_key` would give."""
+        prefix = self._prefix(name, True)
+        return f"{prefix}#{self._uses.get(prefix, 0) + 1}"
+
+    @staticmethod
+    def _prefix(name: str, ordered: bool) -> str:
+        path = current_path.get()
+        if not ordered:
+            return f"{path}*/{name}"
+        if path:
+            return f"{path}/{name}"
+        # A name that looks like a branch must not be taken for one.
+        return f"./{name}" if _BRANCH.match(name) or name.startswith(("*/", "./")) else name
 
     def next_child(self) -> str:
         """The path of the next task that the current branch creates."""
         path = current_path.get()
+        self.branched = True
         self._children[path] += 1
         return f"{path}.{self._children[path]}" if path else str(self._children[path])
 
@@ -81,6 +109,19 @@ class Scope:
                     return True
             inner = getattr(inner, "cr_await", None)
         return False
+
+
+def branch_of(key: str) -> str | None:
+    """The branch whose order the entry `key` belongs to; None for one of a helper thread or a step."""
+    found = _BRANCH.match(key)
+    if found is not None:
+        return found.group(1)
+    return None if re.match(r"(\d+(?:\.\d+)*)?\*/", key) else ""
+
+
+def current_branch() -> str:
+    """The branch of the calling code; empty for the main task of a run."""
+    return current_path.get()
 
 
 current_scope: ContextVar[Scope | None] = ContextVar("detent_scope", default=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Evicted", "LeaseLost", "RunSignal", "Stopped"]
+__all__ = ["Evicted", "JournalMismatch", "LeaseLost", "RunSignal", "Stopped"]
 
 
 class RunSignal(BaseException):
@@ -19,3 +19,20 @@ class Evicted(RunSignal):
 
 class Stopped(RunSignal):
     """The run was cancelled or has used its time."""
+
+
+class JournalMismatch(RunSignal):
+    """The code of a run decided otherwise than the first time.
+
+    `key`: of the entry. `expected`: what is recorded there; `received`: what came.
+    """
+
+    def __init__(self, key: str = "", expected: str = "", received: str = "", message: str = "") -> None:
+        self.key = key
+        self.expected = expected
+        self.received = received
+        text = message or (
+            f"the code went another way than before at {key!r}: expected {expected}, received {received}. Code outside "
+            "steps must decide the same way when it runs again: put what changes (time, chance, reads) into a step"
+        )
+        super().__init__(text)

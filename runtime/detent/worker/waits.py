@@ -1,4 +1,4 @@
-"""The waits of a run for other runs, by their keys in its journal."""
+"""The durable waits of a run that are open, by their keys in its journal."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
-from ..model.protocol import RunResult, WaitResult
+from ..model.protocol import WaitResult
 from .loop_thread import LoopThread
 from .signals import RunSignal
 
 __all__ = ["Waiter", "Waits", "post_quietly"]
 
 #: Coroutines wait with a future of their loop, threads with one of their own.
-Waiter = asyncio.Future[list[RunResult]] | Future[list[RunResult]]
+Waiter = asyncio.Future[WaitResult] | Future[WaitResult]
 
 
 class Waits:
@@ -26,6 +25,8 @@ class Waits:
       loop: of the worker.
       is_async: whether the run executes on that loop.
     """
+
+    __slots__ = ("_is_async", "_loop", "_waiters")
 
     def __init__(self, loop: LoopThread, *, is_async: bool) -> None:
         self._loop = loop
@@ -51,18 +52,18 @@ class Waits:
         """A wait is satisfied. On the loop's thread for async runs."""
         waiter = self._waiters.get(result.key)
         if waiter is not None:
-            self._settle(waiter, lambda: waiter.set_result(result.runs))
+            self._settle(waiter, lambda: waiter.set_result(result))
 
-    def raise_in_all(self, signal: type[RunSignal], reason: str) -> None:
-        """Raise `signal` wherever the run waits."""
+    def raise_in_all(self, make: Callable[[], RunSignal]) -> None:
+        """Raise a signal wherever the run waits."""
         for waiter in list(self._waiters.values()):
-            self._settle(waiter, partial(waiter.set_exception, signal(reason)))
+            self._settle(waiter, lambda waiter=waiter: waiter.set_exception(make()))  # type: ignore[misc]  # a default
 
-    def raise_in_threads(self, signal: type[RunSignal], reason: str) -> None:
-        """Raise `signal` where threads wait."""
+    def raise_in_threads(self, make: Callable[[], RunSignal]) -> None:
+        """Raise a signal where threads wait."""
         for waiter in list(self._waiters.values()):
             if isinstance(waiter, Future):
-                self._settle(waiter, partial(waiter.set_exception, signal(reason)))
+                self._settle(waiter, lambda waiter=waiter: waiter.set_exception(make()))  # type: ignore[misc]  # a default
 
     def _settle(self, waiter: Waiter, act: Callable[[], None]) -> None:
         """Settle a wait where it is waited for; the first word counts."""

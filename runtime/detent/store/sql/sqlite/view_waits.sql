@@ -1,1 +1,1 @@
-SELECT key, pending FROM waits WHERE run_id = :run_id ORDER BY key
+SELECT key, kind, pending, due_at, waitpoint_id FROM waits WHERE run_id = :run_id ORDER BY key

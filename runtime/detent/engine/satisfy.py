@@ -1,0 +1,60 @@
+"""What waits wait for has come: children ended, a moment was reached, a token was completed. Their runs are woken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..model.protocol import SatisfiedPush
+from .park import resume_run
+from .results import result_of
+from .scene import Scene
+
+__all__ = ["deliver", "outcome_of", "reach_moments", "satisfy_waitpoint"]
+
+
+def outcome_of(kind: str, waitpoint: Any) -> dict[str, Any]:
+    """How the journal entry of a wait ends. `waitpoint`: None when its own time is over."""
+    if kind == "time":
+        return {"status": "ok"}
+    if waitpoint is None or waitpoint["status"] != "COMPLETED":
+        return {"status": "error"}
+    return {"status": "ok", "value": waitpoint["output"], "value_ref": waitpoint["output_ref"]}
+
+
+def deliver(scene: Scene, child_id: str) -> None:
+    """A run that is waited for has ended: count down the waits for it, and wake those that reach zero."""
+    for row in scene.tx.all("waiting_for", child_id=child_id):
+        left = scene.tx.one("count_down", run_id=row["run_id"], key=row["key"])
+        if left is not None and left["pending"] == 0:
+            _wake(scene, row["run_id"], row["key"])
+
+
+def satisfy_waitpoint(scene: Scene, waitpoint: Any) -> None:
+    """A waitpoint was completed or timed out: so are the waits for it."""
+    for row in scene.tx.all("list_waiting_for", waitpoint_id=waitpoint["id"]):
+        _satisfy(scene, row["run_id"], row["key"], outcome_of(waitpoint["kind"], waitpoint))
+
+
+def reach_moments(scene: Scene, n: int) -> int:
+    """Satisfy up to `n` waits whose time has come; how many."""
+    rows = scene.tx.all("list_due_waits", now=scene.now, n=n)
+    for row in rows:
+        _satisfy(scene, row["run_id"], row["key"], outcome_of(row["kind"], None))
+    return len(rows)
+
+
+def _satisfy(scene: Scene, run_id: str, key: str, outcome: dict[str, Any]) -> None:
+    values = {"value": None, "value_ref": None, "error": None, **outcome}
+    scene.tx.run("settle_entry", run_id=run_id, key=key, **values)
+    scene.tx.run("settle_wait", run_id=run_id, key=key)
+    _wake(scene, run_id, key)
+
+
+def _wake(scene: Scene, run_id: str, key: str) -> None:
+    if resume_run(scene, run_id):
+        return
+    holder = scene.tx.one("executing_at", id=run_id)
+    if holder is not None:
+        scene.tx.run("drop_wait", run_id=run_id, key=key)
+        result = result_of(scene.tx, run_id, key)
+        scene.bell.push(holder["worker_id"], SatisfiedPush(run_id, holder["epoch"], result))

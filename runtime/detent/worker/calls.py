@@ -1,0 +1,152 @@
+"""What the code of a run says to the engine, and how it waits for the answer: as a coroutine, or as a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..errors import by_code
+from ..model.protocol import Answer, Failure, Parked, Recall, Record, Trigger, Triggered, Wait, WaitResult
+from .parking import Parking
+from .signals import JournalMismatch, LeaseLost, Stopped
+from .waits import post_quietly
+
+if TYPE_CHECKING:
+    from .frame import Frame
+
+__all__ = ["Calls"]
+
+
+class Calls:
+    """The words of one run."""
+
+    __slots__ = ("_frame", "parking")
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self.parking = Parking(frame)
+
+    async def say(self, request: Trigger | Record | Recall) -> Answer:
+        """Say it and wait for the answer. Errors: those of the engine; signals for the run."""
+        frame = self._frame
+        frame.check()
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Future[Answer] = loop.create_future()
+        self._send(request, loop, partial(_arrive, arrived))
+        return self._accept(await arrived)
+
+    def say_sync(self, request: Trigger | Record | Recall) -> Answer:
+        """`say`, on a thread."""
+        frame = self._frame
+        frame.check()
+        with frame.reach.inside():
+            arrived: Future[Answer] = Future()
+            frame.worker.link.send([*frame.words(), (request, arrived.set_result)])
+            return self._accept(arrived.result())
+
+    async def wait(self, request: Trigger | Wait) -> tuple[Answer, WaitResult]:
+        """Begin a durable wait and come back with its result; the run may be parked meanwhile."""
+        frame = self._frame
+        frame.check()
+        loop = asyncio.get_running_loop()
+        at_home = loop is frame.worker.loop.loop
+        key = request.key
+        waiter: asyncio.Future[WaitResult] = loop.create_future()
+        frame.waits.open(key, waiter)
+        # A plain task may have an event loop of its own; a run parks as long as nothing else happens on it.
+        request.park = frame.scope.is_alone() if at_home else len(asyncio.all_tasks(loop)) == 1
+        arrived: asyncio.Future[Answer] = loop.create_future()
+
+        def take(answer: Answer) -> None:
+            # Also when nobody waits for the answer any more: a slot that the engine took back is not held here.
+            if _parks(answer):
+                frame.worker.park(frame)
+            _arrive(arrived, answer)
+
+        self._send(request, loop, take)
+        try:
+            try:
+                answer = self._accept(await asyncio.shield(arrived))
+            except asyncio.CancelledError:
+                # Whether the run was parked is known once the answer is there.
+                while not arrived.done() and not frame.worker.loop.stopping:
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.shield(arrived)
+                await self.parking.leave(key)
+                raise
+            result = _result_in(answer)
+            if result is None:
+                result = await self.parking.wait(key, waiter, at_home)
+            return answer, result
+        finally:
+            frame.waits.close(key)
+            if not waiter.done():
+                waiter.cancel()
+            elif not waiter.cancelled():
+                waiter.exception()  # seen: asyncio need not complain
+
+    def wait_sync(self, request: Trigger | Wait) -> tuple[Answer, WaitResult]:
+        """`wait`, on a thread."""
+        frame = self._frame
+        frame.check()
+        with frame.reach.inside():
+            waiter: Future[WaitResult] = Future()
+            frame.waits.open(request.key, waiter)
+            # Only the run's own thread can give the slot back: another one may still be at work beside it.
+            request.park = frame.reach.is_here()
+            arrived: Future[Answer] = Future()
+            frame.worker.link.send([*frame.words(), (request, arrived.set_result)])
+            try:
+                answer = self._accept(arrived.result())
+                if _parks(answer):
+                    frame.worker.park(frame)
+                result = _result_in(answer)
+                if result is None:
+                    if frame.stop is not None:
+                        raise Stopped(frame.stop.reason)
+                    result = waiter.result()
+                return answer, result
+            finally:
+                frame.waits.close(request.key)
+
+    def _send(
+        self, request: Trigger | Wait | Record | Recall, loop: asyncio.AbstractEventLoop, take: Callable[[Answer], None]
+    ) -> None:
+        frame = self._frame
+        home = frame.worker.loop
+        post = home.post if loop is home.loop else loop.call_soon_threadsafe
+        frame.worker.link.send(
+            [*frame.words(), (request, lambda answer: post_quietly(post, partial(take, answer)))]
+        )
+
+    def _accept(self, answer: Answer) -> Answer:
+        if not isinstance(answer, Failure):
+            return answer
+        frame = self._frame
+        if answer.code == "lease_lost":
+            frame.lost = True
+            raise LeaseLost(answer.message)
+        if answer.code == "journal_mismatch":
+            signal = JournalMismatch(message=answer.message)
+            frame.mismatch(signal)
+            raise signal
+        raise by_code(answer.code, answer.message)
+
+
+def _arrive(arrived: asyncio.Future[Answer], answer: Answer) -> None:
+    if not arrived.done():
+        arrived.set_result(answer)
+
+
+def _parks(answer: Answer) -> bool:
+    return isinstance(answer, Triggered | Parked) and answer.parked
+
+
+def _result_in(answer: Answer) -> WaitResult | None:
+    if isinstance(answer, Triggered):
+        return answer.result
+    return answer.results[0] if isinstance(answer, Parked) and answer.results else None
