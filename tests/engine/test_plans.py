@@ -14,6 +14,7 @@ from detent.store.statements import statements
 
 HOT = [
     "adopt_children", "await_children", "await_run", "beat_worker", "bury_worker", "claim_lane",
+    "complete_waitpoint", "expire_waitpoints", "find_waitpoint", "find_waitpoint_by_key", "waiting_for_waitpoint",
     "claimable_queues", "clear_sticky", "count_down", "count_running", "count_running_of_env",
     "count_running_of_key", "count_unfinished_children", "drop_empty_lane", "drop_later_children",
     "drop_wait", "drop_waits", "end_run", "executing_at", "existing_runs", "family", "fence",
@@ -26,7 +27,7 @@ HOT = [
     "resume_run", "retry_run", "serve_lane", "unblock_versionless", "unreserve", "unstick", "waiting_for",
     "write_metadata", "write_tags",
 ]  # fmt: skip
-TABLES = "runs|r|events|journal|children|c|waits|lanes|l|idempotency|batches|queues|q"
+TABLES = "runs|r|events|journal|children|c|waits|waitpoints|lanes|l|idempotency|batches|queues|q"
 
 
 @pytest.mark.parametrize("name", HOT)
@@ -52,6 +53,9 @@ def test_a_statement_on_the_hot_path_finds_its_rows_by_an_index(bench: Bench, na
         ("overdue_cancels", "runs_cancelling"),
         ("waiting_for", "children_awaited"),
         ("lanes_in_turn", "lanes_in_turn"),
+        ("expire_waitpoints", "waitpoints_due"),
+        ("find_waitpoint_by_key", "waitpoints_by_key"),
+        ("waiting_for_waitpoint", "waits_for_waitpoint"),
     ],
 )
 def test_a_statement_uses_the_index_that_was_made_for_it(bench: Bench, name: str, index: str) -> None:

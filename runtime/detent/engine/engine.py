@@ -44,6 +44,7 @@ from .sessions import Doorbell, Session, Sessions
 from .timers import next_due, sweep_timers
 from .trigger import make_runs, trigger_from_run
 from .waiters import Waiters
+from .waitpoints import Created, complete_waitpoint, create_waitpoint
 
 __all__ = ["Engine"]
 
@@ -187,6 +188,16 @@ class Engine:
     def knows(self, task: str) -> bool | None:
         """Whether a connected worker runs `task`; None while none is connected."""
         return self.sessions.knows(self.env, task)
+
+    def create_waitpoint(self, **values: Any) -> Created:
+        """Make a waitpoint, or find it; see `waitpoints.create_waitpoint`."""
+        return self.write(lambda scene: create_waitpoint(scene, **values))
+
+    def complete_waitpoint(
+        self, id: str, output_text: str | None, output_ref: str | None = None, by: str | None = None
+    ) -> Any:
+        """Complete a token; its row. Errors: `NotFound`, `Conflict`."""
+        return self.write(lambda scene: complete_waitpoint(scene, id, output_text, output_ref, by))
 
     # What workers say.
 

@@ -8,7 +8,7 @@ from ..model.protocol import Done, Failure, Leave, Park, Parked, RunResult, Sati
 from ..store import Tx
 from .scene import Scene
 
-__all__ = ["deliver", "is_parked", "leave", "park", "park_run", "results_of", "watch"]
+__all__ = ["deliver", "is_parked", "leave", "park", "park_run", "results_of", "satisfy_waitpoint", "watch"]
 
 #: How long the worker that holds a parked frame is preferred over others, in milliseconds.
 STICKY_MS = 10_000
@@ -108,3 +108,8 @@ def results_of(tx: Tx, run_id: str, key: str) -> list[RunResult]:
         RunResult(row["id"], row["task"], row["state"], row["output"], row["output_ref"], row["error"])
         for row in tx.all("read_results", run_id=run_id, key=key)
     ]
+
+
+def satisfy_waitpoint(scene: Scene, waitpoint: Any) -> None:
+    """A waitpoint (a row of `waitpoints`) has its outcome: wake the runs that wait for it."""
+    scene.tx.all("waiting_for_waitpoint", id=waitpoint["id"])

@@ -1,4 +1,4 @@
-"""Timers live in SQL: delays and backoffs, ttls, preferences for a worker, cancels that were not obeyed."""
+"""Timers live in SQL: delays and backoffs, ttls, waitpoints, preferences for a worker, cancels that were not obeyed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from ..store import Store
 from .cancel import CANCEL_GRACE_MS, force_overdue_cancels
 from .finish import end_run
 from .scene import Scene
+from .waitpoints import expire_waitpoints
 
 __all__ = ["next_due", "sweep_timers"]
 
@@ -15,7 +16,7 @@ BATCH = 500
 
 
 def sweep_timers(scene: Scene) -> int:
-    """Do what is due now; how many runs were changed. Sweeping again changes nothing."""
+    """Do what is due now; how many runs and waitpoints were changed. Sweeping again changes nothing."""
     rows = scene.tx.all("queue_due", now=scene.now, n=BATCH)
     for row in rows:
         scene.record("due", row, "QUEUED")
@@ -27,7 +28,8 @@ def sweep_timers(scene: Scene) -> int:
     for row in expired:
         error = TaskError("RunExpired", "no worker started the run within its ttl", code="expired")
         end_run(scene, row["id"], "QUEUED", "EXPIRED", error)
-    return len(rows) + len(reserved) + len(expired) + force_overdue_cancels(scene)
+    satisfied = expire_waitpoints(scene, BATCH)
+    return len(rows) + len(reserved) + len(expired) + satisfied + force_overdue_cancels(scene)
 
 
 def next_due(store: Store) -> int | None:
