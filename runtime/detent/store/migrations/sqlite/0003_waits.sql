@@ -86,8 +86,15 @@ CREATE TABLE debounces (
 ) WITHOUT ROWID;
 CREATE INDEX debounces_old ON debounces (until);
 
--- Retention: what ended long ago.
+-- Retention: what ended long ago, who was told of it, and objects that more than one row may name.
 CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
+DROP INDEX children_awaited;
+CREATE INDEX children_by_child ON children (child_id, awaited);
+CREATE INDEX debounces_of_run ON debounces (run_id);
+CREATE INDEX runs_payload_ref ON runs (payload_ref) WHERE payload_ref IS NOT NULL;
+CREATE INDEX runs_output_ref ON runs (output_ref) WHERE output_ref IS NOT NULL;
+CREATE INDEX journal_value_ref ON journal (value_ref) WHERE value_ref IS NOT NULL;
+CREATE INDEX waitpoints_output_ref ON waitpoints (output_ref) WHERE output_ref IS NOT NULL;
 
 -- What the store itself must remember, such as the secret that callback addresses are made with.
 CREATE TABLE settings (
