@@ -24,7 +24,8 @@ HOT = [
     "list_children", "list_expired", "list_satisfied", "lose_lease", "mark_progress", "mark_started",
     "journal_objects", "next_due", "old_runs", "overdue_cancels", "park_run", "put_child", "put_journal",
     "put_queue", "put_wait", "queue_due", "read_metadata", "read_results", "record_event", "release_idempotency",
-    "remove_batches", "remove_children", "remove_events", "remove_journal", "remove_runs", "remove_waits", "request_cancel",
+    "remove_batches", "remove_children", "remove_events", "remove_journal", "remove_runs", "remove_waits",
+    "request_cancel",
     "resume_run", "retry_run", "serve_lane", "shared_objects", "unblock_versionless", "unreserve", "unstick",
     "waiting_for", "write_metadata", "write_tags",
 ]  # fmt: skip

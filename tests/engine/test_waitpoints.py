@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.engine.bench import MORNING, Bench
 
+from detent.engine.loops.timers import BATCH, sweep_timers
 from detent.engine.scene import Scene
-from detent.engine.timers import BATCH, sweep_timers
 from detent.engine.waitpoints import Created, create_waitpoint
 from detent.errors import Conflict, NotFound
 from detent.model.ids import new_id
