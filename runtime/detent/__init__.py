@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from . import objects
     from .client import AsyncDetent, Detent
     from .model.retry import RetryPolicy as Retry
-    from .sdk.context import Context
+    from .sdk.context import Context, WaitInfo
     from .sdk.logger import logger
     from .sdk.notes import metadata, tags
     from .sdk.queue import queue
@@ -33,6 +33,7 @@ __all__ = [
     "Result",
     "Retry",
     "Task",
+    "WaitInfo",
     "batch",
     "idempotency_keys",
     "logger",
@@ -58,6 +59,7 @@ _HOMES = {
     "Result": ("detent.sdk.result", "Result"),
     "Retry": ("detent.model.retry", "RetryPolicy"),
     "Task": ("detent.sdk.task", "Task"),
+    "WaitInfo": ("detent.sdk.context", "WaitInfo"),
     "batch": ("detent.sdk.tasks", "batch"),
     "idempotency_keys": ("detent.sdk.tasks", "idempotency_keys"),
     "logger": ("detent.sdk.logger", "logger"),

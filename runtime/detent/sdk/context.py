@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-__all__ = ["AttemptInfo", "BatchInfo", "Context", "QueueInfo", "RunInfo", "TaskInfo"]
+__all__ = ["AttemptInfo", "BatchInfo", "Context", "QueueInfo", "RunInfo", "TaskInfo", "WaitInfo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +67,16 @@ class Context:
     queue: QueueInfo
     environment: str
     batch: BatchInfo | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitInfo:
+    """What a run waits for, as the hooks ``on_wait`` and ``on_resume`` see it.
+
+    `kind`: ``children``, ``time`` or ``token``. `key`: of the wait in the journal of the run. `target`: the tasks of
+    the children, separated by commas; the moment as ISO-8601 text; or the id of the token.
+    """
+
+    kind: str
+    key: str
+    target: str

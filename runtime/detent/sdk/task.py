@@ -186,12 +186,25 @@ class Task(Generic[P, R]):
         return self.hooks.add("on_success", fn)
 
     def on_failure(self, fn: F) -> F:
-        """After the last attempt failed, time-outs included; takes ``payload, error, ctx``."""
+        """After the run ended neither well nor cancelled: the last attempt failed, it timed out, crashed or expired;
+        takes ``payload, error, ctx``."""
         return self.hooks.add("on_failure", fn)
 
     def on_complete(self, fn: F) -> F:
         """After the run ended, well or not; takes ``payload, result, ctx``."""
         return self.hooks.add("on_complete", fn)
+
+    def on_cancel(self, fn: F) -> F:
+        """After the run was cancelled, before ``on_complete``; takes ``payload, reason, ctx``."""
+        return self.hooks.add("on_cancel", fn)
+
+    def on_wait(self, fn: F) -> F:
+        """Before the run waits durably; takes ``payload, wait, ctx``, `wait` being a `WaitInfo`. Errors are logged."""
+        return self.hooks.add("on_wait", fn)
+
+    def on_resume(self, fn: F) -> F:
+        """When the run goes on after such a wait; takes ``payload, wait, ctx``. Errors are logged."""
+        return self.hooks.add("on_resume", fn)
 
     def catch_error(self, fn: F) -> F:
         """When an attempt raised; takes ``payload, error, ctx``. May return a mapping with ``skip_retrying=True``,
@@ -266,6 +279,9 @@ def task(
     on_success: Callable[..., Any] | None = None,
     on_failure: Callable[..., Any] | None = None,
     on_complete: Callable[..., Any] | None = None,
+    on_cancel: Callable[..., Any] | None = None,
+    on_wait: Callable[..., Any] | None = None,
+    on_resume: Callable[..., Any] | None = None,
     catch_error: Callable[..., Any] | None = None,
     middleware: Callable[..., Any] | None = None,
 ) -> _Declare:
@@ -277,7 +293,8 @@ def task(
       retry: attempts and pauses; by default 3 attempts, 1 s to 60 s, factor 2, with jitter.
       max_duration: executing time of an attempt, waits left out; seconds or text such as ``"2m"``.
       description: what it does, for people and assistants; the docstring when left out.
-      on_start, on_success, on_failure, on_complete, catch_error, middleware: hooks, see `Task`.
+      on_start, on_success, on_failure, on_complete, on_cancel, on_wait, on_resume, catch_error, middleware: hooks, see
+        `Task`.
 
     The function takes nothing, ``(payload)``, ``(payload, ctx)`` or ``(ctx)``; the payload's annotation is its schema.
     Errors: `DiscoveryError`, `InvalidOptions`.
@@ -291,6 +308,9 @@ def task(
             ("on_success", on_success),
             ("on_failure", on_failure),
             ("on_complete", on_complete),
+            ("on_cancel", on_cancel),
+            ("on_wait", on_wait),
+            ("on_resume", on_resume),
             ("catch_error", catch_error),
             ("middleware", middleware),
         )

@@ -86,12 +86,24 @@ class Tasks:
         return registry.hooks.add("on_success", fn)
 
     def on_failure(self, fn: F) -> F:
-        """After each run that failed."""
+        """After each run that ended neither well nor cancelled."""
         return registry.hooks.add("on_failure", fn)
 
     def on_complete(self, fn: F) -> F:
         """After each run."""
         return registry.hooks.add("on_complete", fn)
+
+    def on_cancel(self, fn: F) -> F:
+        """After each run that was cancelled."""
+        return registry.hooks.add("on_cancel", fn)
+
+    def on_wait(self, fn: F) -> F:
+        """Before each durable wait of every task."""
+        return registry.hooks.add("on_wait", fn)
+
+    def on_resume(self, fn: F) -> F:
+        """When a run of any task goes on after a durable wait."""
+        return registry.hooks.add("on_resume", fn)
 
     def catch_error(self, fn: F) -> F:
         """When an attempt of any task raised; asked after the task's own."""

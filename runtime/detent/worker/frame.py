@@ -20,6 +20,7 @@ from ..model.task_error import TaskError
 from ..sdk.current import current_run
 from ..sdk.pause import use_sleeper
 from .capture import renew
+from .hook_calls import Call, call_hooks, driven, has_hooks
 from .journal_error import JournalMismatch
 from .notes import Notes
 from .parking import Parking
@@ -75,6 +76,9 @@ class Frame:
         #: Whether the engine has given the run away while the answer that parks it was under way.
         self.evicted = False
         self.deadline: Deadline | None = None
+        #: Once it is loaded, and how functions of this task are called: for hooks in the middle of the task's code.
+        self.payload: Any = None
+        self.call: Call | None = None
         self.main: asyncio.Task[Any] | None = None
         #: The thread of a plain run.
         self.reach = Reach()
@@ -197,6 +201,16 @@ class Frame:
 
     def add_tags(self, tags: list[str]) -> None:
         self._notes.add_tags(tags)
+
+    async def hooks(self, event: str, **values: Any) -> None:
+        """Run the hooks of an event in the middle of the task's code, which may take `values` besides payload and
+        context: ``await frame.hooks("on_wait", wait=info)``."""
+        if self.call is not None and has_hooks(self, event):
+            await call_hooks(self, self.call, event, {"payload": self.payload, "ctx": self.ctx, **values})
+
+    def hooks_sync(self, event: str, **values: Any) -> None:
+        """`hooks`, on the thread of a plain run."""
+        driven(self.hooks(event, **values))
 
     # What the worker steers.
 
