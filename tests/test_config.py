@@ -17,6 +17,7 @@ project = "podcasts"
 dirs = ["jobs", "more/one.py"]
 ignore_patterns = ["drafts"]
 max_duration = "5m"
+retention = "30d"
 machine = "gpu-l4"
 concurrency_limit = 50
 host = "0.0.0.0"
@@ -70,6 +71,7 @@ def test_a_project_without_settings_gets_the_usual_ones(project: Path) -> None:
     assert (config.root, config.file, config.project) == (project, None, "podcasts-api")
     assert config.dirs == (project / "tasks",)
     assert config.max_duration is None
+    assert config.retention is None
     assert (config.retries.max_attempts, config.retries.factor) == (3, 2.0)
     assert (config.retries.min_timeout, config.retries.max_timeout, config.retries.randomize) == (
         1.0,
@@ -94,6 +96,7 @@ def test_every_setting_is_read(project: Path) -> None:
     assert config.dirs == (project / "jobs", project / "more" / "one.py")
     assert config.ignore_patterns == ("drafts",)
     assert config.max_duration == 300.0
+    assert config.retention == 30 * 86_400
     assert config.machine == "gpu-l4"
     assert (config.concurrency_limit, config.host, config.port) == (50, "0.0.0.0", 0)
     assert config.log_level == "debug"
@@ -206,6 +209,7 @@ class TestRefusals:
             ('project = " "', ["project is ' ' (text)", "not empty"]),
             ('dirs = "tasks"', ["dirs is 'tasks' (text)", 'expected a list of texts, such as ["tasks"]']),
             ('max_duration = "5 minutes"', ["max_duration: '5 minutes' is not a length of time"]),
+            ("retention = 0", ["retention is 0 (a whole number)", "60 s or more"]),
             ("max_duration = 0.5", ["max_duration is 0.5 (a number)", "1 s or more"]),
             ("max_duration = true", ["max_duration: got True (bool)"]),
             ("max_duration = inf", ["max_duration: inf is out of range"]),

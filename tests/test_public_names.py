@@ -18,6 +18,7 @@ NAMES = [
     "Result",
     "Retry",
     "Task",
+    "WaitInfo",
     "batch",
     "idempotency_keys",
     "logger",

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import AbortTaskRunError, DetentError
+from .errors import AbortTaskRunError, DetentError, RunFailed, StepFailed, WaitTimedOut
 
 if TYPE_CHECKING:
     from . import objects
     from .client import AsyncDetent, Detent
     from .model.retry import RetryPolicy as Retry
-    from .sdk.context import Context
+    from .sdk.context import Context, WaitInfo
     from .sdk.logger import logger
     from .sdk.notes import metadata, tags
     from .sdk.queue import queue
     from .sdk.result import BatchResult, Result
     from .sdk.retry import retry
     from .sdk.runs import runs
+    from .sdk.step import step
     from .sdk.task import Task, schema_task, task
     from .sdk.tasks import batch, idempotency_keys, tasks
+    from .sdk.tokens import Token, TokenResult
+    from .sdk.wait import wait
 
 __all__ = [
     "AbortTaskRunError",
@@ -32,7 +35,13 @@ __all__ = [
     "DetentError",
     "Result",
     "Retry",
+    "RunFailed",
+    "StepFailed",
     "Task",
+    "Token",
+    "TokenResult",
+    "WaitInfo",
+    "WaitTimedOut",
     "batch",
     "idempotency_keys",
     "logger",
@@ -42,9 +51,11 @@ __all__ = [
     "retry",
     "runs",
     "schema_task",
+    "step",
     "tags",
     "task",
     "tasks",
+    "wait",
 ]
 
 __version__ = "0.1.0"
@@ -58,6 +69,9 @@ _HOMES = {
     "Result": ("detent.sdk.result", "Result"),
     "Retry": ("detent.model.retry", "RetryPolicy"),
     "Task": ("detent.sdk.task", "Task"),
+    "Token": ("detent.sdk.tokens", "Token"),
+    "TokenResult": ("detent.sdk.tokens", "TokenResult"),
+    "WaitInfo": ("detent.sdk.context", "WaitInfo"),
     "batch": ("detent.sdk.tasks", "batch"),
     "idempotency_keys": ("detent.sdk.tasks", "idempotency_keys"),
     "logger": ("detent.sdk.logger", "logger"),
@@ -67,9 +81,11 @@ _HOMES = {
     "retry": ("detent.sdk.retry", "retry"),
     "runs": ("detent.sdk.runs", "runs"),
     "schema_task": ("detent.sdk.task", "schema_task"),
+    "step": ("detent.sdk.step", "step"),
     "tags": ("detent.sdk.notes", "tags"),
     "task": ("detent.sdk.task", "task"),
     "tasks": ("detent.sdk.tasks", "tasks"),
+    "wait": ("detent.sdk.wait", "wait"),
 }
 
 

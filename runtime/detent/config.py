@@ -70,8 +70,8 @@ class Config:
     """The settings of one project, checked.
 
     `root` is the project's folder, `file` where the settings were read (None without one), `dirs` the files
-    and folders with tasks. `max_duration` is in seconds. None means that nothing was set; `api_url` is None
-    when no server is named, `broker_url` when the embedded broker is meant; the other URLs are always there.
+    and folders with tasks. `max_duration` and `retention` are in seconds. None means that nothing was set; `api_url`
+    is None when no server is named, `broker_url` when the embedded broker is meant; the other URLs are always there.
     """
 
     root: Path
@@ -84,6 +84,7 @@ class Config:
     machine: str | None = None
     queues: Mapping[str, QueueSettings] = field(default_factory=dict)
     concurrency_limit: int | None = None
+    retention: float | None = None
     worker: WorkerSettings = WorkerSettings()
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
@@ -140,6 +141,7 @@ def load_config(start: Path | None = None, env: Mapping[str, str] | None = None)
         machine=table.text("machine"),
         queues=_queues(table.table("queues")),
         concurrency_limit=table.count("concurrency_limit"),
+        retention=table.seconds("retention", least=60.0),
         worker=_worker(table.table("worker")),
         host=table.text("host") or DEFAULT_HOST,
         port=table.count("port", DEFAULT_PORT, least=0, most=65535),

@@ -8,12 +8,13 @@ from collections.abc import Callable
 import pytest
 from tests.engine.bench import Bench, new
 
-from detent.engine.timers import sweep_timers
+from detent.engine.loops.timers import sweep_timers
 from detent.model.manifest import QueueSpec
 from detent.store.statements import statements
 
 HOT = [
     "adopt_children", "await_children", "await_run", "beat_worker", "bury_worker", "claim_lane",
+    "complete_waitpoint", "expire_waitpoints", "find_waitpoint", "find_waitpoint_by_key", "waiting_for_waitpoint",
     "claimable_queues", "clear_sticky", "count_down", "count_running", "count_running_of_env",
     "count_running_of_key", "count_unfinished_children", "drop_empty_lane", "drop_later_children",
     "drop_wait", "drop_waits", "end_run", "executing_at", "existing_runs", "family", "fence",
@@ -21,12 +22,14 @@ HOT = [
     "find_queue", "find_run", "find_state", "find_task", "find_wait", "finish_run", "forget_idempotency",
     "hand_back_run", "has_run", "held_runs", "insert_batch", "insert_run", "keep_idempotency", "lanes_in_turn",
     "list_children", "list_expired", "list_satisfied", "lose_lease", "mark_progress", "mark_started",
-    "next_due", "overdue_cancels", "park_run", "put_child", "put_journal", "put_queue", "put_wait",
-    "queue_due", "read_metadata", "read_results", "record_event", "release_idempotency", "request_cancel",
-    "resume_run", "retry_run", "serve_lane", "unblock_versionless", "unreserve", "unstick", "waiting_for",
-    "write_metadata", "write_tags",
+    "journal_objects", "next_due", "old_runs", "overdue_cancels", "park_run", "put_child", "put_journal",
+    "put_queue", "put_wait", "queue_due", "read_metadata", "read_results", "record_event", "release_idempotency",
+    "remove_batches", "remove_children", "remove_events", "remove_journal", "remove_runs", "remove_waits",
+    "request_cancel",
+    "resume_run", "retry_run", "serve_lane", "shared_objects", "unblock_versionless", "unreserve", "unstick",
+    "waiting_for", "write_metadata", "write_tags",
 ]  # fmt: skip
-TABLES = "runs|r|events|journal|children|c|waits|lanes|l|idempotency|batches|queues|q"
+TABLES = "runs|r|events|journal|children|c|waits|waitpoints|lanes|l|idempotency|batches|queues|q"
 
 
 @pytest.mark.parametrize("name", HOT)
@@ -50,8 +53,17 @@ def test_a_statement_on_the_hot_path_finds_its_rows_by_an_index(bench: Bench, na
         ("unreserve", "runs_reserved_until"),
         ("list_expired", "runs_expiring"),
         ("overdue_cancels", "runs_cancelling"),
-        ("waiting_for", "children_awaited"),
+        ("waiting_for", "children_by_child"),
         ("lanes_in_turn", "lanes_in_turn"),
+        ("expire_waitpoints", "waitpoints_due"),
+        ("find_waitpoint_by_key", "waitpoints_by_key"),
+        ("waiting_for_waitpoint", "waits_for_waitpoint"),
+        ("forget_debounces", "debounces_old"),
+        ("old_runs", "runs_finished"),
+        ("old_runs", "children_by_child"),
+        ("shared_objects", "runs_payload_ref"),
+        ("shared_objects", "runs_output_ref"),
+        ("shared_objects", "journal_value_ref"),
     ],
 )
 def test_a_statement_uses_the_index_that_was_made_for_it(bench: Bench, name: str, index: str) -> None:

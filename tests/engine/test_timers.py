@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 from tests.engine.bench import Bench, new
 
-from detent.engine import timers
-from detent.engine.timers import sweep_timers
+from detent.engine.loops.timers import sweep_timers
 
 
 def test_timers_are_swept_in_batches_so_that_triggers_get_in_between(bench: Bench) -> None:
@@ -61,15 +59,12 @@ def test_the_timers_loop_wakes_for_a_timer_that_is_set_while_it_sleeps(bench: Be
     """Given running loops that have nothing to do, when a delay is set and passes, then the run is queued."""
     queued = threading.Event()
     bench.worker()
-    write = bench.engine.write
 
-    def seen(act: Any) -> Any:
-        result = write(act)
-        if act is timers.sweep_timers and result:
+    def look() -> None:
+        if bench.count("SELECT count(*) FROM events WHERE kind = 'due'"):
             queued.set()
-        return result
 
-    bench.engine.write = seen  # type: ignore[method-assign]  # an ear on the real one
+    bench.engine.listeners.append(look)
     bench.engine.start()
     run = bench.trigger(run_at=bench.clock.now() + 1)
     bench.clock.forward(1)
@@ -77,11 +72,3 @@ def test_the_timers_loop_wakes_for_a_timer_that_is_set_while_it_sleeps(bench: Be
     assert queued.wait(30)
     bench.engine.stop()
     assert bench.state(run) == "QUEUED"
-
-
-def test_twenty_thousand_timers_due_at_once_all_start(bench: Bench) -> None:
-    at = bench.clock.now() + 1000
-    for _ in range(20):
-        bench.trigger_all([new(known=True, run_at=at) for _ in range(1000)])
-    bench.pass_time(1)
-    assert bench.count("SELECT count(*) FROM runs WHERE state = 'QUEUED'") == 20_000

@@ -209,3 +209,34 @@ def test_no_more_operations_share_a_commit_than_the_most(tmp_path: Path) -> None
     assert commits.n == 4
     assert len(names(commits.store)) == 9
     commits.store.close()
+
+
+def test_batches_and_the_others_take_turns(commits: Commits) -> None:
+    """Given callers and batches that wait for a commit, when it ends, then a batch goes first, all callers together
+    next, and the other batches each by itself after them."""
+    entered, go = threading.Event(), threading.Event()
+    turns: list[str] = []
+
+    def slow(tx: Tx) -> None:
+        entered.set()
+        assert go.wait(30)
+
+    def say(word: str) -> Any:
+        return lambda tx: turns.append(f"{word} {commits.n}")
+
+    leader = threading.Thread(target=commits.store.write, args=(slow,))
+    leader.start()
+    assert entered.wait(30)
+    callers = [threading.Thread(target=commits.store.write, args=(say("caller"),)) for _ in range(3)]
+    batches = [
+        threading.Thread(target=commits.store.write, args=(say("batch"),), kwargs={"yields": True}) for _ in range(2)
+    ]
+    for thread in (*callers, *batches):
+        thread.start()
+    group = commits.store._group
+    while len(group._waiting) < 3 or len(group._batches) < 2:
+        threading.Event().wait(0.001)
+    go.set()
+    for thread in (leader, *callers, *batches):
+        thread.join(30)
+    assert turns == ["batch 1", "caller 2", "caller 2", "caller 2", "batch 3"]

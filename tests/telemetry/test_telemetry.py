@@ -140,3 +140,24 @@ def test_a_span_that_arrives_twice_is_kept_once(path: Path) -> None:
 
     assert len(store.spans("run_a")) == 1
     store.close()
+
+
+def test_what_is_forgotten_is_gone_and_the_rest_stays(path: Path) -> None:
+    store = TelemetryStore(path)
+    for run_id in ("run_a", "run_b"):
+        store.append(Emit(run_id, 1, logs=[line("one")], spans=[span("s")], dropped=1))
+
+    store.forget(["run_a", "run_none"])
+
+    assert store.logs("run_a") == store.spans("run_a") == []
+    assert len(store.logs("run_b")) == 2
+    store.append(Emit("run_a", 1, logs=[line("anew")]))
+    assert [row["message"] for row in store.logs("run_a")] == ["anew"]
+    store.close()
+
+
+def test_to_forget_runs_that_wrote_nothing_makes_no_file(path: Path) -> None:
+    store = TelemetryStore(path)
+    store.forget(["run_a"])
+    store.close()
+    assert not path.exists()

@@ -51,9 +51,9 @@ def _cancel_one(scene: Scene, run_id: str, reason: str) -> None:
         scene.bell.push(sticky_worker, EvictPush(run_id))
 
 
-def force_overdue_cancels(scene: Scene) -> int:
-    """End what was told to stop and did not within the grace; a new epoch shuts the worker out."""
-    rows = scene.tx.all("overdue_cancels", before=scene.now - CANCEL_GRACE_MS)
+def force_overdue_cancels(scene: Scene, most: int) -> int:
+    """End at most so many that were told to stop and did not within the grace; a new epoch shuts the worker out."""
+    rows = scene.tx.all("overdue_cancels", before=scene.now - CANCEL_GRACE_MS, n=most)
     for row in rows:
         end_run(scene, row["id"], "EXECUTING", "CANCELED", _canceled("did not stop in time"), fence=True)
     return len(rows)

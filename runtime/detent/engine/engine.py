@@ -40,16 +40,16 @@ from .clock import Clock, SystemClock
 from .enlist import enlist
 from .finish import finish_run
 from .journal import recall, record
-from .leases import LEASE_MS, Vigil, beat, lose_worker, release, silent_workers
-from .loops import Loop
+from .leases import beat, lose_worker, release
+from .loops import Leases, Loop, OnRemove, Retention, Sweeper, Timers
 from .notebook import write_notes
 from .park import park
 from .pauses import pause_run
 from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
-from .timers import next_due, sweep_timers
 from .trigger import make_runs, trigger_from_run
 from .waiters import Waiters
+from .waitpoints import Created, complete_waitpoint, create_waitpoint
 from .waits import leave, wait, watch
 
 __all__ = ["Engine"]
@@ -57,12 +57,6 @@ __all__ = ["Engine"]
 T = TypeVar("T")
 
 logger = logging.getLogger("detent.engine")
-
-#: How often worker leases and left-over rows are looked at, in milliseconds.
-LEASE_CHECK_MS = 5_000
-TIDY_MS = 60_000
-#: A machine that was asleep may have slept through a timer, so the loop looks this often, in milliseconds.
-LONGEST_SLEEP_MS = 60_000
 
 
 class Engine:
@@ -75,6 +69,8 @@ class Engine:
       env_limit: most runs of the environment that execute at once; None for no limit.
       doorbell: carries rings to workers; None to send them on the workers' own connections.
       on_emit: takes what a run wrote (logs, spans) once the epoch has been checked.
+      retention_ms: how long finished runs are kept, in milliseconds; None for ever.
+      on_remove: told of the runs, and the keys of objects, that are about to be removed.
     """
 
     def __init__(
@@ -86,6 +82,8 @@ class Engine:
         env_limit: int | None = None,
         doorbell: Doorbell | None = None,
         on_emit: Callable[[Emit], None] | None = None,
+        retention_ms: int | None = None,
+        on_remove: OnRemove | None = None,
     ) -> None:
         self.store = store
         self.clock: Clock = clock or SystemClock()
@@ -96,66 +94,46 @@ class Engine:
         #: Called after each commit that may have changed a run.
         self.listeners: list[Callable[[], None]] = []
         self._on_emit = on_emit
-        self._timers = Loop("timers", self._tick_timers)
-        self._leases = Loop("leases", self._tick_leases)
-        self._tidy = Loop("tidy", self._tick_tidy)
-        self._vigil = Vigil()
-        #: When the timers' loop wakes by itself; 0 while it is awake.
-        self._sleeps_until = 0
+        self._timers = Timers(self.write, store, self.clock)
+        self._leases = Leases(self.write, self.clock, self.lose_worker)
+        self._sweeper = Sweeper(self.write)
+        self._retention = Retention(self.write, store, self.clock, retention_ms, on_remove)
+        self._loops: tuple[Loop, ...] = (self._timers, self._leases, self._sweeper, self._retention)
 
     # Loops.
 
     def start(self) -> None:
-        """Start the loops: timers, leases, tidying."""
-        for loop in (self._timers, self._leases, self._tidy):
+        """Start the loops: timers, leases, left-over rows, retention."""
+        for loop in self._loops:
             loop.start()
 
     def stop(self) -> None:
         """Stop the loops. The store stays open."""
-        for loop in (self._timers, self._leases, self._tidy):
+        for loop in self._loops:
             loop.stop()
 
     def sweep(self) -> int | None:
         """Do all that is due now; when the next timer is due (milliseconds since 1970), or None."""
-        while self.write(sweep_timers):
-            pass
-        return self.next_due()
+        return self._timers.sweep()
 
     def next_due(self) -> int | None:
         """When the next timer is due (milliseconds since 1970), or None."""
-        return next_due(self.store)
+        return self._timers.next_due()
 
     def check_leases(self) -> list[str]:
         """Give up the workers whose lease has passed, and say which; to be called every few seconds.
 
         Nobody is judged before this has been called, without a long gap, for one full lease.
         """
-        silent = self.write(silent_workers)
-        if not self._vigil.look(self.clock.now()):
-            return []
-        for worker_id in silent:
-            self.lose_worker(worker_id, f"it was silent for {LEASE_MS // 1000} s", code="lease_lost")
-        return silent
+        return self._leases.check()
 
-    def _tick_timers(self) -> int | None:
-        self._sleeps_until = 0
-        due = self.sweep()
-        if due is None:
-            due = self.clock.now() + LONGEST_SLEEP_MS
-        self._sleeps_until = due
-        return min(LONGEST_SLEEP_MS, max(0, due - self.clock.now()))
+    def tidy(self) -> None:
+        """Remove rows that nobody will ask for again; to be called every minute."""
+        self._sweeper.sweep()
 
-    def _tick_leases(self) -> int | None:
-        self.check_leases()
-        return LEASE_CHECK_MS
-
-    def _tick_tidy(self) -> int | None:
-        def tidy(scene: Scene) -> None:
-            scene.tx.run("forget_idempotency", now=scene.now)
-            scene.tx.run("forget_workers", before=scene.now - 24 * 3_600_000)
-
-        self.write(tidy)
-        return TIDY_MS
+    def remove_old_runs(self) -> int:
+        """Remove one batch of the finished runs that have been kept long enough; how many."""
+        return self._retention.sweep()
 
     # What clients ask.
 
@@ -194,6 +172,16 @@ class Engine:
     def knows(self, task: str) -> bool | None:
         """Whether a connected worker runs `task`; None while none is connected."""
         return self.sessions.knows(self.env, task)
+
+    def create_waitpoint(self, **values: Any) -> Created:
+        """Make a waitpoint, or find it; see `waitpoints.create_waitpoint`."""
+        return self.write(lambda scene: create_waitpoint(scene, **values))
+
+    def complete_waitpoint(
+        self, id: str, output_text: str | None, output_ref: str | None = None, by: str | None = None
+    ) -> Any:
+        """Complete a token; its row. Errors: `NotFound`, `Conflict`."""
+        return self.write(lambda scene: complete_waitpoint(scene, id, output_text, output_ref, by))
 
     # What workers say.
 
@@ -311,16 +299,12 @@ class Engine:
 
     # One operation.
 
-    def write(self, act: Callable[[Scene], T]) -> T:
-        """Run `act` in a transaction of the store; its result after the commit."""
-        return self.store.write(self._operation(act))
+    def write(self, act: Callable[[Scene], T], *, yields: bool = False) -> T:
+        """Run `act` in a transaction of the store; its result after the commit. `yields`: see `Store.write`."""
+        return self.store.write(self._operation(act), yields=yields)
 
     def _operation(self, act: Callable[[Scene], T]) -> Callable[[Tx], T]:
         return lambda tx: act(Scene(tx, self.clock.now(), self.env, bell_of(tx, self._make_bell)))
 
     def _make_bell(self) -> Bell:
-        return Bell(self.sessions, self._on_due, self.env_limit is not None, self.listeners, self._waiters)
-
-    def _on_due(self, at: int) -> None:
-        if not self._sleeps_until or at < self._sleeps_until:
-            self._timers.wake()
+        return Bell(self.sessions, self._timers.set_to, self.env_limit is not None, self.listeners, self._waiters)

@@ -9,7 +9,7 @@ from .finish import end_run
 from .park import release_frame
 from .scene import Scene
 
-__all__ = ["BEAT_MS", "LEASE_MS", "Vigil", "beat", "lose_worker", "release", "silent_workers"]
+__all__ = ["BEAT_MS", "LEASE_MS", "beat", "lose_worker", "release", "silent_workers"]
 
 #: A worker beats this often, and is taken for lost this long after its last beat (C3).
 BEAT_MS = 5_000
@@ -17,24 +17,6 @@ LEASE_MS = 45_000
 
 
 _STOPPED = TaskError("RunCanceled", "the run was cancelled, and its worker stopped", code="canceled")
-
-
-class Vigil:
-    """Since when the silence of a worker counts: not before the store has been watched for one full lease.
-
-    After the store, this process or the clock was away, every worker would seem to have been silent.
-    """
-
-    def __init__(self) -> None:
-        self._since: int | None = None
-        self._last = 0
-
-    def look(self, now: int) -> bool:
-        """One look, after the store answered; whether silence counts."""
-        if self._since is None or not 0 <= now - self._last <= LEASE_MS // 2:
-            self._since = now
-        self._last = now
-        return now - self._since >= LEASE_MS
 
 
 def beat(scene: Scene, worker_id: str, request: Beat) -> Done | Failure:

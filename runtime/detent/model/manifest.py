@@ -20,7 +20,7 @@ class QueueSpec(Struct, frozen=True, omit_defaults=True):
 
 class TaskSpec(Struct, frozen=True, omit_defaults=True):
     """A task as its worker knows it. `sync` tells a plain ``def`` from an ``async def``. Times are
-    milliseconds."""
+    milliseconds. `hooks`: the events that it has hooks for, its own or everyone's."""
 
     id: str
     queue: str
@@ -33,6 +33,7 @@ class TaskSpec(Struct, frozen=True, omit_defaults=True):
     retry: dict[str, Any] | None = None
     payload_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
+    hooks: list[str] = field(default_factory=list)
 
 
 class ProblemSpec(Struct, frozen=True, omit_defaults=True):

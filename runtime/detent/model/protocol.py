@@ -240,7 +240,10 @@ class Leave(Struct, tag="leave", omit_defaults=True):
 
 
 class Finish(Struct, tag="finish", omit_defaults=True):
-    """The end of an attempt. `status` is a final one, or ``DELAYED`` for another attempt at `retry_at`."""
+    """The end of an attempt. `status` is a final one, or ``DELAYED`` for another attempt at `retry_at`.
+
+    `unattended`: its hooks did not run, or not to their end, so they are to run elsewhere.
+    """
 
     run_id: str
     epoch: int
@@ -250,6 +253,7 @@ class Finish(Struct, tag="finish", omit_defaults=True):
     error: str | None = None
     retry_at: int | None = None
     started_at: int | None = None
+    unattended: bool = False
 
 
 class Release(Struct, tag="release", omit_defaults=True):

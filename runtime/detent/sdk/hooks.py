@@ -18,6 +18,9 @@ EVENTS: dict[str, frozenset[str]] = {
     "on_success": frozenset({"payload", "output", "ctx"}),
     "on_failure": frozenset({"payload", "error", "ctx"}),
     "on_complete": frozenset({"payload", "result", "ctx"}),
+    "on_cancel": frozenset({"payload", "reason", "ctx"}),
+    "on_wait": frozenset({"payload", "wait", "ctx"}),
+    "on_resume": frozenset({"payload", "wait", "ctx"}),
     "catch_error": frozenset({"payload", "error", "ctx"}),
     "middleware": frozenset({"payload", "ctx", "next"}),
 }
@@ -45,6 +48,10 @@ class Hooks:
 
     def of(self, event: str) -> list[Callable[..., Any]]:
         return self._by_event[event]
+
+    def events(self) -> set[str]:
+        """The events that have hooks."""
+        return {event for event, hooks in self._by_event.items() if hooks}
 
 
 def wanted(fn: Callable[..., Any], values: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from ..errors import RunFailed
 from ..model.task_error import TaskError
 
-__all__ = ["BatchHandle", "BatchResult", "Result", "RunHandle", "Waiting"]
+__all__ = ["BatchHandle", "BatchResult", "Result", "RunHandle"]
 
 R = TypeVar("R")
 
@@ -74,22 +74,3 @@ class BatchResult(Generic[R]):
 
     def __len__(self) -> int:
         return len(self.runs)
-
-
-T = TypeVar("T")
-U = TypeVar("U")
-
-
-class Waiting(Generic[T, U]):
-    """Something to be awaited: ``await task.trigger_and_wait(p)``, or ``await task.trigger_and_wait(p).unwrap()``."""
-
-    def __init__(self, start: Callable[[], Any], unwrap: Callable[[T], U]) -> None:
-        self._start = start
-        self._unwrap = unwrap
-
-    def __await__(self) -> Generator[Any, Any, T]:
-        return cast("Generator[Any, Any, T]", self._start().__await__())
-
-    async def unwrap(self) -> U:
-        """The output itself. Errors: `RunFailed`."""
-        return self._unwrap(await self)

@@ -14,9 +14,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, cast, overload
 
 from detent.errors import AbortTaskRunError
+from detent.model import json_text
 from detent.model.duration import SECOND, Duration
 from detent.model.retry import RetryPolicy
 from detent.sdk import fetch, pause
@@ -108,6 +109,10 @@ class BlockingRetrying:
     ) -> T:
         """Call a plain function, again after each exception. See `Retrying.on_throw`."""
         block = _Block(fn, args, RetryPolicy(max_attempts, factor, min_timeout, max_timeout, randomize))
+        run = current_run.get()
+        kept = None if run is None else run.retry_begun(_name(fn))
+        if kept is not None and kept.recorded is not None:
+            return cast("T", json_text.decode(kept.recorded))
         while True:
             try:
                 with block.span():
@@ -115,7 +120,10 @@ class BlockingRetrying:
             except Exception as error:
                 seconds = block.pause_after(error)
             else:
-                return _refuse_awaitable(result, fn)
+                result = _refuse_awaitable(result, fn)
+                if kept is not None:
+                    kept.keep_sync(result)
+                return result
             pause.sleep_sync(seconds)
 
     __call__ = on_throw
@@ -188,19 +196,29 @@ class Retrying:
           max_attempts, factor, min_timeout, max_timeout, randomize: as in `Retry`; times in seconds or as
             "500ms".
 
-        Inside a run each attempt after the first is a span of its trace, named by `fn`, of the kind "retry".
+        Inside a run each attempt after the first is a span of its trace, named by `fn`, of the kind "retry"; a result
+        that is plain JSON data is recorded, so that a crash does not make the block again in the same attempt.
 
         Returns what `fn` returns. Raises the last attempt's exception, with a note; `AbortTaskRunError` and
         cancellation end it at once; InvalidOptions for settings out of their limits.
         """
         block = _Block(fn, args, RetryPolicy(max_attempts, factor, min_timeout, max_timeout, randomize))
+        run = current_run.get()
+        kept = None if run is None else run.retry_begun(_name(fn))
+        if kept is not None and kept.recorded is not None:
+            return json_text.decode(kept.recorded)
         while True:
             try:
                 with block.span():
                     result = block.call()
-                    return await result if inspect.isawaitable(result) else result
+                    if inspect.isawaitable(result):
+                        result = await result
             except Exception as error:
                 seconds = block.pause_after(error)
+            else:
+                if kept is not None:
+                    await kept.keep(result)
+                return result
             await pause.sleep(seconds)
 
     __call__ = on_throw

@@ -16,11 +16,12 @@ from ..model.manifest import TaskSpec
 from ..model.options import TriggerOptions
 from ..model.retry import RetryPolicy
 from . import starting
+from .call import Call, Waiting
 from .context import Context
 from .hooks import EVENTS, F, Hooks
 from .queue import Queue
 from .registry import registry
-from .result import BatchHandle, BatchResult, Result, RunHandle, Waiting
+from .result import BatchHandle, BatchResult, Result, RunHandle
 from .schema import Schema, defining_locals, payload_annotation, return_annotation
 from .starting import BatchItem
 
@@ -139,7 +140,7 @@ class Task(Generic[P, R]):
         """One run of a batch, with options of its own."""
         return BatchItem(self, starting.OMITTED if payload is _UNSET else payload, options)
 
-    async def trigger(self, payload: P | Mapping[str, Any] = _UNSET, **options: Unpack[TriggerOptions]) -> RunHandle:
+    def trigger(self, payload: P | Mapping[str, Any] = _UNSET, **options: Unpack[TriggerOptions]) -> Call[RunHandle]:
         """Start a run. Durable when it returns.
 
         Parameters:
@@ -149,7 +150,7 @@ class Task(Generic[P, R]):
         Errors: `InvalidPayload` (which field, what came, what was expected), `InvalidOptions`, `LimitExceeded`,
         `ServerUnreachable`.
         """
-        return await starting.start(self.item(payload, **options))
+        return Call(f"{self.id}.trigger()", lambda: starting.start(self.item(payload, **options)))
 
     def trigger_and_wait(
         self, payload: P | Mapping[str, Any] = _UNSET, **options: Unpack[TriggerOptions]
@@ -159,20 +160,28 @@ class Task(Generic[P, R]):
         Returns something to await: it gives a `Result`, its ``.unwrap()`` gives the output.
         Errors: as `trigger`, and `NotInRun`.
         """
-        return Waiting(lambda: starting.start_and_wait(self.item(payload, **options)), Result.unwrap)
+        return Waiting(
+            f"{self.id}.trigger_and_wait()",
+            lambda: starting.start_and_wait(self.item(payload, **options)),
+            Result.unwrap,
+        )
 
-    async def batch_trigger(
+    def batch_trigger(
         self, items: Sequence[P | Mapping[str, Any] | BatchItem], **options: Unpack[TriggerOptions]
-    ) -> BatchHandle:
+    ) -> Call[BatchHandle]:
         """Start 0 to 1,000 runs, all or none. `items`: payloads, or ``task.item(payload, **options)``."""
-        return await starting.start_batch(starting.items_of(items, self), options)
+        return Call(
+            f"{self.id}.batch_trigger()", lambda: starting.start_batch(starting.items_of(items, self), options)
+        )
 
     def batch_trigger_and_wait(
         self, items: Sequence[P | Mapping[str, Any] | BatchItem], **options: Unpack[TriggerOptions]
     ) -> Waiting[BatchResult[R], list[R]]:
         """Inside a run: start 0 to 1,000 runs and wait for all. The results are in the order of `items`."""
         return Waiting(
-            lambda: starting.start_batch_and_wait(starting.items_of(items, self), options), BatchResult.unwrap
+            f"{self.id}.batch_trigger_and_wait()",
+            lambda: starting.start_batch_and_wait(starting.items_of(items, self), options),
+            BatchResult.unwrap,
         )
 
     # Hooks, as decorators: ``@my_task.on_failure``.
@@ -186,12 +195,25 @@ class Task(Generic[P, R]):
         return self.hooks.add("on_success", fn)
 
     def on_failure(self, fn: F) -> F:
-        """After the last attempt failed, time-outs included; takes ``payload, error, ctx``."""
+        """After the run ended neither well nor cancelled: the last attempt failed, it timed out, crashed or expired;
+        takes ``payload, error, ctx``."""
         return self.hooks.add("on_failure", fn)
 
     def on_complete(self, fn: F) -> F:
         """After the run ended, well or not; takes ``payload, result, ctx``."""
         return self.hooks.add("on_complete", fn)
+
+    def on_cancel(self, fn: F) -> F:
+        """After the run was cancelled, before ``on_complete``; takes ``payload, reason, ctx``."""
+        return self.hooks.add("on_cancel", fn)
+
+    def on_wait(self, fn: F) -> F:
+        """Before the run waits durably; takes ``payload, wait, ctx``, `wait` being a `WaitInfo`. Errors are logged."""
+        return self.hooks.add("on_wait", fn)
+
+    def on_resume(self, fn: F) -> F:
+        """When the run goes on after such a wait; takes ``payload, wait, ctx``. Errors are logged."""
+        return self.hooks.add("on_resume", fn)
 
     def catch_error(self, fn: F) -> F:
         """When an attempt raised; takes ``payload, error, ctx``. May return a mapping with ``skip_retrying=True``,
@@ -266,6 +288,9 @@ def task(
     on_success: Callable[..., Any] | None = None,
     on_failure: Callable[..., Any] | None = None,
     on_complete: Callable[..., Any] | None = None,
+    on_cancel: Callable[..., Any] | None = None,
+    on_wait: Callable[..., Any] | None = None,
+    on_resume: Callable[..., Any] | None = None,
     catch_error: Callable[..., Any] | None = None,
     middleware: Callable[..., Any] | None = None,
 ) -> _Declare:
@@ -277,7 +302,8 @@ def task(
       retry: attempts and pauses; by default 3 attempts, 1 s to 60 s, factor 2, with jitter.
       max_duration: executing time of an attempt, waits left out; seconds or text such as ``"2m"``.
       description: what it does, for people and assistants; the docstring when left out.
-      on_start, on_success, on_failure, on_complete, catch_error, middleware: hooks, see `Task`.
+      on_start, on_success, on_failure, on_complete, on_cancel, on_wait, on_resume, catch_error, middleware: hooks, see
+        `Task`.
 
     The function takes nothing, ``(payload)``, ``(payload, ctx)`` or ``(ctx)``; the payload's annotation is its schema.
     Errors: `DiscoveryError`, `InvalidOptions`.
@@ -291,6 +317,9 @@ def task(
             ("on_success", on_success),
             ("on_failure", on_failure),
             ("on_complete", on_complete),
+            ("on_cancel", on_cancel),
+            ("on_wait", on_wait),
+            ("on_resume", on_resume),
             ("catch_error", catch_error),
             ("middleware", middleware),
         )

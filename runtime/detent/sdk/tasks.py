@@ -7,9 +7,10 @@ from typing import Any, Unpack
 
 from ..model.options import IdempotencyKey, TriggerOptions
 from . import starting
+from .call import Call, Waiting
 from .hooks import F
 from .registry import registry
-from .result import BatchHandle, BatchResult, Result, RunHandle, Waiting
+from .result import BatchHandle, BatchResult, Result, RunHandle
 from .starting import BatchItem
 
 __all__ = ["Batch", "IdempotencyKeys", "SyncBatch", "SyncTasks", "Tasks", "batch", "idempotency_keys", "tasks"]
@@ -53,29 +54,39 @@ class Tasks:
         """One run of a batch."""
         return BatchItem(id, payload, options)
 
-    async def trigger(self, id: str, payload: Any = None, **options: Unpack[TriggerOptions]) -> RunHandle:
+    def trigger(self, id: str, payload: Any = None, **options: Unpack[TriggerOptions]) -> Call[RunHandle]:
         """Start a run of the task `id`.
 
         Errors: `TaskNotFound` with near names where a worker is connected and does not have the task (else the
         run is ``PENDING_VERSION``), `InvalidPayload`, `InvalidOptions`, `LimitExceeded`, `ServerUnreachable`.
         """
-        return await starting.start(BatchItem(id, payload, options))
+        return Call(f"tasks.trigger({id!r})", lambda: starting.start(BatchItem(id, payload, options)))
 
     def trigger_and_wait(
         self, id: str, payload: Any = None, **options: Unpack[TriggerOptions]
     ) -> Waiting[Result[Any], Any]:
         """Inside a run: start a run of the task `id` and wait for its end."""
-        return Waiting(lambda: starting.start_and_wait(BatchItem(id, payload, options)), Result.unwrap)
+        return Waiting(
+            f"tasks.trigger_and_wait({id!r})",
+            lambda: starting.start_and_wait(BatchItem(id, payload, options)),
+            Result.unwrap,
+        )
 
-    async def batch_trigger(self, id: str, items: Sequence[Any], **options: Unpack[TriggerOptions]) -> BatchHandle:
+    def batch_trigger(
+        self, id: str, items: Sequence[Any], **options: Unpack[TriggerOptions]
+    ) -> Call[BatchHandle]:
         """Start 0 to 1,000 runs of the task `id`, all or none."""
-        return await starting.start_batch(_of(id, items), options)
+        return Call(f"tasks.batch_trigger({id!r})", lambda: starting.start_batch(_of(id, items), options))
 
     def batch_trigger_and_wait(
         self, id: str, items: Sequence[Any], **options: Unpack[TriggerOptions]
     ) -> Waiting[BatchResult[Any], list[Any]]:
         """Inside a run: start 0 to 1,000 runs of the task `id` and wait for all."""
-        return Waiting(lambda: starting.start_batch_and_wait(_of(id, items), options), BatchResult.unwrap)
+        return Waiting(
+            f"tasks.batch_trigger_and_wait({id!r})",
+            lambda: starting.start_batch_and_wait(_of(id, items), options),
+            BatchResult.unwrap,
+        )
 
     def on_start(self, fn: F) -> F:
         """Before each attempt of every task."""
@@ -86,12 +97,24 @@ class Tasks:
         return registry.hooks.add("on_success", fn)
 
     def on_failure(self, fn: F) -> F:
-        """After each run that failed."""
+        """After each run that ended neither well nor cancelled."""
         return registry.hooks.add("on_failure", fn)
 
     def on_complete(self, fn: F) -> F:
         """After each run."""
         return registry.hooks.add("on_complete", fn)
+
+    def on_cancel(self, fn: F) -> F:
+        """After each run that was cancelled."""
+        return registry.hooks.add("on_cancel", fn)
+
+    def on_wait(self, fn: F) -> F:
+        """Before each durable wait of every task."""
+        return registry.hooks.add("on_wait", fn)
+
+    def on_resume(self, fn: F) -> F:
+        """When a run of any task goes on after a durable wait."""
+        return registry.hooks.add("on_resume", fn)
 
     def catch_error(self, fn: F) -> F:
         """When an attempt of any task raised; asked after the task's own."""
@@ -119,15 +142,19 @@ class Batch:
 
     sync = SyncBatch()
 
-    async def trigger(self, items: Sequence[Any], **options: Unpack[TriggerOptions]) -> BatchHandle:
+    def trigger(self, items: Sequence[Any], **options: Unpack[TriggerOptions]) -> Call[BatchHandle]:
         """Start 0 to 1,000 runs, all or none."""
-        return await starting.start_batch(starting.items_of(items), options)
+        return Call("batch.trigger()", lambda: starting.start_batch(starting.items_of(items), options))
 
     def trigger_and_wait(
         self, items: Sequence[Any], **options: Unpack[TriggerOptions]
     ) -> Waiting[BatchResult[Any], list[Any]]:
         """Inside a run: start 0 to 1,000 runs and wait for all."""
-        return Waiting(lambda: starting.start_batch_and_wait(starting.items_of(items), options), BatchResult.unwrap)
+        return Waiting(
+            "batch.trigger_and_wait()",
+            lambda: starting.start_batch_and_wait(starting.items_of(items), options),
+            BatchResult.unwrap,
+        )
 
 
 class IdempotencyKeys:

@@ -8,6 +8,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -89,7 +90,14 @@ class Host:
         self.telemetry = TelemetryStore(self._state_dir / "telemetry.db")
         started.callback(self.telemetry.close)
         self.objects = open_store(self.config.object_store_url)
-        self.engine = Engine(self.store, env_limit=self.config.concurrency_limit, on_emit=self.telemetry.append)
+        keep_s = self.config.retention
+        self.engine = Engine(
+            self.store,
+            env_limit=self.config.concurrency_limit,
+            on_emit=self.telemetry.append,
+            retention_ms=None if keep_s is None else int(keep_s * 1000),
+            on_remove=self._remove,
+        )
         self.operations = Operations(self.engine, self.telemetry, self.objects)
         http = HttpServer(make_app(self.operations, key=self._key, host=self._host), self._host, self._port)
         self.url = http.start()
@@ -124,6 +132,11 @@ class Host:
         """Let the project go."""
         self._stopping.set()
         self._closing.close()
+
+    def _remove(self, runs: Sequence[str], objects: Sequence[str]) -> None:
+        self.telemetry.forget(runs)
+        for key in objects:
+            self.objects.delete(key)
 
     def _lost(self, worker_id: str, cause: str, stopped: bool) -> bool:
         """Write that the worker is dead; False when the store did not take it."""

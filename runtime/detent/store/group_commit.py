@@ -4,6 +4,10 @@ There is no writer thread and no timer. A caller that finds nobody committing le
 waiting, runs it in one transaction and hands out the results; then it wakes its group, and the first of those
 that came meanwhile leads the next one. An idle store thus commits at once, in the caller's own thread; under
 load the group grows by itself with the time that a commit takes.
+
+Batches of the engine's loops stand in a line of their own and share their transaction with nobody. The two lines
+take turns: whoever asks while batch follows batch waits for one of them at the most, and the batches go on under
+any load.
 """
 
 from __future__ import annotations
@@ -44,10 +48,11 @@ class Session(Protocol):
 class _Place:
     """The place of one caller's operations in the group."""
 
-    __slots__ = ("done", "leads", "operations", "results", "turn")
+    __slots__ = ("done", "leads", "operations", "results", "turn", "yields")
 
-    def __init__(self, operations: Sequence[Operation]) -> None:
+    def __init__(self, operations: Sequence[Operation], yields: bool = False) -> None:
         self.operations = operations
+        self.yields = yields
         self.results: list[Any] = []
         self.done = False
         self.leads = False
@@ -67,17 +72,20 @@ class GroupCommit:
         self._session = session
         self._most = most
         self._waiting: deque[_Place] = deque()
+        self._batches: deque[_Place] = deque()
+        #: Whether the last turn was that of a batch.
+        self._yielded = False
         self._led = False
         self._lock = Lock()
 
-    def submit(self, operations: Sequence[Operation]) -> list[Any]:
-        """Run `operations` in order.
+    def submit(self, operations: Sequence[Operation], *, yields: bool = False) -> list[Any]:
+        """Run `operations` in order. `yields`: they are a batch that can wait, and get a transaction of their own.
 
         Returns their results after the commit, an exception in the place of one that failed.
         """
-        place = _Place(operations)
+        place = _Place(operations, yields)
         with self._lock:
-            self._waiting.append(place)
+            self._line(place).append(place)
             if self._led:
                 place.turn = Lock()
                 place.turn.acquire()
@@ -86,8 +94,11 @@ class GroupCommit:
         if place.turn is not None:
             self._wait(place, place.turn)
         if place.leads:
-            self._lead()
+            self._lead(place)
         return place.results
+
+    def _line(self, place: _Place) -> deque[_Place]:
+        return self._batches if place.yields else self._waiting
 
     def _wait(self, place: _Place, turn: Lock) -> None:
         try:
@@ -95,23 +106,27 @@ class GroupCommit:
         except BaseException:
             # Ctrl-C: nobody will be there for the turn that may be given, or may have been given just now.
             with self._lock:
-                if place in self._waiting:
-                    self._waiting.remove(place)
+                line = self._line(place)
+                if place in line:
+                    line.remove(place)
                 if place.leads:
                     self._appoint()
             raise
 
-    def _lead(self) -> None:
-        group: list[_Place] = []
-        size = 0
-        while self._waiting and size < self._most:
-            group.append(self._waiting.popleft())
+    def _lead(self, leader: _Place) -> None:
+        # Whoever leads is the first of its line.
+        line = self._line(leader)
+        group = [line.popleft()]
+        size = len(leader.operations)
+        while line and size < self._most and not leader.yields:
+            group.append(line.popleft())
             size += len(group[-1].operations)
         actions: list[Action] = []
         try:
             self._commit(group, actions)
         finally:
             with self._lock:
+                self._yielded = leader.yields
                 self._appoint()
             for place in group:
                 _dismiss(place)
@@ -119,10 +134,12 @@ class GroupCommit:
                 _act(action)
 
     def _appoint(self) -> None:
-        """The first of those that wait leads from now on. Called under the lock."""
-        self._led = bool(self._waiting)
+        """The first of those that wait leads from now on, of a batch and the others in turn. Called under the lock."""
+        line = self._waiting if self._yielded else self._batches
+        line = line or self._batches or self._waiting
+        self._led = bool(line)
         if self._led:
-            heir = self._waiting[0]
+            heir = line[0]
             heir.leads = True
             if heir.turn is not None:
                 heir.turn.release()

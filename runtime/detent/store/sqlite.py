@@ -57,9 +57,9 @@ class SqliteStore:
         self._group = GroupCommit(self._session)
         self._readers: deque[sqlite3.Connection] = deque()
 
-    def write(self, operation: Callable[[Tx], T]) -> T:
+    def write(self, operation: Callable[[Tx], T], *, yields: bool = False) -> T:
         """See `Store.write`."""
-        result: Any = self._group.submit([operation])[0]
+        result: Any = self._group.submit([operation], yields=yields)[0]
         if isinstance(result, BaseException):
             raise result
         return result  # type: ignore[no-any-return]  # what the operation returned
@@ -84,7 +84,8 @@ class SqliteStore:
 
     def close(self) -> None:
         """See `Store.close`."""
-        self._group.submit([])  # what was asked for before is finished first
+        for yields in (False, True):
+            self._group.submit([], yields=yields)  # what was asked for before is finished first
         while self._readers:
             self._readers.pop().close()
         self._session.close()

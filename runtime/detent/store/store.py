@@ -44,11 +44,12 @@ class Tx(Protocol):
 class Store(Protocol):
     """Transactions over one database."""
 
-    def write(self, operation: Callable[[Tx], T]) -> T:
+    def write(self, operation: Callable[[Tx], T], *, yields: bool = False) -> T:
         """Run `operation` in a transaction and return its result after the commit.
 
         Operations that arrive while another commit is under way share the next one. An operation may be
-        called again after a failed neighbour, so it changes nothing but the transaction.
+        called again after a failed neighbour, so it changes nothing but the transaction. `yields`: it is a batch
+        of many changes that has a transaction of its own, so that nobody waits for more than one such batch.
         """
         ...
 

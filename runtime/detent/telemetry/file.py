@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..model.limits import LOG_LINE_CHARS, LOG_LINES_PER_RUN, SPANS_PER_RUN
@@ -55,6 +55,7 @@ _SPAN = (
     "VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
 _KEPT = "INSERT OR REPLACE INTO kept (run_id, lines, spans, dropped_lines, dropped_spans, note) VALUES (?,?,?,?,?,?)"
+_FORGET = tuple(f"DELETE FROM {table} WHERE run_id = ?" for table in ("lines", "spans", "kept"))  # noqa: S608  # ours
 #: Runs whose counts are remembered between batches.
 _REMEMBERED = 4_096
 
@@ -114,6 +115,21 @@ class TelemetryFile:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+    def forget(self, run_ids: Sequence[str]) -> None:
+        """Remove all that was kept of these runs, in one transaction. Errors: `sqlite3.Error`."""
+        ids = [(run_id,) for run_id in run_ids]
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for sql in _FORGET:
+                self._db.executemany(sql, ids)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        for run_id in run_ids:
+            self._counts.pop(run_id, None)
 
     def close(self) -> None:
         self._db.close()

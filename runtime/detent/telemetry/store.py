@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Condition, Lock, Thread
 from typing import Any
@@ -48,6 +49,7 @@ class TelemetryStore:
         self.path = path
         self._changed = Condition()
         self._waiting: list[Emit] = []
+        self._unwanted: list[str] = []
         self._size = 0
         self._lost = 0
         self._taken = 0
@@ -72,9 +74,7 @@ class TelemetryStore:
             self._waiting.append(emit)
             self._size += size
             self._taken += 1
-            if self._thread is None:
-                self._thread = Thread(target=self._run, name="detent-telemetry", daemon=True)
-                self._thread.start()
+            self._begin()
             if len(self._waiting) == 1:
                 self._changed.notify_all()
 
@@ -105,6 +105,17 @@ class TelemetryStore:
         self.flush()
         return self._read(_SPANS, {"run_id": run_id})
 
+    def forget(self, run_ids: Sequence[str]) -> None:
+        """Remove all that was kept of these runs, which have ended; it is gone when this returns, unless the file
+        fails."""
+        with self._changed:
+            if self._closed or (self._thread is None and not self.path.exists()):
+                return
+            self._unwanted += run_ids
+            self._taken += 1
+            self._begin()
+        self.flush()
+
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait, at most `timeout` seconds, until all that was taken so far is written; whether it is."""
         with self._changed:
@@ -127,29 +138,38 @@ class TelemetryStore:
                 self._reader.close()
                 self._reader = None
 
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = Thread(target=self._run, name="detent-telemetry", daemon=True)
+            self._thread.start()
+
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if not self._waiting:
+                self._changed.wait_for(lambda: self._waiting or self._unwanted or self._closed)
+                if not self._waiting and not self._unwanted:
                     break
                 if not self._closed:
                     self._changed.wait_for(lambda: self._hurry or self._closed, GATHER_S)
                 batch, self._waiting = self._waiting, []
+                unwanted, self._unwanted = self._unwanted, []
+                until = self._taken
                 self._size = 0
                 self._hurry = False
-            self._write(batch)
+            self._write(batch, unwanted)
             with self._changed:
-                self._written += len(batch)
+                self._written = until
                 self._changed.notify_all()
         if self._file is not None:
             self._file.close()
 
-    def _write(self, batch: list[Emit]) -> None:
+    def _write(self, batch: list[Emit], unwanted: list[str]) -> None:
         try:
             if self._file is None:
                 self._file = TelemetryFile(self.path)
             self._file.write(batch)
+            if unwanted:
+                self._file.forget(unwanted)
         except (sqlite3.Error, OSError) as error:
             self._lost += sum(len(emit.logs) + len(emit.spans) for emit in batch)
             self._complain(error)

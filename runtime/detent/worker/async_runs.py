@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from ..model.protocol import Answer, Claim, Claimed, Finish, Grant
+from ..model.protocol import Answer, Claim, Claimed, Finish, Grant, Pause
 from .attempt import attempt, broken
 from .capture import close_run
 from .frame import Frame
@@ -31,7 +31,7 @@ class AsyncRuns:
         self._claiming = False
         self._claim_again = False
         self._maybe_more = True
-        self._finished: list[tuple[Frame, Finish | None]] = []
+        self._finished: list[tuple[Frame, Finish | Pause | None]] = []
         self._flush_scheduled = False
 
     def look(self) -> None:

@@ -1,7 +1,6 @@
 """One attempt at a run: payload, hooks, the function itself, and what its end means.
 
-The same code serves async and plain tasks: `call` runs a function and awaits what it gives. For plain tasks nothing
-in here ever suspends, so the attempt is driven to its end on the run's own thread (see `driven`).
+The same code serves async and plain tasks, see `hook_calls`.
 """
 
 from __future__ import annotations
@@ -9,16 +8,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from pathlib import Path
-from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from ..engine.scene import error_text
 from ..errors import (
     AbortTaskRunError,
-    DetentError,
     DiscoveryError,
     InvalidOptions,
     InvalidPayload,
@@ -27,86 +23,82 @@ from ..errors import (
 )
 from ..model.duration import parse_duration, parse_when
 from ..model.limits import OUTPUT_BYTES
-from ..model.protocol import Finish
+from ..model.protocol import Finish, Pause
 from ..model.task_error import TaskError
 from ..sdk.hooks import wanted
 from ..sdk.registry import registry
 from ..sdk.result import Result
+from .error_record import recorded
 from .frame import Frame
-from .journal_error import JournalMismatch
+from .hook_calls import Call, call_hooks, driven, log_fault
 from .plain_text import clean
+from .scope import enter_end
 from .signals import RunSignal
 
-__all__ = ["Call", "attempt", "broken", "driven"]
+__all__ = ["attempt", "broken", "payload_text"]
 
 logger = logging.getLogger("detent.worker")
 
-T = TypeVar("T")
-
-#: Runs a function of the user and gives its result, awaited where it is awaitable.
-Call = Callable[..., Awaitable[Any]]
-
 _DECISIONS = frozenset({"error", "retry_at", "retry_delay", "skip_retrying"})
-_OWN = str(Path(__file__).parent.parent)
 
 
-async def attempt(frame: Frame, call: Call) -> Finish | None:
+async def attempt(frame: Frame, call: Call) -> Finish | Pause | None:
     """Execute one attempt. What is to be told to the engine; None when the run is no longer ours."""
     finish = Finish(frame.run_id, frame.epoch, "COMPLETED", started_at=frame.started_at)
     payload: Any = None
+    frame.call = call
     try:
-        payload = frame.task.payload_schema.load(await _payload_text(frame))
+        if frame.grant.recall:
+            await frame.recall()
+        payload = frame.payload = frame.task.payload_schema.load(await payload_text(frame))
         output = await _through_middleware(frame, call, payload)
         await _write_output(frame, output, finish)
     except BaseException as error:
+        if frame.mismatched is not None and frame.stop is None:
+            return frame.pause()
         if frame.lost or (isinstance(error, RunSignal) and frame.stop is None):
             return None
+        enter_end()
         await _failed(frame, call, payload, error, finish)
     else:
+        frame.mismatched = frame.mismatched or frame.unread()
+        if frame.mismatched is not None and frame.stop is None:
+            return frame.pause()
         if frame.lost:
             return None
+        enter_end()
         if frame.stop is not None:
             # Told to stop, it went on to its end: the stop stands, since others were told so.
             finish.output = finish.output_ref = None
             await _stopped(frame, call, payload, None, finish)
         else:
             await _completed(frame, call, payload, output)
+    frame.tell_of_calls()
     finish.epoch = frame.epoch
     finish.started_at = None if frame.started_reported else frame.started_at
     return None if frame.lost else finish
 
 
-def broken(frame: Frame, error: BaseException) -> Finish | None:
+def broken(frame: Frame, error: BaseException) -> Finish | Pause | None:
     """The end of a run that was stopped while its end was already being prepared, or that met an error of detent."""
     if frame.lost or frame.done:
         return None
     if frame.stop is not None:
-        return Finish(frame.run_id, frame.epoch, frame.stop.status, error=frame.stop.error())
+        return Finish(frame.run_id, frame.epoch, frame.stop.status, error=frame.stop.error(), unattended=True)
+    if frame.mismatched is not None:
+        return frame.pause()
     if isinstance(error, RunSignal):
         return None
     logger.error("run %s met an error of detent itself", frame.run_id, exc_info=error)
-    record = _recorded(error, "system_failure")
-    return Finish(frame.run_id, frame.epoch, "SYSTEM_FAILURE", error=error_text(record))
+    record = recorded(error, "system_failure")
+    return Finish(frame.run_id, frame.epoch, "SYSTEM_FAILURE", error=error_text(record), unattended=True)
 
 
-async def _payload_text(frame: Frame) -> str:
+async def payload_text(frame: Frame) -> str:
+    """The payload of the run as JSON text, from wherever it is kept."""
     if frame.grant.payload_ref is not None and frame.task.is_async:
         return await asyncio.to_thread(frame.worker.large_texts.payload_of, frame.grant)
     return frame.worker.large_texts.payload_of(frame.grant)
-
-
-def driven(attempt: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that never suspends, on this thread."""
-    try:
-        attempt.send(None)
-    except StopIteration as end:
-        result: T = end.value
-        return result
-    attempt.close()
-    raise DiscoveryError(
-        "async middleware of a plain def task awaited something other than next(); "
-        "make the middleware plain, or the task async"
-    )
 
 
 async def _through_middleware(frame: Frame, call: Call, payload: Any) -> Any:
@@ -182,9 +174,9 @@ async def _write_output(frame: Frame, output: Any, finish: Finish) -> None:
 
 async def _completed(frame: Frame, call: Call, payload: Any, output: Any) -> None:
     values = {"payload": payload, "output": output, "ctx": frame.ctx}
-    await _hooks(frame, call, "on_success", values)
+    await call_hooks(frame, call, "on_success", values)
     values["result"] = Result(frame.run_id, frame.task.id, ok=True, status="COMPLETED", output=output)
-    await _hooks(frame, call, "on_complete", values)
+    await call_hooks(frame, call, "on_complete", values)
 
 
 async def _failed(frame: Frame, call: Call, payload: Any, error: BaseException, finish: Finish) -> None:
@@ -196,9 +188,9 @@ async def _failed(frame: Frame, call: Call, payload: Any, error: BaseException, 
         error, retry_at = await _retry_time(frame, call, payload, error)
         if retry_at is not None:
             finish.status, finish.retry_at = "DELAYED", retry_at
-            finish.error = error_text(_recorded(error))
+            finish.error = error_text(recorded(error))
             return
-    await _ended(frame, call, payload, error, _recorded(error), "FAILED", finish)
+    await _ended(frame, call, payload, error, recorded(error), "FAILED", finish)
 
 
 async def _stopped(frame: Frame, call: Call, payload: Any, error: BaseException | None, finish: Finish) -> None:
@@ -211,7 +203,7 @@ async def _stopped(frame: Frame, call: Call, payload: Any, error: BaseException 
             pass
     status = frame.stop.status
     kind = "RunCanceled" if status == "CANCELED" else "MaxDurationExceeded"
-    trace = "" if error is None else _recorded(error).traceback
+    trace = "" if error is None else recorded(error).traceback
     record = TaskError(kind, clean(frame.stop.reason), trace, status.lower())
     await _ended(frame, call, payload, error, record, status, finish)
 
@@ -229,11 +221,13 @@ async def _ended(  # noqa: PLR0917  # private
     finish.error = error_text(record)
     shown = error if error is not None and status == "FAILED" else TimeoutError(record.message)
     values: dict[str, Any] = {"payload": payload, "error": shown, "ctx": frame.ctx}
-    if status != "CANCELED":
-        await _hooks(frame, call, "on_failure", values)
+    if status == "CANCELED":
+        await call_hooks(frame, call, "on_cancel", values | {"reason": record.message})
+    else:
+        await call_hooks(frame, call, "on_failure", values)
     result: Result[Any] = Result(frame.run_id, frame.task.id, ok=False, status=status, error=record)
     values["result"] = result
-    await _hooks(frame, call, "on_complete", values)
+    await call_hooks(frame, call, "on_complete", values)
 
 
 async def _retry_time(frame: Frame, call: Call, payload: Any, error: BaseException) -> tuple[BaseException, int | None]:
@@ -255,7 +249,7 @@ async def _retry_time(frame: Frame, call: Call, payload: Any, error: BaseExcepti
                 raise TypeError(f"it returned {decision!r}; a mapping or None was expected")
             chosen = _chosen_time(decision, now)
         except BaseException as fault:
-            _log_fault(frame, "catch_error", fault)
+            log_fault(frame, "catch_error", fault)
             continue
         if isinstance(decision.get("error"), BaseException):
             error = decision["error"]
@@ -280,41 +274,4 @@ def _is_permanent(error: BaseException) -> bool:
     """Whether another attempt would end the same way; of a group, whether one of its errors is such."""
     if isinstance(error, BaseExceptionGroup):
         return any(map(_is_permanent, error.exceptions))
-    return isinstance(
-        error, AbortTaskRunError | InvalidPayload | Unserializable | LimitExceeded | JournalMismatch | DiscoveryError
-    )
-
-
-def _log_fault(frame: Frame, event: str, fault: BaseException) -> None:
-    """Errors of hooks are logged and change nothing, unless they are a signal for the run itself."""
-    if isinstance(fault, RunSignal) or (isinstance(fault, asyncio.CancelledError) and frame.lost):
-        raise fault
-    record = _recorded(fault)
-    text = f"the {event} hook raised {record.type}: {record.message}"
-    frame.log("error", text, {"traceback": record.traceback}, "detent")
-
-
-async def _hooks(frame: Frame, call: Call, event: str, values: dict[str, Any]) -> None:
-    """Run the hooks of an event that comes after the task; their errors are logged and change nothing."""
-    for hook in (*frame.task.hooks.of(event), *registry.hooks.of(event)):
-        try:
-            with frame.span(event, "hook", {}):
-                await call(hook, **wanted(hook, values))
-        except BaseException as fault:
-            _log_fault(frame, event, fault)
-
-
-def _recorded(error: BaseException, code: str = "") -> TaskError:
-    """`error` without the frames of detent around the user's."""
-    trace: TracebackType | None = error.__traceback__
-    skipped = 0
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN):
-        trace = trace.tb_next
-        skipped += 1
-    if isinstance(error, DetentError):
-        code = code or error.code
-    try:
-        record = TaskError.of(error, code, skip_frames=skipped if trace is not None else 0)
-    except BaseException as unprintable:  # whatever a user's exception does when it is shown
-        record = TaskError(type(error).__name__, f"<unprintable: {type(unprintable).__name__}>", code=code)
-    return TaskError(clean(record.type), clean(record.message), clean(record.traceback), record.code)
+    return isinstance(error, AbortTaskRunError | InvalidPayload | Unserializable | LimitExceeded | DiscoveryError)

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from ..model.protocol import Answer, Failure, Finish
+from ..model.protocol import Answer, Failure, Finish, Pause
 from .deadlines import Deadlines
 from .frame import Frame
 from .link import Exchange, hand_back
@@ -47,7 +47,7 @@ class Endings:
         self._stops.stop_clock(frame)
         return True
 
-    def last_words(self, frame: Frame, finish: Finish | None) -> list[Exchange]:
+    def last_words(self, frame: Frame, finish: Finish | Pause | None) -> list[Exchange]:
         """What is to be sent at the end of a run, after which it can write nothing."""
         if frame.lost:
             return []
@@ -55,9 +55,9 @@ class Endings:
             # A signal for another run hit this one. It is begun again, at the price of no attempt.
             logger.warning("run %s was disturbed while another one was stopped; it starts again", frame.run_id)
             return [hand_back(frame.run_id, frame.epoch)]
-        return [*frame.notes(), self._telling(finish)]
+        return [*frame.words(), self._telling(finish)]
 
-    def _telling(self, finish: Finish, times: int = 1) -> Exchange:
+    def _telling(self, finish: Finish | Pause, times: int = 1) -> Exchange:
         def take(answer: Answer) -> None:
             if not isinstance(answer, Failure) or answer.code == "lease_lost":
                 return

@@ -22,6 +22,7 @@ from ..model.protocol import (
     Grant,
     Handle,
     NewRun,
+    Pause,
     Recall,
     Recalled,
     Record,
@@ -34,6 +35,8 @@ from ..sdk.pause import use_sleeper
 from .calls import Calls
 from .capture import renew
 from .children import Children
+from .hook_calls import Call as HookCall
+from .hook_calls import call_hooks, driven, has_hooks
 from .journal import Journal, Place
 from .link import Exchange, ignore
 from .moments import Moments
@@ -103,6 +106,9 @@ class Frame:
         #: Whether the engine has given the run away while the answer that parks it was under way.
         self.evicted = False
         self.deadline: Deadline | None = None
+        #: Once it is loaded, and how functions of this task are called: for hooks in the middle of the task's code.
+        self.payload: Any = None
+        self.call: HookCall | None = None
         self.main: asyncio.Task[Any] | None = None
         #: The thread of a plain run.
         self.reach = Reach()
@@ -261,6 +267,12 @@ class Frame:
             self.turns = Turns(self, order)
             self.scope.timers = [] if left else None
 
+    def pause(self) -> Pause:
+        """What is to be told to the engine when the code does not fit the journal."""
+        assert self.mismatched is not None
+        signal = self.mismatched
+        return Pause(self.run_id, self.epoch, signal.key, signal.expected, signal.received, str(signal))
+
     def unread(self) -> JournalMismatch | None:
         """At the end of the code: what the journal has and the code did not come to."""
         entry = self.journal.unread()
@@ -304,6 +316,16 @@ class Frame:
 
     def add_tags(self, tags: list[str]) -> None:
         self._notes.add_tags(tags)
+
+    async def hooks(self, event: str, **values: Any) -> None:
+        """Run the hooks of an event in the middle of the task's code, which may take `values` besides payload and
+        context: ``await frame.hooks("on_wait", wait=info)``."""
+        if self.call is not None and has_hooks(self, event):
+            await call_hooks(self, self.call, event, {"payload": self.payload, "ctx": self.ctx, **values})
+
+    def hooks_sync(self, event: str, **values: Any) -> None:
+        """`hooks`, on the thread of a plain run."""
+        driven(self.hooks(event, **values))
 
     # What the worker steers.
 

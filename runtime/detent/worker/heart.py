@@ -32,16 +32,25 @@ class Heart:
         self._turned_at = time.monotonic()
         self._asked_at: float | None = None
         self._beat_s = 5.0
+        #: When the engine last answered a beat, and for how long after that the lease is beyond doubt, in seconds.
+        self._heard_at = time.monotonic()
+        self._sure_s = 30.0
         #: Whether the loop has not turned for too long; no async run is claimed then.
         self.blocked = False
         self._warned: set[str] = set()
 
     def start(self, welcome: Welcome) -> None:
         self._beat_s = welcome.beat_ms / 1000
+        self._sure_s = welcome.lease_ms / 1000 * 2 / 3
+        self._heard_at = time.monotonic()
         threading.Thread(target=self._run, name="detent-heart", daemon=True).start()
 
     def stop(self) -> None:
         self._stopped.set()
+
+    def is_sure(self) -> bool:
+        """Whether the engine has answered lately enough that this worker holds its runs (self-fencing, C3)."""
+        return time.monotonic() - self._heard_at < self._sure_s
 
     def _run(self) -> None:
         poll_s = self._worker.options.poll_s
@@ -69,6 +78,8 @@ class Heart:
     def _beaten(self, answer: Answer) -> None:
         if isinstance(answer, Failure) and answer.code == "lease_lost":
             self._worker.abandon(answer.message)
+        else:
+            self._heard_at = time.monotonic()
 
     def _pulse(self, now: float) -> None:
         if self._asked_at is None:

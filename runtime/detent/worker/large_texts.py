@@ -21,7 +21,7 @@ class LargeTexts:
 
     def __init__(self, put: Callable[[str, str], str], get: Callable[[str], str]) -> None:
         self.put = put
-        self._get = get
+        self.get = get
 
     @staticmethod
     def is_large(text: str | None) -> bool:
@@ -29,7 +29,7 @@ class LargeTexts:
 
     def payload_of(self, grant: Grant) -> str:
         if grant.payload_ref is not None:
-            return self._get(grant.payload_ref)
+            return self.get(grant.payload_ref)
         return "null" if grant.payload is None else grant.payload
 
     def offload(self, runs: Sequence[NewRun]) -> list[NewRun]:
@@ -62,5 +62,5 @@ class LargeTexts:
 
     def _load(self, result: RunResult) -> None:
         if result.output_ref is not None:
-            result.output = self._get(result.output_ref)
+            result.output = self.get(result.output_ref)
             result.output_ref = None

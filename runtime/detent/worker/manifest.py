@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
+
 from ..config import Config
 from ..errors import DetentError
 from ..model.manifest import Manifest, ProblemSpec, QueueSpec, TaskSpec
@@ -25,7 +27,8 @@ def make_manifest(
     queues: dict[str, QueueSpec] = {name: queue.spec for name, queue in registry.queues.items()}
     for task in tasks:
         try:
-            specs.append(task.spec())
+            hooks = sorted(task.hooks.events() | registry.hooks.events())
+            specs.append(msgspec.structs.replace(task.spec(), hooks=hooks))
         except DetentError as error:
             faults.append(ProblemSpec(task.file, task.line, error.message, error.code))
             continue

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
-__all__ = ["Scope", "branch_of", "current_branch", "current_scope", "scoped_task_factory"]
+__all__ = ["Scope", "branch_of", "current_branch", "current_scope", "enter_end", "scoped_task_factory"]
 
 #: What the key of an entry begins with when it was made in a branch: the numbers of the tasks that led there.
 _BRANCH = re.compile(r"(\d+(?:\.\d+)*)/")
@@ -122,6 +122,11 @@ def branch_of(key: str) -> str | None:
 def current_branch() -> str:
     """The branch of the calling code; empty for the main task of a run."""
     return current_path.get()
+
+
+def enter_end() -> None:
+    """The code of the task is over: what its hooks do from now on is a branch of its own."""
+    current_path.set("0")
 
 
 current_scope: ContextVar[Scope | None] = ContextVar("detent_scope", default=None)

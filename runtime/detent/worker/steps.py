@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import AbortTaskRunError, LimitExceeded, StepFailed
+from ..errors import AbortTaskRunError, DetentError, LimitExceeded, StepFailed, by_code
 from ..model import json_text
 from ..model.limits import OUTPUT_BYTES
 from ..model.protocol import Entry, Record
@@ -51,7 +51,7 @@ class Steps:
                 await frame.told(place, at_home)
                 if place.entry.value_ref is not None:
                     place.entry.value = await asyncio.to_thread(frame.worker.large_texts.get, place.entry.value_ref)
-                return _replayed(name, place.entry, value)
+                return _replayed(kind, name, place.entry, value)
         await frame.make_sure()
         token = current_step.set(StepInfo(frame.run_id, place.key))
         try:
@@ -69,7 +69,7 @@ class Steps:
         except BaseException as error:
             await frame.calls.say(self._record(place.made(status="error", error=_error_text(error))))
             await frame.told(place, at_home)
-            raise _failure(name, error) from error
+            raise _failure(kind, name, error) from error
         finally:
             current_step.reset(token)
         entry = place.made(value=_checked(name, text))
@@ -89,7 +89,7 @@ class Steps:
             if place.entry is not None and place.entry.status != "left":
                 if place.entry.value_ref is not None:
                     place.entry.value = frame.worker.large_texts.get(place.entry.value_ref)
-                return _replayed(name, place.entry, value)
+                return _replayed(kind, name, place.entry, value)
         frame.make_sure_sync()
         token = current_step.set(StepInfo(frame.run_id, place.key))
         try:
@@ -98,7 +98,7 @@ class Steps:
             raise
         except BaseException as error:
             frame.calls.say_sync(self._record(place.made(status="error", error=_error_text(error))))
-            raise _failure(name, error) from error
+            raise _failure(kind, name, error) from error
         finally:
             current_step.reset(token)
         with frame.reach.inside():
@@ -139,15 +139,19 @@ def _error_text(error: BaseException) -> str:
     return _encode(recorded(error)).decode()
 
 
-def _failure(name: str, error: BaseException) -> BaseException:
+def _failure(kind: str, name: str, error: BaseException) -> BaseException:
     """What the code of the run gets to see: the same now and when the step is replayed."""
-    return error if isinstance(error, AbortTaskRunError) else StepFailed(name, recorded(error))
+    if isinstance(error, AbortTaskRunError) or (kind != "step" and isinstance(error, DetentError)):
+        return error
+    return StepFailed(name, recorded(error))
 
 
-def _replayed(name: str, entry: Entry, value: StepValue) -> Any:
+def _replayed(kind: str, name: str, entry: Entry, value: StepValue) -> Any:
     if entry.status == "error":
         error = _decode_error(entry.error or "{}")
         if error.code == AbortTaskRunError.code:
             raise AbortTaskRunError(error.message)
+        if kind != "step" and error.code:
+            raise by_code(error.code, error.message)
         raise StepFailed(name, error)
     return value.load("null" if entry.value is None else entry.value)

@@ -85,5 +85,5 @@ class Stops:
         what = "hooks" if frame.unwound else "code"
         frame.log("warn", f"the run was told to stop, but its {what} went on; it was left behind", None, "detent")
         self._worker.report_without(
-            frame, Finish(frame.run_id, frame.epoch, frame.stop.status, error=frame.stop.error())
+            frame, Finish(frame.run_id, frame.epoch, frame.stop.status, error=frame.stop.error(), unattended=True)
         )

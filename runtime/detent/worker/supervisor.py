@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Protocol
 
 from ..model.ids import new_id
 from .child import WRONG_SETTINGS, Child
+from .exit_cause import cause_of
 
 __all__ = ["GRACE_S", "OnExit", "Supervisor"]
 
@@ -136,7 +136,7 @@ class Supervisor:
         child.close()
         with self._lock:
             self._children.remove(child)
-        cause = _cause(code)
+        cause = cause_of(code)
         wrong_settings = code == WRONG_SETTINGS and not ready
         if wrong_settings:
             logger.warning("no worker starts with these settings; it is tried again in %g s", _SETTINGS_PAUSE_S)
@@ -167,12 +167,3 @@ class Supervisor:
 
 def _longer(pause: float) -> float:
     return min(max(_FIRST_PAUSE_S, pause * 2), _LONGEST_PAUSE_S)
-
-
-def _cause(code: int) -> str:
-    if code < 0:
-        try:
-            return f"killed by {signal.Signals(-code).name}"
-        except ValueError:
-            return f"killed by signal {-code}"
-    return f"exit code {code}"

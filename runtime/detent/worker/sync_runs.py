@@ -12,9 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..model.protocol import Answer, Claim, Claimed, Grant
-from .attempt import attempt, broken, driven
+from .attempt import attempt, broken
 from .capture import close_run
 from .frame import Frame
+from .hook_calls import driven
 from .link import Exchange
 from .run_threads import RunThreads
 

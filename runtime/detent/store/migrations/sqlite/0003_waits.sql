@@ -45,6 +45,20 @@ CREATE UNIQUE INDEX waitpoints_by_key ON waitpoints (env, idempotency_key) WHERE
 CREATE INDEX waitpoints_due ON waitpoints (due_at) WHERE status = 'WAITING' AND due_at IS NOT NULL;
 CREATE INDEX waitpoints_by_status ON waitpoints (env, kind, status, seq);
 
+-- The tags of waitpoints, one row each, kept by triggers; they never change.
+CREATE TABLE waitpoint_tags (
+    env TEXT    NOT NULL,
+    tag TEXT    NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (env, tag, seq)
+) WITHOUT ROWID;
+CREATE TRIGGER waitpoint_tags_of_new AFTER INSERT ON waitpoints WHEN NEW.tags <> '[]' BEGIN
+    INSERT OR IGNORE INTO waitpoint_tags (env, tag, seq) SELECT NEW.env, value, NEW.seq FROM json_each(NEW.tags);
+END;
+CREATE TRIGGER waitpoint_tags_of_gone AFTER DELETE ON waitpoints WHEN OLD.tags <> '[]' BEGIN
+    DELETE FROM waitpoint_tags WHERE env = OLD.env AND seq = OLD.seq AND tag IN (SELECT value FROM json_each(OLD.tags));
+END;
+
 -- Hooks that are still to run for a run that ended without its code: cancelled while it waited, crashed, expired.
 CREATE TABLE duties (
     run_id     TEXT PRIMARY KEY,
@@ -72,8 +86,15 @@ CREATE TABLE debounces (
 ) WITHOUT ROWID;
 CREATE INDEX debounces_old ON debounces (until);
 
--- Retention: what ended long ago.
+-- Retention: what ended long ago, who was told of it, and objects that more than one row may name.
 CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;
+DROP INDEX children_awaited;
+CREATE INDEX children_by_child ON children (child_id, awaited);
+CREATE INDEX debounces_of_run ON debounces (run_id);
+CREATE INDEX runs_payload_ref ON runs (payload_ref) WHERE payload_ref IS NOT NULL;
+CREATE INDEX runs_output_ref ON runs (output_ref) WHERE output_ref IS NOT NULL;
+CREATE INDEX journal_value_ref ON journal (value_ref) WHERE value_ref IS NOT NULL;
+CREATE INDEX waitpoints_output_ref ON waitpoints (output_ref) WHERE output_ref IS NOT NULL;
 
 -- What the store itself must remember, such as the secret that callback addresses are made with.
 CREATE TABLE settings (

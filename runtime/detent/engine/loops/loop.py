@@ -1,32 +1,43 @@
-"""The engine's loops. Each sleeps until its next moment and costs nothing in between."""
+"""What every loop of the engine is. It sleeps until its next moment and costs nothing in between."""
 
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from threading import Condition, Thread
+from typing import Protocol, TypeVar
 
-__all__ = ["Loop"]
+from ..scene import Scene
+
+__all__ = ["Loop", "Write"]
+
+T = TypeVar("T")
 
 logger = logging.getLogger("detent.engine")
 
+#: How long to wait after a tick that raised, in milliseconds.
+_PATIENCE_MS = 1_000
 
-class Loop:
-    """Calls `tick` when it is due, on a thread of its own.
 
-    Parameters:
-      name: of the thread.
-      tick: does the work and returns the time until the next call in milliseconds, None for "when woken".
-      patience: how long to wait after a tick that raised, in milliseconds.
-    """
+class Write(Protocol):
+    """`Engine.write`: runs an act in a transaction; its result after the commit."""
 
-    def __init__(self, name: str, tick: Callable[[], int | None], patience: int = 1_000) -> None:
-        self._tick = tick
-        self._patience = patience
+    def __call__(self, act: Callable[[Scene], T], *, yields: bool = False) -> T: ...
+
+
+class Loop(ABC):
+    """Calls `_tick` when it is due, on a thread of its own named after `name`."""
+
+    def __init__(self, name: str) -> None:
         self._changed = Condition()
         self._woken = False
         self._stopped = False
         self._thread = Thread(target=self._run, name=f"detent-{name}", daemon=True)
+
+    @abstractmethod
+    def _tick(self) -> int | None:
+        """Do what is due; the time until the next call in milliseconds, None for "when woken"."""
 
     def start(self) -> None:
         self._thread.start()
@@ -52,7 +63,7 @@ class Loop:
             except Exception:
                 # A store that is away comes back: the loop goes on, and sweeping again changes nothing.
                 logger.exception("%s failed; it tries again", self._thread.name)
-                pause = self._patience
+                pause = _PATIENCE_MS
             with self._changed:
                 if not self._woken and not self._stopped and pause != 0:
                     self._changed.wait(None if pause is None else pause / 1000)

@@ -1,0 +1,37 @@
+"""Left-over rows: idempotency keys and debounces whose time is over, workers long dead."""
+
+from __future__ import annotations
+
+from ..scene import Scene
+from .loop import Loop, Write
+
+__all__ = ["Sweeper"]
+
+#: Rows of each kind that one transaction removes.
+_BATCH = 500
+_EVERY_MS = 60_000
+#: How long a dead worker is remembered, in milliseconds.
+_DEAD_MS = 24 * 3_600_000
+
+
+class Sweeper(Loop):
+    """Removes what nobody will ask for again, once a minute."""
+
+    def __init__(self, write: Write) -> None:
+        super().__init__("sweeper")
+        self._write = write
+
+    def sweep(self) -> int:
+        """Remove one batch of each kind; the size of the largest."""
+        return self._write(_sweep, yields=True)
+
+    def _tick(self) -> int | None:
+        return 0 if self.sweep() == _BATCH else _EVERY_MS
+
+
+def _sweep(scene: Scene) -> int:
+    return max(
+        scene.tx.run("forget_idempotency", now=scene.now, n=_BATCH),
+        scene.tx.run("forget_debounces", now=scene.now, n=_BATCH),
+        scene.tx.run("forget_workers", before=scene.now - _DEAD_MS, n=_BATCH),
+    )

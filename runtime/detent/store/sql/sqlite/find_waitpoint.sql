@@ -1,0 +1,1 @@
+SELECT * FROM waitpoints WHERE id = :id

@@ -1,0 +1,1 @@
+SELECT * FROM waitpoints WHERE env = :env AND idempotency_key = :key

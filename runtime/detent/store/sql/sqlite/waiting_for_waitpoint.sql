@@ -1,0 +1,1 @@
+SELECT run_id, key FROM waits WHERE waitpoint_id = :id

@@ -1,0 +1,99 @@
+"""What makes a process a worker: the project's settings and tasks, then a `Worker` that lives.
+
+The two steps are apart, so that a fork server takes the first one once for many workers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..config import Config, load_config
+from ..errors import ConfigError
+from ..model.manifest import Manifest
+from ..objects import open_store
+from ..sdk.task import Task
+from .capture import capture
+from .child import WRONG_SETTINGS
+from .discovery import discover
+from .life import Life, end
+from .link import SocketLink
+from .manifest import make_manifest
+from .options import WorkerOptions
+from .worker import Worker
+
+__all__ = ["Prepared", "arguments_of", "prepare", "serve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A project whose tasks are imported. Nothing of it is open or running."""
+
+    config: Config
+    manifest: Manifest
+    tasks: list[Task[Any, Any]]
+
+
+def arguments_of(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments of a worker process."""
+    parser = argparse.ArgumentParser(prog="python -m detent.worker")
+    parser.add_argument("--project", required=True)
+    parser.add_argument("--socket", required=True)
+    parser.add_argument("--worker-id")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--async-limit", type=int)
+    parser.add_argument("--echo", action="store_true")
+    return parser.parse_args(argv)
+
+
+def prepare(project: str) -> Prepared:
+    """Read the settings of a project, and import its tasks. Ends the process when the settings cannot be used."""
+    faulthandler.enable()
+    try:
+        config = load_config(Path(project))
+    except ConfigError as error:
+        sys.stderr.write(f"problem: {error}\n")
+        end(WRONG_SETTINGS)
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("dramatiq").setLevel(logging.WARNING)
+    found = discover(config)
+    manifest, tasks = make_manifest(found.tasks, found.problems, config)
+    return Prepared(config, manifest, tasks)
+
+
+def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoReturn:
+    """Be a worker until the parent says so, or is gone."""
+    config = prepared.config
+    capture(getattr(logging, config.log_level.upper(), logging.INFO), echo=options.echo)
+    objects = open_store(config.object_store_url)
+
+    def put_object(key: str, text: str) -> str:
+        objects.put(key, text.encode())
+        return key
+
+    worker: Worker
+    link = SocketLink(options.socket, lambda cause: worker.abandon(cause))  # noqa: PLW0108  # it is made after the link
+    worker = Worker(
+        link,
+        prepared.tasks,
+        prepared.manifest,
+        WorkerOptions(
+            threads=options.threads or config.worker.threads,
+            async_limit=options.async_limit or config.worker.async_limit,
+            retry=config.retries,
+            max_duration_ms=None if config.max_duration is None else int(config.max_duration * 1000),
+            poll_s=None if os.environ.get("DETENT_POLL") == "off" else WorkerOptions.poll_s,
+            drop_tickets=os.environ.get("DETENT_TICKETS") == "drop",
+        ),
+        put_object=put_object,
+        get_object=lambda key: objects.get(key).decode(),
+        worker_id=options.worker_id,
+    )
+    life.live(worker)
