@@ -147,9 +147,7 @@ def trigger_from_run(scene: Scene, worker_id: str, request: Trigger, known: Know
     handles = _made_or_found(scene, parent, request, earlier, known)
     advanced = entry is None or entry["attempt"] != attempt
     if advanced:
-        put_entry(
-            scene, request.run_id, attempt, key=request.key, kind="trigger", target=target, seq=request.seq
-        )
+        put_entry(scene, request.run_id, attempt, key=request.key, kind="trigger", target=target, seq=request.seq)
     if request.batch_id is not None:
         tx.run(
             "insert_batch",

@@ -24,7 +24,7 @@ def wait(scene: Scene, worker_id: str, request: Wait) -> Parked | Failure:
         if request.park and is_parked(scene, worker_id, request.run_id, request.epoch):
             return Parked(True)
         return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
-    entry = tx.one("find_journal", run_id=request.run_id, key=request.key)
+    entry: Any = tx.one("find_journal", run_id=request.run_id, key=request.key)
     known = entry is not None and entry["attempt"] == run["attempt"]
     if known and (entry["kind"], entry["target"]) != (request.kind, request.target):
         return mismatch(request.run_id, entry, request.kind, request.target)

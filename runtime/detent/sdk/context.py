@@ -102,8 +102,8 @@ class Context:
 class WaitInfo:
     """What a run waits for, as the hooks ``on_wait`` and ``on_resume`` see it.
 
-    `kind`: ``children``, ``time`` or ``token``. `key`: of the wait in the journal of the run. `target`: the tasks of the
-    children, separated by commas; the moment as ISO-8601 text; or the id of the token.
+    `kind`: ``children``, ``time`` or ``token``. `key`: of the wait in the journal of the run. `target`: the tasks of
+    the children, separated by commas; the id of the token; empty for a time.
     """
 
     kind: str

@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from .context import Context
     from .step_value import StepValue
 
-__all__ = ["ActiveRun", "StepInfo", "WaitFor", "active_run", "current_run", "current_step", "refuse_in_step", "step_info"]
+__all__ = [
+    "ActiveRun",
+    "RetriedBlock",
+    "StepInfo",
+    "WaitFor",
+    "active_run",
+    "current_run",
+    "current_step",
+    "refuse_in_step",
+    "step_info",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +157,8 @@ def refuse_in_step(what: str) -> None:
     info = current_step.get()
     if info is not None:
         raise InsideStep(
-            f"{what} is not possible inside the step {info.key!r}: a step is one call that is made as a whole or again. "
-            "Return from the step first, and do this after it"
+            f"{what} is not possible inside the step {info.key!r}, one call that is made as a whole or again; "
+            "return from the step first, and do this after it"
         )
 
 

@@ -106,7 +106,7 @@ def _plain(name: str, fn: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     if inspect.isawaitable(result):
         if inspect.iscoroutine(result):
             result.close()
-        raise InvalidOptions(f"step.sync({name!r}) got something to be awaited; write `await step(...)` in an async task")
+        raise InvalidOptions(f"step.sync({name!r}) got an awaitable; write `await step(...)` in an async task")
     return result
 
 

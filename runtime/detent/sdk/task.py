@@ -170,9 +170,7 @@ class Task(Generic[P, R]):
         self, items: Sequence[P | Mapping[str, Any] | BatchItem], **options: Unpack[TriggerOptions]
     ) -> Call[BatchHandle]:
         """Start 0 to 1,000 runs, all or none. `items`: payloads, or ``task.item(payload, **options)``."""
-        return Call(
-            f"{self.id}.batch_trigger()", lambda: starting.start_batch(starting.items_of(items, self), options)
-        )
+        return Call(f"{self.id}.batch_trigger()", lambda: starting.start_batch(starting.items_of(items, self), options))
 
     def batch_trigger_and_wait(
         self, items: Sequence[P | Mapping[str, Any] | BatchItem], **options: Unpack[TriggerOptions]

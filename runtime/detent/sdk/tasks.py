@@ -72,9 +72,7 @@ class Tasks:
             Result.unwrap,
         )
 
-    def batch_trigger(
-        self, id: str, items: Sequence[Any], **options: Unpack[TriggerOptions]
-    ) -> Call[BatchHandle]:
+    def batch_trigger(self, id: str, items: Sequence[Any], **options: Unpack[TriggerOptions]) -> Call[BatchHandle]:
         """Start 0 to 1,000 runs of the task `id`, all or none."""
         return Call(f"tasks.batch_trigger({id!r})", lambda: starting.start_batch(_of(id, items), options))
 

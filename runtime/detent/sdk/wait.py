@@ -7,26 +7,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from ..errors import InvalidOptions, NotInRun
-from ..model.duration import Duration, When, is_moment, parse_duration, parse_when
-from ..model.ids import derived_id, is_id, new_id
-from ..model.options import IdempotencyKey, tags_of
-from ..model.protocol import WaitResult
-from ..model.task_error import TaskError
+from ..errors import NotInRun
+from ..model.duration import Duration, When
+from ..model.ids import derived_id, new_id
 from . import pause
 from .call import Call, Waiting
 from .current import ActiveRun, WaitFor, active_run, current_run, current_step, refuse_in_step, step_info
-from .step_value import ANY_VALUE, StepValue
+from .step_value import ANY_VALUE
 from .tokens import Token, TokenResult
+from .wait_options import Key, creation_of, id_of, length_of, moment_of, time_wait, token_result, token_wait
 
 __all__ = ["BlockingWait", "Wait", "wait"]
 
 #: A shorter wait keeps its slot and writes nothing, in milliseconds (DESIGN.md section 4).
 SHORT_MS = 5_000
-#: Milliseconds of each unit that ``wait.for_`` takes by name.
-_UNITS = {"weeks": 604_800_000, "days": 86_400_000, "hours": 3_600_000, "minutes": 60_000, "seconds": 1_000}
-
-Key = str | Sequence[str] | IdempotencyKey
 
 
 class BlockingWait:
@@ -48,7 +42,9 @@ class BlockingWait:
         """See `Wait.for_`; blocks this thread, while the run holds no slot."""
         run = _blocking("wait.for_()")
         units = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days, "weeks": weeks}
-        wanted = _moment(run, "wait.for_()", _length(duration, units), None, idempotency_key, idempotency_key_ttl, tags)
+        length = length_of(duration, units)
+        key, ttl = idempotency_key, idempotency_key_ttl
+        wanted = time_wait(run, "wait.for_()", for_ms=length, key=key, key_ttl=ttl, tags=tags)
         _pass_sync(run, wanted)
 
     def until(
@@ -61,8 +57,8 @@ class BlockingWait:
     ) -> None:
         """See `Wait.until`."""
         run = _blocking("wait.until()")
-        until = _point(moment)
-        wanted = _moment(run, "wait.until()", None, until, idempotency_key, idempotency_key_ttl, tags)
+        until, key, ttl = moment_of(moment), idempotency_key, idempotency_key_ttl
+        wanted = time_wait(run, "wait.until()", until=until, key=key, key_ttl=ttl, tags=tags)
         _pass_sync(run, wanted)
 
     def create_token(
@@ -74,26 +70,32 @@ class BlockingWait:
         tags: str | Sequence[str] = (),
     ) -> Token:
         """See `Wait.create_token`."""
-        values = _creation(timeout, idempotency_key, idempotency_key_ttl, tags)
+        values = creation_of(timeout, idempotency_key, idempotency_key_ttl, tags)
         run = _journaling()
         if run is None:
             return Token.of(_call("tokens.create", id=new_id("waitpoint"), **values))
-        made = run.step_sync(
-            "create_token", lambda: _call("tokens.create", id=_derived_token(), **values), ANY_VALUE, kind="create_token"
-        )
-        return Token.of(made)
+
+        def make() -> Any:
+            return _call("tokens.create", id=_derived_token(), **values)
+
+        return Token.of(run.step_sync("create_token", make, ANY_VALUE, kind="create_token"))
 
     def for_token(
-        self, token: Token | str | None = None, *, id: str | None = None, timeout: When | None = None, returns: Any = None
+        self,
+        token: Token | str | None = None,
+        *,
+        id: str | None = None,
+        timeout: When | None = None,
+        returns: Any = None,
     ) -> TokenResult:
         """See `Wait.for_token`."""
         run = _blocking("wait.for_token()")
-        wanted = _token(run, token, id, timeout)
-        return _result(wanted, run.wait_sync(wanted), returns)
+        wanted = token_wait(token, id, timeout)
+        return token_result(wanted, run.wait_sync(wanted), returns)
 
     def complete_token(self, token: Token | str, output: Any = None) -> None:
         """See `Wait.complete_token`."""
-        token_id = _id_of(token, None)
+        token_id = id_of(token, None)
         run = _journaling()
         if run is None:
             _call("tokens.complete", id=token_id, output=output)
@@ -157,9 +159,9 @@ class Wait:
 
         async def call() -> None:
             run = _waiting("wait.for_()")
-            wanted = _moment(
-                run, "wait.for_()", _length(duration, units), None, idempotency_key, idempotency_key_ttl, tags
-            )
+            length = length_of(duration, units)
+            key, ttl = idempotency_key, idempotency_key_ttl
+            wanted = time_wait(run, "wait.for_()", for_ms=length, key=key, key_ttl=ttl, tags=tags)
             await _pass(run, wanted)
 
         return Call("wait.for_()", call)
@@ -179,8 +181,8 @@ class Wait:
 
         async def call() -> None:
             run = _waiting("wait.until()")
-            until = _point(moment)
-            wanted = _moment(run, "wait.until()", None, until, idempotency_key, idempotency_key_ttl, tags)
+            until, key, ttl = moment_of(moment), idempotency_key, idempotency_key_ttl
+            wanted = time_wait(run, "wait.until()", until=until, key=key, key_ttl=ttl, tags=tags)
             await _pass(run, wanted)
 
         return Call("wait.until()", call)
@@ -202,7 +204,7 @@ class Wait:
 
         Inside a run the token is in the journal: executed again, the run has the same. Errors: `InvalidOptions`.
         """
-        values = _creation(timeout, idempotency_key, idempotency_key_ttl, tags)
+        values = creation_of(timeout, idempotency_key, idempotency_key_ttl, tags)
 
         async def call() -> Token:
             run = _journaling()
@@ -217,7 +219,12 @@ class Wait:
         return Call("wait.create_token()", call)
 
     def for_token(
-        self, token: Token | str | None = None, *, id: str | None = None, timeout: When | None = None, returns: Any = None
+        self,
+        token: Token | str | None = None,
+        *,
+        id: str | None = None,
+        timeout: When | None = None,
+        returns: Any = None,
     ) -> Waiting[TokenResult, Any]:
         """Wait until a token is completed, or times out.
 
@@ -232,8 +239,8 @@ class Wait:
 
         async def call() -> TokenResult:
             run = _waiting("wait.for_token()")
-            wanted = _token(run, token, id, timeout)
-            return _result(wanted, await run.wait(wanted), returns)
+            wanted = token_wait(token, id, timeout)
+            return token_result(wanted, await run.wait(wanted), returns)
 
         return Waiting("wait.for_token()", call, TokenResult.unwrap)
 
@@ -242,7 +249,7 @@ class Wait:
 
         Errors: `NotFound`; `Conflict`, with its outcome, when it was completed or has timed out before.
         """
-        token_id = _id_of(token, None)
+        token_id = id_of(token, None)
 
         async def call() -> None:
             run = _journaling()
@@ -296,51 +303,6 @@ def _journaling() -> ActiveRun | None:
     return None if current_step.get() is not None else current_run.get()
 
 
-def _length(duration: Duration | None, units: dict[str, float]) -> int:
-    """Milliseconds."""
-    given = {name: amount for name, amount in units.items() if amount}
-    if duration is not None:
-        if given:
-            raise InvalidOptions("wait.for_() takes a duration or units such as hours=1, not both")
-        return parse_duration(duration, "wait.for_()")
-    ms = 0.0
-    for name, amount in units.items():
-        if isinstance(amount, bool) or not isinstance(amount, int | float) or not 0 <= amount:
-            raise InvalidOptions(f"wait.for_(): {name} must be a number, 0 or more, got {amount!r}")
-        ms += amount * _UNITS[name]
-    return parse_duration(ms / 1000, "wait.for_()")
-
-
-def _point(moment: datetime | str) -> int:
-    if not is_moment(moment):
-        raise InvalidOptions(
-            f'wait.until(): got {moment!r}, expected an aware datetime or text such as "2026-11-22T09:00:00Z"; '
-            "for a length of time use wait.for_()"
-        )
-    return parse_when(moment, 0, "wait.until()")
-
-
-def _moment(
-    run: ActiveRun,
-    what: str,
-    for_ms: int | None,
-    until: int | None,
-    key: Key | None,
-    key_ttl: Duration | None,
-    tags: str | Sequence[str],
-) -> WaitFor:
-    return WaitFor(
-        "time",
-        "wait",
-        what,
-        for_ms=for_ms,
-        until=until,
-        tags=tags_of(tags),
-        idempotency_key=None if key is None else f"time\0{_key_text(key, run)}",
-        idempotency_ttl_ms=None if key_ttl is None else parse_duration(key_ttl, "idempotency_key_ttl"),
-    )
-
-
 def _short(run: ActiveRun, wanted: WaitFor) -> float | None:
     """Seconds of a wait that is too short to give the slot back; None for one that is durable."""
     if wanted.idempotency_key is not None or wanted.tags or run.expects(wanted.kind, wanted.name):
@@ -363,59 +325,6 @@ def _pass_sync(run: ActiveRun, wanted: WaitFor) -> None:
         pause.sleep_sync(seconds)
     else:
         run.wait_sync(wanted)
-
-
-def _token(run: ActiveRun, token: Token | str | None, id: str | None, timeout: When | None) -> WaitFor:
-    until, for_ms = None, None
-    if timeout is not None:
-        when = parse_when(timeout, 0, "timeout")
-        until, for_ms = (when, None) if is_moment(timeout) else (None, when)
-    return WaitFor("token", "token", "wait.for_token()", _id_of(token, id), for_ms, until)
-
-
-def _id_of(token: Token | str | None, id: str | None) -> str:
-    found = id if token is None else token if isinstance(token, str) else getattr(token, "id", None)
-    if not isinstance(found, str) or not is_id("waitpoint", found):
-        raise InvalidOptions(
-            f"expected a token or its id, which begins with waitpoint_, got {token if id is None else id!r}; "
-            "make one with wait.create_token()"
-        )
-    return found
-
-
-def _result(wanted: WaitFor, ended: WaitResult, returns: Any) -> TokenResult:
-    if ended.status != "COMPLETED":
-        error = TaskError("WaitTimedOut", "the token was not completed in time", code="wait_timed_out")
-        return TokenResult(wanted.target, ok=False, error=error)
-    text = "null" if ended.output is None else ended.output
-    output = (ANY_VALUE if returns is None else StepValue(returns)).load(text)
-    return TokenResult(wanted.target, ok=True, output=output)
-
-
-def _creation(
-    timeout: When | None, key: Key | None, key_ttl: Duration | None, tags: str | Sequence[str]
-) -> dict[str, Any]:
-    """Checked values of a token, as an operation takes them: a length of time counts from the call to the engine."""
-    values: dict[str, Any] = {"tags": tags_of(tags)}
-    if timeout is not None:
-        when = parse_when(timeout, 0, "timeout")
-        values["timeout"] = timeout if isinstance(timeout, str) else when / 1000
-        if is_moment(timeout) and isinstance(timeout, datetime):
-            values["timeout"] = timeout.isoformat()
-    if key is not None:
-        values["idempotency_key"] = _key_text(key, current_run.get())
-    if key_ttl is not None:
-        values["idempotency_key_ttl"] = parse_duration(key_ttl, "idempotency_key_ttl") / 1000
-    return values
-
-
-def _key_text(key: Key, run: ActiveRun | None) -> str:
-    """A key with its scope. One that says none is the same everywhere: others are to find the wait by it."""
-    scope = key.scope if isinstance(key, IdempotencyKey) else "global"
-    text = key.key if isinstance(key, IdempotencyKey) else key if isinstance(key, str) else "\0".join(key)
-    if not text:
-        raise InvalidOptions("idempotency_key must not be empty")
-    return text if scope == "global" or run is None else f"{run.idempotency_scope(scope)}\0{text}"
 
 
 def _derived_token() -> str:

@@ -119,9 +119,7 @@ class Calls:
         frame = self._frame
         home = frame.worker.loop
         post = home.post if loop is home.loop else loop.call_soon_threadsafe
-        frame.worker.link.send(
-            [*frame.words(), (request, lambda answer: post_quietly(post, partial(take, answer)))]
-        )
+        frame.worker.link.send([*frame.words(), (request, lambda answer: post_quietly(post, partial(take, answer)))])
 
     def _accept(self, answer: Answer) -> Answer:
         if not isinstance(answer, Failure):

@@ -44,7 +44,7 @@ class Children:
             answer, results = await frame.calls.say(request), []
         await frame.told(place, at_home)
         if wait:
-            await frame.after_wait(place, info)
+            await frame.after_wait(info)
         assert isinstance(answer, Triggered)
         return answer.handles, results
 
@@ -61,7 +61,7 @@ class Children:
         info = WaitInfo("children", place.key, place.target)
         frame.before_wait_sync(place, info)
         answer, result = frame.calls.wait_sync(request)
-        frame.after_wait_sync(place, info)
+        frame.after_wait_sync(info)
         assert isinstance(answer, Triggered)
         return answer.handles, frame.worker.large_texts.load(result.runs)
 

@@ -199,8 +199,9 @@ class Frame:
         self.waits.raise_in_all(lambda: signal)
         if self.turns is not None:
             self.turns.raise_in_all(signal)
-        if self.main is not None and not self.main.done() and asyncio.current_task(self.worker.loop.loop) is not self.main:
-            self.main.cancel()
+        main = self.main
+        if main is not None and not main.done() and asyncio.current_task(self.worker.loop.loop) is not main:
+            main.cancel()
 
     async def told(self, place: Place, at_home: bool) -> None:
         """The code is to be told what came of `place`: in its turn, where the journal has one."""
@@ -231,12 +232,12 @@ class Frame:
         if place.entry is None and self.reach.is_here() and not self.journal.is_replaying():
             driven(self.hooks("on_wait", wait=info))
 
-    async def after_wait(self, place: Place, info: WaitInfo) -> None:
+    async def after_wait(self, info: WaitInfo) -> None:
         """The run goes on after a wait."""
         if not self.journal.is_replaying():
             await self.hooks("on_resume", wait=info)
 
-    def after_wait_sync(self, place: Place, info: WaitInfo) -> None:
+    def after_wait_sync(self, info: WaitInfo) -> None:
         """`after_wait`, on the run's own thread."""
         if self.reach.is_here() and not self.journal.is_replaying():
             driven(self.hooks("on_resume", wait=info))

@@ -184,4 +184,3 @@ class Journal:
 
 def _shown(kind: str, target: str) -> str:
     return f"{kind} {target!r}" if target else kind
-

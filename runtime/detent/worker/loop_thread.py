@@ -25,7 +25,7 @@ _HELPERS = 64
 class _Loop(asyncio.SelectorEventLoop):
     """Knows the timers of a run that is replayed, so that a time-out which ended a wait need not be sat out again."""
 
-    def call_at(
+    def call_at(  # type: ignore[override]  # which callback takes which arguments is of no interest here
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         handle = super().call_at(when, callback, *args, context=context)

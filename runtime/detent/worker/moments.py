@@ -37,7 +37,7 @@ class Moments:
             await frame.before_wait(place, info)
             _, result = await frame.calls.wait(self._request(place, wanted))
         await frame.told(place, at_home)
-        await frame.after_wait(place, info)
+        await frame.after_wait(info)
         if result.output_ref is not None:
             result.output = await asyncio.to_thread(frame.worker.large_texts.get, result.output_ref)
         return result
@@ -52,7 +52,7 @@ class Moments:
         if result is None:
             frame.before_wait_sync(place, info)
             _, result = frame.calls.wait_sync(self._request(place, wanted))
-        frame.after_wait_sync(place, info)
+        frame.after_wait_sync(info)
         if result.output_ref is not None:
             result.output = frame.worker.large_texts.get(result.output_ref)
         return result

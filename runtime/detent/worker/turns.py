@@ -128,7 +128,8 @@ class Turns:
         frame = self._frame
         timers = [timer for timer in frame.scope.timers or () if not timer.cancelled()]
         if not timers:
-            frame.mismatch(JournalMismatch(entry.key, f"{entry.kind} {entry.target!r} given up", "nothing that ends it"))
+            expected = f"{entry.kind} {entry.target!r} to be given up"
+            frame.mismatch(JournalMismatch(entry.key, expected, "nothing that ends it"))
             return
         first = min(timers, key=lambda timer: timer.when())
         frame.scope.timers = [timer for timer in timers if timer is not first]
