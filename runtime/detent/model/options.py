@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from ..errors import InvalidOptions, LimitExceeded, Unserializable
+from .debounce import DebounceOptions, debounce_of
+from .digest import payload_digest
 from .duration import is_moment, parse_duration, parse_when
 from .ids import new_id
 from .limits import (
@@ -47,13 +49,15 @@ class TriggerOptions(TypedDict, total=False):
 
     - ``delay``: when to start: a time from now, or a moment (an aware `datetime` or ISO-8601 text).
     - ``ttl``: a run not started within this time after its delay is ``EXPIRED``; 0: never (the default).
-    - ``idempotency_key``: a second trigger with this key finds the first run; runs that failed release it.
+    - ``idempotency_key``: a second trigger with this key and the same payload finds the first run; with another payload
+      it is refused. Runs that failed release the key.
     - ``idempotency_key_ttl``: how long the key is kept; 30 days unless set.
     - ``concurrency_key``: the tenant, user ... within the queue, served in turn with the others.
     - ``queue``: a queue's name, or a queue object, which is created with its limit.
     - ``priority``: seconds by which the run goes before runs triggered at the same time.
     - ``tags``: at most 10 texts of 1 to 128 characters. ``metadata``: a JSON object of at most 256 KiB.
     - ``max_attempts``: 1 to 250. ``max_duration``: executing time of an attempt, at least 1 s.
+    - ``debounce``: triggers in quick succession make one run, see `DebounceOptions`; not together with ``delay``.
     """
 
     delay: str | float | timedelta | datetime | None
@@ -67,6 +71,7 @@ class TriggerOptions(TypedDict, total=False):
     metadata: Mapping[str, Any] | None
     max_attempts: int | None
     max_duration: str | float | timedelta | None
+    debounce: DebounceOptions | None
 
 
 _NAMES = frozenset(TriggerOptions.__annotations__)
@@ -127,10 +132,18 @@ def new_run(
         run.metadata = _metadata(given["metadata"])
     if "idempotency_key" in given:
         run.idempotency_key = _idempotency(given["idempotency_key"], scope)
+        run.payload_digest = payload_digest(payload)
     if "idempotency_key_ttl" in given:
         run.idempotency_ttl_ms = parse_duration(given["idempotency_key_ttl"], "idempotency_key_ttl")
         if run.idempotency_ttl_ms < 1:
             raise InvalidOptions("idempotency_key_ttl must be positive; leave the key out instead")
+    if "debounce" in given:
+        if "delay" in given:
+            raise InvalidOptions(
+                "delay and debounce were both given; a debounced run starts after the delay that its debounce has, "
+                "so leave delay out"
+            )
+        run.debounce = debounce_of(given["debounce"])
     return run
 
 
