@@ -13,7 +13,7 @@ import msgspec
 
 from ..errors import InvalidOptions, NotFound, TaskNotFound
 from ..model.protocol import Handle, NewRun
-from . import views
+from . import failpoints, views
 from .engine import Engine
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
 from .reasons import why_not_running
@@ -76,7 +76,8 @@ class Operations:
         if unknown:
             taken = ", ".join(sorted(names)) or "nothing"
             raise InvalidOptions(f"{operation} does not take {unknown[0]!r}; it takes: {taken}")
-        return method(**values)
+        with failpoints.during(operation):
+            return method(**values)
 
     def trigger(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
         """Make runs, all or none; durable when it returns.
@@ -84,7 +85,8 @@ class Operations:
         Errors: `TaskNotFound`, `InvalidPayload`, `InvalidOptions`, `LimitExceeded`, `StoreError`.
         """
         check_payloads(self._store, self._engine.env, runs)
-        return self._engine.trigger(store_large_payloads(self._objects, runs), batch_id=batch_id)
+        with failpoints.during(failpoints.TRIGGER):
+            return self._engine.trigger(store_large_payloads(self._objects, runs), batch_id=batch_id)
 
     def wait(self, run_id: str, most_s: float) -> None:
         """Come back when the run has ended, at the latest after `most_s` seconds."""
