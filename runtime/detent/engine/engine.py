@@ -31,6 +31,7 @@ from ..model.status import FINAL
 from ..store import Store, Tx
 from . import failpoints
 from .bell import Bell, bell_of
+from .callbacks import Callbacks
 from .cancel import cancel_run
 from .claim import claim_runs
 from .clock import Clock, SystemClock
@@ -85,6 +86,8 @@ class Engine:
         self.env_limit = env_limit
         self.sessions = Sessions(doorbell)
         self._waiters = Waiters()
+        #: The addresses that complete tokens.
+        self.callbacks = Callbacks(self)
         #: Called after each commit that may have changed a run.
         self.listeners: list[Callable[[], None]] = []
         self._on_emit = on_emit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypedDict
@@ -28,7 +28,15 @@ from .limits import (
 from .manifest import QueueSpec
 from .protocol import NewRun
 
-__all__ = ["IdempotencyKey", "TriggerOptions", "check_payload_size", "new_run", "tags_of", "within"]
+__all__ = [
+    "IdempotencyKey",
+    "TriggerOptions",
+    "check_payload_size",
+    "idempotency_hash",
+    "new_run",
+    "tags_of",
+    "within",
+]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -131,7 +139,7 @@ def new_run(
     if "metadata" in given:
         run.metadata = _metadata(given["metadata"])
     if "idempotency_key" in given:
-        run.idempotency_key = _idempotency(given["idempotency_key"], scope)
+        run.idempotency_key = idempotency_hash(given["idempotency_key"], scope)
         run.payload_digest = payload_digest(payload)
     if "idempotency_key_ttl" in given:
         run.idempotency_ttl_ms = parse_duration(given["idempotency_key_ttl"], "idempotency_key_ttl")
@@ -156,15 +164,17 @@ def check_payload_size(payload: str) -> None:
         )
 
 
-def tags_of(value: Any) -> list[str]:
-    """Checked tags, without repetitions. Errors: `InvalidOptions`."""
+def tags_of(value: Any, owner: str = "run") -> list[str]:
+    """Checked tags of a run or another `owner`, without repetitions. Errors: `InvalidOptions`."""
+    if not isinstance(value, str | Sequence | Set):
+        raise InvalidOptions(f"tags must be a text or a list of texts, got {_shown(value)}")
     tags = [value] if isinstance(value, str) else list(value)
     for tag in tags:
         if not isinstance(tag, str) or not 1 <= len(tag) <= TAG_CHARS:
             raise InvalidOptions(f"a tag is a text of 1 to {TAG_CHARS} characters, got {_shown(tag)}")
     tags = list(dict.fromkeys(tags))
     if len(tags) > TAGS:
-        raise InvalidOptions(f"a run has at most {TAGS} tags, got {len(tags)}")
+        raise InvalidOptions(f"a {owner} has at most {TAGS} tags, got {len(tags)}")
     return tags
 
 
@@ -231,7 +241,15 @@ def _metadata(value: Any) -> str:
     return text
 
 
-def _idempotency(value: Any, scope: Callable[[str], str] | None) -> str:
+def idempotency_hash(value: Any, scope: Callable[[str], str] | None = None) -> str:
+    """An idempotency key as it is kept: hexadecimal digits.
+
+    Parameters:
+      value: a text, several texts, or an `IdempotencyKey`.
+      scope: inside a run, gives the prefix of a key for ``run`` or ``attempt``; None: the key is global.
+
+    Errors: `InvalidOptions`.
+    """
     key = value if isinstance(value, IdempotencyKey) else None
     if key is None:
         text = value if isinstance(value, str) else "\0".join(value) if _is_texts(value) else None

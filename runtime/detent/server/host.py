@@ -103,6 +103,7 @@ class Host:
         self.operations = Operations(self.engine, self.telemetry, self.objects)
         http = HttpServer(make_app(self.operations, key=self._key, host=self._host), self._host, self._port)
         self.url = http.start()
+        self.engine.callbacks.base = self.config.public_url or self.url
         started.callback(http.stop)
         self._lose_the_dead()
         self.engine.start()
