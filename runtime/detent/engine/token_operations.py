@@ -16,9 +16,10 @@ from ..model.options import idempotency_hash, tags_of
 from .engine import Engine
 from .payloads import Objects, read_json
 from .queries import several, whole
+from .scene import Scene
 from .token_lists import TOKEN_STATUSES, page_of_tokens, token_status
 from .views import iso
-from .waitpoints import unknown_token
+from .waitpoints import Created, create_waitpoint, unknown_token
 
 __all__ = ["TokenOperations"]
 
@@ -66,17 +67,23 @@ class TokenOperations:
         """
         if id is not None and not (isinstance(id, str) and is_id("waitpoint", id)):
             raise InvalidOptions(f"id must be one that was made for a token, waitpoint_…, got {id!r}; leave it out")
-        now = self._engine.clock.now()
         ttl_ms = None if idempotency_key_ttl is None else parse_duration(idempotency_key_ttl, "idempotency_key_ttl")
         if ttl_ms == 0:
             raise InvalidOptions("idempotency_key_ttl must be positive; leave the key out instead")
-        made = self._engine.create_waitpoint(
-            id=id or new_id("waitpoint", now),
-            due_at=None if timeout is None else _due_at(timeout, now),
-            tags=tags_of(tags, "token"),
-            idempotency_key=None if idempotency_key is None else idempotency_hash(idempotency_key),
-            idempotency_ttl_ms=ttl_ms,
-        )
+        due_in = None if timeout is None else _length(timeout)
+        values: dict[str, Any] = {
+            "id": id or new_id("waitpoint", self._engine.clock.now()),
+            "tags": tags_of(tags, "token"),
+            "idempotency_key": None if idempotency_key is None else idempotency_hash(idempotency_key),
+            "idempotency_ttl_ms": ttl_ms,
+        }
+
+        def make(scene: Scene) -> Created:
+            # A length of time begins at the very moment at which the token is made.
+            due_at = due_in if due_in is None or is_moment(timeout) else scene.now + due_in
+            return create_waitpoint(scene, due_at=due_at, **values)
+
+        made = self._engine.write(make)
         return self.retrieve(id=made.row["id"]) | {"is_cached": made.cached}
 
     def complete(self, *, id: str, output: Any = None, by: str | None = None) -> dict[str, Any]:
@@ -164,11 +171,12 @@ class TokenOperations:
         }
 
 
-def _due_at(timeout: Any, now: int) -> int:
-    due_at = parse_when(timeout, now, "timeout")
-    if due_at <= now and not is_moment(timeout):
+def _length(timeout: Any) -> int:
+    """A length of time in milliseconds, or a moment in milliseconds since 1970."""
+    ms = parse_when(timeout, 0, "timeout")
+    if not ms and not is_moment(timeout):
         raise InvalidOptions(f"timeout must be longer than 0, got {timeout!r}; leave it out to wait for ever")
-    return due_at
+    return ms
 
 
 def _statuses(names: tuple[str, ...]) -> tuple[str, ...]:
