@@ -282,12 +282,22 @@ class TestEnvironment:
             DETENT_BROKER_URL="redis://r",
             DETENT_OBJECT_STORE_URL="s3://bucket/prefix",
             DETENT_SQLITE_SYNC="full",
+            DETENT_PUBLIC_URL="https://hooks.example/detent/",
         )
 
         assert (config.api_url, config.secret_key) == ("https://detent.example", "dt_dev_x")
         assert (config.database_url, config.database_path) == ("postgresql://u:p@db/x", None)
         assert (config.broker_url, config.object_store_url) == ("redis://r", "s3://bucket/prefix")
         assert config.sqlite_sync == "FULL"
+        assert config.public_url == "https://hooks.example/detent"
+
+    def test_the_public_address_of_the_environment_goes_before_that_of_the_file(self, project: Path) -> None:
+        (project / "detent.toml").write_text('public_url = "https://a.example/"')
+        assert load_config(project, {}).public_url == "https://a.example"
+        assert load_config(project, {"DETENT_PUBLIC_URL": "https://b.example"}).public_url == "https://b.example"
+        (project / "detent.toml").write_text('public_url = "a.example"')
+        with pytest.raises(ConfigError, match=r"public_url in .*detent.toml is 'a.example'; expected http"):
+            load_config(project, {})
 
     def test_secrets_are_not_in_the_printed_form(self, project: Path) -> None:
         config = load(project, DETENT_SECRET_KEY="hush", DETENT_DATABASE_URL="postgresql://u:hush@db/x")
@@ -310,6 +320,8 @@ class TestEnvironment:
         ("name", "value", "words"),
         [
             ("DETENT_API_URL", "localhost:8377", "expected http://HOST:PORT"),
+            ("DETENT_PUBLIC_URL", "hooks.example", "expected http://HOST:PORT"),
+            ("DETENT_PUBLIC_URL", "https://hooks.example/?a=1", "without a query"),
             ("DETENT_DATABASE_URL", "mysql://u:hush@h/x", "its scheme is 'mysql'"),
             ("DETENT_DATABASE_URL", "hush.db", "it has no scheme"),
             ("DETENT_DATABASE_URL", "sqlite:///", "without a file"),

@@ -29,6 +29,7 @@ COMMANDS = {
     "tasks": LazyCommand("detent_cli.tasks", "app", "List tasks, show one, trigger one."),
     "runs": LazyCommand("detent_cli.runs", "app", "Find runs, look into them, wait for them, cancel them."),
     "queues": LazyCommand("detent_cli.queues", "app", "Queues: their limits, what executes, what waits."),
+    "tokens": LazyCommand("detent_cli.tokens", "app", "Tokens: what runs wait for, and completing it."),
     "server": LazyCommand("detent_cli.dev", "server", "Run the server alone."),
     "worker": LazyCommand("detent_cli.dev", "worker", "Run workers alone."),
 }

@@ -111,6 +111,10 @@ def trigger_task(
     max_duration: Annotated[
         str | None, typer.Option(metavar="TIME", help="Longest executing time of an attempt.")
     ] = None,
+    debounce: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help='Triggers in quick succession make one run: {"key": "k", "delay": "5s"}.'),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Start a run. It is durable when this returns, also while no worker is there to run it.
@@ -133,6 +137,7 @@ def trigger_task(
         "metadata": None if metadata is None else read_json_argument(metadata, "--metadata"),
         "max_attempts": max_attempts,
         "max_duration": max_duration,
+        "debounce": None if debounce is None else read_json_argument(debounce, "--debounce"),
     }
     value = None if payload is None else read_json_argument(payload, "--payload")
     options = {name: option for name, option in given.items() if option is not None}
@@ -192,7 +197,7 @@ def _one_of(local: Local, task_id: str) -> TaskView:
 def _say_what_follows(client: Detent, run_id: str, cached: bool) -> None:
     """Hints on standard error; standard output has the id alone."""
     if cached:
-        typer.echo("There already, under its idempotency key.", err=True)
+        typer.echo("There already, under its idempotency key or debounce key.", err=True)
     run = client.runs.retrieve(run_id)
     if run.not_running is not None and run.not_running.code == "no_worker":
         typer.echo(f"Not running yet: {run.not_running.message}", err=True)

@@ -45,6 +45,7 @@ LOG_LEVELS = ("debug", "info", "warn", "error")
 SQLITE_SYNC = ("OFF", "NORMAL", "FULL")
 DATABASES = ("sqlite", "postgresql", "postgres")
 
+_IS_HTTP = re.compile(r"https?://[^/?#\s]+(/[^?#\s]*)?")
 _IS_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -71,7 +72,8 @@ class Config:
 
     `root` is the project's folder, `file` where the settings were read (None without one), `dirs` the files
     and folders with tasks. `max_duration` and `retention` are in seconds. None means that nothing was set; `api_url`
-    is None when no server is named, `broker_url` when the embedded broker is meant; the other URLs are always there.
+    is None when no server is named, `public_url` when the server's own address is meant, `broker_url` when the
+    embedded broker is; the other URLs are always there.
     """
 
     root: Path
@@ -89,6 +91,7 @@ class Config:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     log_level: str = "info"
+    public_url: str | None = None
     api_url: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     database_url: str = field(default="", repr=False)
@@ -146,6 +149,7 @@ def load_config(start: Path | None = None, env: Mapping[str, str] | None = None)
         host=table.text("host") or DEFAULT_HOST,
         port=table.count("port", DEFAULT_PORT, least=0, most=65535),
         log_level=table.choice("log_level", LOG_LEVELS) or "info",
+        public_url=_public_url(table, variables),
         api_url=_api_url(variables),
         secret_key=variables.get("DETENT_SECRET_KEY"),
         database_url=_database_url(variables, root),
@@ -301,6 +305,16 @@ def _api_url(env: Mapping[str, str]) -> str | None:
     if url is not None and not url.startswith(("http://", "https://")):
         raise ConfigError(f"DETENT_API_URL is {url!r}; expected http://HOST:PORT or https://HOST")
     return url.rstrip("/") if url else None
+
+
+def _public_url(table: Table, env: Mapping[str, str]) -> str | None:
+    set_here = table.text("public_url")
+    named, place = env.get("DETENT_PUBLIC_URL"), "DETENT_PUBLIC_URL"
+    if named is None:
+        named, place = set_here, f"public_url in {table.file}"
+    if named is not None and not _IS_HTTP.fullmatch(named):
+        raise ConfigError(f"{place} is {named!r}; expected http://HOST:PORT or https://HOST, without a query")
+    return named.rstrip("/") if named else None
 
 
 def _database_url(env: Mapping[str, str], root: Path) -> str:

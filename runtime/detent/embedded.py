@@ -233,6 +233,7 @@ class ProjectTransport:
             telemetry = TelemetryStore(self._state_dir / "telemetry.db")
             self._closers += [telemetry.close, store.close]
             engine = Engine(store, env_limit=self._config.concurrency_limit)
+            engine.callbacks.base = self._config.public_url or f"http://127.0.0.1:{self._config.port}"
             operations = Operations(engine, telemetry, open_store(self._config.object_store_url))
             self._embedded = EmbeddedTransport(operations)
             return self._embedded

@@ -25,13 +25,15 @@ def test_help_is_quick_and_names_every_command(capsys: pytest.CaptureFixture[str
         took.append(time.perf_counter() - started)
     # Then all is named
     assert done.returncode == 0
-    for name in ("init", "dev", "demo", "tts", "tasks", "runs", "queues", "server", "worker"):
+    for name in ("init", "dev", "demo", "tts", "tasks", "runs", "queues", "tokens", "server", "worker"):
         assert f"\n  {name} " in done.stdout
     with capsys.disabled():
         print(f"\ndetent --help: median {sorted(took)[2] * 1000:.0f} ms, target under 200 ms")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["runs", "--help"], ["tasks", "trigger", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["runs", "--help"], ["tasks", "trigger", "--help"], ["tokens", "create", "--help"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     # Given a process that runs help and then tells what it has imported
     code = (

@@ -58,6 +58,15 @@ def test_a_task_is_shown_with_a_command_that_works_when_pasted(project: Project)
     assert project.json("runs", "get", done.stdout.strip())["task"] == "greet"
 
 
+def test_a_debounced_trigger_finds_the_run_that_waits(project: Project) -> None:
+    debounce = ["--debounce", '{"key": "k", "delay": "1h", "mode": "trailing"}']
+    first = project.trigger("greet", {"name": "Ada"}, *debounce)
+    again = project.detent("tasks", "trigger", "greet", "--payload", '{"name": "Bob"}', *debounce)
+    assert again.stdout.strip() == first
+    assert "under its idempotency key or debounce key" in again.stderr
+    assert project.json("runs", "get", first)["payload"] == {"name": "Bob"}
+
+
 @pytest.mark.parametrize("command", ["show", "trigger"])
 def test_an_unknown_task_is_refused_with_near_names(project: Project, command: str) -> None:
     done = project.detent("tasks", command, "gret")

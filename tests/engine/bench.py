@@ -133,6 +133,12 @@ class Bench:
     def close(self) -> None:
         self.store.close()
 
+    def restart(self) -> None:
+        """The engine stops, and another one starts on the same file."""
+        self.store.close()
+        self.store = SqliteStore(self.path)
+        self.engine = Engine(self.store, self.clock, env_limit=self.engine.env_limit)
+
     def worker(
         self,
         *tasks: str,

@@ -18,18 +18,20 @@ HOT = [
     "claimable_queues", "clear_sticky", "count_down", "count_running", "count_running_of_env",
     "count_running_of_key", "count_unfinished_children", "drop_empty_lane", "drop_later_children",
     "drop_wait", "drop_waits", "end_run", "executing_at", "existing_runs", "family", "fence",
-    "find_any_lane", "find_idempotent", "find_journal", "find_lane", "find_live_worker", "find_parked",
-    "find_queue", "find_run", "find_state", "find_task", "find_wait", "finish_run", "forget_idempotency",
-    "hand_back_run", "has_run", "held_runs", "insert_batch", "insert_run", "keep_idempotency", "lanes_in_turn",
+    "find_any_lane", "find_debounce", "find_idempotent", "find_journal", "find_lane", "find_live_worker", "find_parked",
+    "find_queue", "find_run", "find_state", "find_task", "find_wait", "finish_run",
+    "forget_debounces", "forget_idempotency",
+    "hand_back_run", "has_run", "held_runs", "insert_batch", "insert_run",
+    "keep_debounce", "keep_idempotency", "lanes_in_turn",
     "list_children", "list_expired", "list_satisfied", "lose_lease", "mark_progress", "mark_started",
-    "journal_objects", "next_due", "old_runs", "overdue_cancels", "park_run", "put_child", "put_journal",
-    "put_queue", "put_wait", "queue_due", "read_metadata", "read_results", "record_event", "release_idempotency",
-    "remove_batches", "remove_children", "remove_events", "remove_journal", "remove_runs", "remove_waits",
-    "request_cancel",
-    "resume_run", "retry_run", "serve_lane", "shared_objects", "unblock_versionless", "unreserve", "unstick",
-    "waiting_for", "write_metadata", "write_tags",
+    "journal_objects", "next_due", "old_runs", "overdue_cancels", "park_run", "push_debounced", "put_child",
+    "put_journal", "put_queue", "put_wait", "queue_due", "read_metadata", "read_results", "record_event",
+    "release_idempotency", "remove_batches", "remove_children", "remove_events", "remove_journal",
+    "remove_runs", "remove_waits", "replace_payload", "request_cancel", "resume_run", "retry_run",
+    "serve_lane", "shared_objects", "unblock_versionless", "unreserve", "unstick", "waiting_for",
+    "write_metadata", "write_tags",
 ]  # fmt: skip
-TABLES = "runs|r|events|journal|children|c|waits|waitpoints|lanes|l|idempotency|batches|queues|q"
+TABLES = "runs|r|events|journal|children|c|waits|waitpoints|lanes|l|idempotency|i|debounces|batches|queues|q"
 
 
 @pytest.mark.parametrize("name", HOT)

@@ -5,6 +5,6 @@ from __future__ import annotations
 from .async_detent import AsyncDetent
 from .detent import Detent
 from .http import HttpTransport
-from .pages import AsyncRuns, Runs
+from .pages import AsyncRuns, AsyncTokens, Runs, Tokens
 
-__all__ = ["AsyncDetent", "AsyncRuns", "Detent", "HttpTransport", "Runs"]
+__all__ = ["AsyncDetent", "AsyncRuns", "AsyncTokens", "Detent", "HttpTransport", "Runs", "Tokens"]

@@ -28,6 +28,7 @@ from ..model.views import (
 from . import calls
 from .calls import Call
 from .pages import AsyncRuns
+from .tokens import AsyncTokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
 from .waiting import pauses
@@ -56,6 +57,7 @@ class AsyncDetent:
         self.runs = AsyncRunsResource(self._transport)
         self.tasks = AsyncTasksResource(self._transport)
         self.queues = AsyncQueuesResource(self._transport)
+        self.tokens = AsyncTokensResource(self._transport)
 
     async def health(self) -> Health:
         """Whether work can flow: connected workers, runs by status, task files that cannot be used."""
@@ -76,7 +78,7 @@ class AsyncDetent:
 
 
 async def _do(transport: Transport, call: Call[T]) -> T:
-    return call.read(await transport.call_async(call.operation, **call.values))
+    return await call.ask_async(transport)
 
 
 class AsyncRunsResource:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from ..errors import InvalidOptions
 from ..model.duration import When, parse_when
 from ..model.status import Status
+from ..model.transport import Transport
 from ..model.views import (
     ChildRun,
     Event,
@@ -44,6 +45,14 @@ class Call(NamedTuple, Generic[T]):
     operation: str
     values: dict[str, Any]
     read: Callable[[Any], T]
+
+    def ask(self, transport: Transport) -> T:
+        """The answer, of a blocking transport."""
+        return self.read(transport.call(self.operation, **self.values))
+
+    async def ask_async(self, transport: Transport) -> T:
+        """The answer, awaited."""
+        return self.read(await transport.call_async(self.operation, **self.values))
 
 
 def list_runs(filters: Mapping[str, Any], cursor: str | None) -> Call[RunPage]:

@@ -28,6 +28,7 @@ from ..model.views import (
 from . import calls
 from .calls import Call
 from .pages import Runs
+from .tokens import TokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
 from .waiting import pauses
@@ -56,6 +57,7 @@ class Detent:
         self.runs = RunsResource(self._transport)
         self.tasks = TasksResource(self._transport)
         self.queues = QueuesResource(self._transport)
+        self.tokens = TokensResource(self._transport)
 
     def health(self) -> Health:
         """Whether work can flow: connected workers, runs by status, task files that cannot be used."""
@@ -76,7 +78,7 @@ class Detent:
 
 
 def _do(transport: Transport, call: Call[T]) -> T:
-    return call.read(transport.call(call.operation, **call.values))
+    return call.ask(transport)
 
 
 class RunsResource:

@@ -75,13 +75,13 @@ class HttpTransport:
 
     def call(self, operation: str, **values: Any) -> Any:
         """See `Transport.call`."""
-        method, path, body, query = _request_of(operation, values)
-        return msgspec.json.decode(self._request(method, path, body, query, repeat=method == "GET"))
+        method, path, body, query, repeat = _request_of(operation, values)
+        return msgspec.json.decode(self._request(method, path, body, query, repeat=repeat))
 
     async def call_async(self, operation: str, **values: Any) -> Any:
         """See `Transport.call_async`."""
-        method, path, body, query = _request_of(operation, values)
-        return msgspec.json.decode(await self._request_async(method, path, body, query, repeat=method == "GET"))
+        method, path, body, query, repeat = _request_of(operation, values)
+        return msgspec.json.decode(await self._request_async(method, path, body, query, repeat=repeat))
 
     def wait(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # nobody tells this side when it ends
         """See `Transport.wait`."""
@@ -219,7 +219,7 @@ def _handles(path: str, content: bytes) -> list[Handle]:
     return _decode_batch(content).runs if path == TRIGGER_BATCH else [_decode_handle(content)]
 
 
-def _request_of(operation: str, values: dict[str, Any]) -> tuple[str, str, bytes | None, Any]:
+def _request_of(operation: str, values: dict[str, Any]) -> tuple[str, str, bytes | None, Any, bool]:
     route = ROUTES[operation]
     rest = dict(values)
     path = route.path
@@ -229,5 +229,5 @@ def _request_of(operation: str, values: dict[str, Any]) -> tuple[str, str, bytes
         query = [
             (name, item) for name, value in rest.items() for item in (value if isinstance(value, list) else [value])
         ]
-        return route.method, path, None, query or None
-    return route.method, path, _encode(rest), None
+        return route.method, path, None, query or None, True
+    return route.method, path, _encode(rest), None, route.repeatable

@@ -1,27 +1,39 @@
-"""Pages of runs that go on by themselves: iterate over one and the following pages are fetched when
-needed."""
+"""Pages that go on by themselves: iterate over one and the following pages are fetched when needed."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, Generic, Protocol, TypeVar
 
-from ..model.views import RunPage, RunSummary
+from ..model.views import RunPage, RunSummary, TokenPage, TokenSummary
 
-__all__ = ["AsyncRuns", "Runs"]
+__all__ = ["AsyncRuns", "AsyncTokens", "Runs", "Tokens"]
 
 
-class Runs:
-    """Runs, newest first. Iterating goes on to further pages; `page()` gives the first page alone."""
+class _Page(Protocol):
+    """Some items, and where the following ones are."""
 
-    def __init__(self, fetch: Callable[[str | None], RunPage], cursor: str | None = None) -> None:
+    @property
+    def items(self) -> list[Any]: ...
+
+    @property
+    def next_cursor(self) -> str | None: ...
+
+
+P = TypeVar("P", bound=_Page)
+T = TypeVar("T")
+
+
+class _Pages(Generic[P, T]):
+    def __init__(self, fetch: Callable[[str | None], P], cursor: str | None = None) -> None:
         self._fetch = fetch
         self._cursor = cursor
 
-    def page(self) -> RunPage:
+    def page(self) -> P:
         """One page: its `items`, and the `next_cursor` for the following one."""
         return self._fetch(self._cursor)
 
-    def __iter__(self) -> Iterator[RunSummary]:
+    def __iter__(self) -> Iterator[T]:
         page = self.page()
         yield from page.items
         while page.next_cursor is not None:
@@ -29,22 +41,36 @@ class Runs:
             yield from page.items
 
 
-class AsyncRuns:
-    """Runs, newest first: ``async for`` goes on to further pages; awaiting it gives the first page alone."""
-
-    def __init__(self, fetch: Callable[[str | None], Awaitable[RunPage]], cursor: str | None = None) -> None:
+class _AsyncPages(Generic[P, T]):
+    def __init__(self, fetch: Callable[[str | None], Awaitable[P]], cursor: str | None = None) -> None:
         self._fetch = fetch
         self._cursor = cursor
 
-    async def page(self) -> RunPage:
+    async def page(self) -> P:
         """One page: its `items`, and the `next_cursor` for the following one."""
         return await self._fetch(self._cursor)
 
-    async def __aiter__(self) -> AsyncIterator[RunSummary]:
+    async def __aiter__(self) -> AsyncIterator[T]:
         page = await self.page()
-        for run in page.items:
-            yield run
+        for item in page.items:
+            yield item
         while page.next_cursor is not None:
             page = await self._fetch(page.next_cursor)
-            for run in page.items:
-                yield run
+            for item in page.items:
+                yield item
+
+
+class Runs(_Pages[RunPage, RunSummary]):
+    """Runs, newest first. Iterating goes on to further pages; `page()` gives the first page alone."""
+
+
+class AsyncRuns(_AsyncPages[RunPage, RunSummary]):
+    """Runs, newest first: ``async for`` goes on to further pages; `page()` gives the first page alone."""
+
+
+class Tokens(_Pages[TokenPage, TokenSummary]):
+    """Tokens, newest first. Iterating goes on to further pages; `page()` gives the first page alone."""
+
+
+class AsyncTokens(_AsyncPages[TokenPage, TokenSummary]):
+    """Tokens, newest first: ``async for`` goes on to further pages; `page()` gives the first page alone."""

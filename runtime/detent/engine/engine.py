@@ -33,7 +33,9 @@ from ..model.protocol import (
 )
 from ..model.status import FINAL
 from ..store import Store, Tx
+from . import failpoints
 from .bell import Bell, bell_of
+from .callbacks import Callbacks
 from .cancel import cancel_run
 from .claim import claim_runs
 from .clock import Clock, SystemClock
@@ -91,6 +93,8 @@ class Engine:
         self.env_limit = env_limit
         self.sessions = Sessions(doorbell)
         self._waiters = Waiters()
+        #: The addresses that complete tokens.
+        self.callbacks = Callbacks(self)
         #: Called after each commit that may have changed a run.
         self.listeners: list[Callable[[], None]] = []
         self._on_emit = on_emit
@@ -189,7 +193,7 @@ class Engine:
         """A worker says hello on a connection that takes pushes by `send`."""
         session = Session(hello.worker_id, self.env, hello.manifest, send)
         elsewhere = self.sessions.tasks_besides(session)
-        answer = self.write(lambda scene: enlist(scene, hello, elsewhere))
+        answer = self.write(lambda scene: enlist(scene, hello, elsewhere), verb="hello")
         if not isinstance(answer, Failure):
             self.sessions.add(session)
         return session, answer
@@ -212,7 +216,7 @@ class Engine:
                 release(scene, worker_id, Release([(run["id"], run["epoch"]) for run in held]))
             return lose_worker(scene, worker_id, cause, code)
 
-        held = self.write(lose)
+        held = self.write(lose, verb="gone")
         self.sessions.drop(worker_id)
         self.sessions.wake(self.env, {}, anyone=True)
         return held
@@ -229,7 +233,11 @@ class Engine:
 
     def handle(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
         """Answer a frame of a worker: its requests share one transaction, in order."""
-        outcomes = self.store.write_all([self._operation(self._verb(session, request)) for request in requests])
+        operations = [self._operation(self._verb(session, request)) for request in requests]
+        if failpoints.armed is None:
+            outcomes = self.store.write_all(operations)
+        else:
+            outcomes = failpoints.armed.write_all(self.store, operations, requests)
         answers: list[Answer] = []
         for request, outcome in zip(requests, outcomes, strict=True):
             if isinstance(outcome, DetentError):
@@ -299,9 +307,15 @@ class Engine:
 
     # One operation.
 
-    def write(self, act: Callable[[Scene], T], *, yields: bool = False) -> T:
-        """Run `act` in a transaction of the store; its result after the commit. `yields`: see `Store.write`."""
-        return self.store.write(self._operation(act), yields=yields)
+    def write(self, act: Callable[[Scene], T], *, yields: bool = False, verb: str | None = None) -> T:
+        """Run `act` in a transaction of the store; its result after the commit.
+
+        `yields`: see `Store.write`. `verb`: for its fail points, where it is no operation of a client.
+        """
+        operation = self._operation(act)
+        if failpoints.armed is None:
+            return self.store.write(operation, yields=yields)
+        return failpoints.armed.write(self.store, operation, yields=yields, verb=verb)
 
     def _operation(self, act: Callable[[Scene], T]) -> Callable[[Tx], T]:
         return lambda tx: act(Scene(tx, self.clock.now(), self.env, bell_of(tx, self._make_bell)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
 from typing import Any, Protocol
@@ -13,11 +12,13 @@ import msgspec
 
 from ..errors import InvalidOptions, NotFound, TaskNotFound
 from ..model.protocol import Handle, NewRun
-from . import views
+from . import failpoints, views
 from .engine import Engine
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
+from .queries import moment, several, whole
 from .reasons import why_not_running
 from .run_lists import RunFilter, check_status, page_of_runs
+from .token_operations import TokenOperations
 from .trace import trace_of
 
 __all__ = ["Operations", "Telemetry"]
@@ -49,6 +50,7 @@ class Operations:
         self._store = engine.store
         self._telemetry = telemetry
         self._objects = objects
+        self.tokens = TokenOperations(engine, objects)
         self._by_name: dict[str, Callable[..., Any]] = {
             "health": self.health,
             "queues.list": self.list_queues,
@@ -62,6 +64,7 @@ class Operations:
             "runs.trace": self.trace_of_run,
             "tasks.list": self.list_tasks,
             "tasks.retrieve": self.retrieve_task,
+            **self.tokens.by_name,
         }
         self._takes = {name: frozenset(signature(method).parameters) for name, method in self._by_name.items()}
 
@@ -76,7 +79,8 @@ class Operations:
         if unknown:
             taken = ", ".join(sorted(names)) or "nothing"
             raise InvalidOptions(f"{operation} does not take {unknown[0]!r}; it takes: {taken}")
-        return method(**values)
+        with failpoints.during(operation):
+            return method(**values)
 
     def trigger(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
         """Make runs, all or none; durable when it returns.
@@ -84,7 +88,8 @@ class Operations:
         Errors: `TaskNotFound`, `InvalidPayload`, `InvalidOptions`, `LimitExceeded`, `StoreError`.
         """
         check_payloads(self._store, self._engine.env, runs)
-        return self._engine.trigger(store_large_payloads(self._objects, runs), batch_id=batch_id)
+        with failpoints.during(failpoints.TRIGGER):
+            return self._engine.trigger(store_large_payloads(self._objects, runs), batch_id=batch_id)
 
     def wait(self, run_id: str, most_s: float) -> None:
         """Come back when the run has ended, at the latest after `most_s` seconds."""
@@ -109,18 +114,18 @@ class Operations:
     ) -> dict[str, Any]:
         """A page of runs, newest first. `since`, `until`: ISO-8601 with a zone."""
         wanted = RunFilter(
-            status=check_status(_several(status)),
-            task=_several(task),
-            tag=_several(tag),
+            status=check_status(several(status)),
+            task=several(task),
+            tag=several(tag),
             queue=queue,
             batch=batch,
             parent=parent,
-            since=_moment("since", since),
-            until=_moment("until", until),
+            since=moment("since", since),
+            until=moment("until", until),
             search=search or None,
         )
-        before = None if cursor is None else _whole("cursor", cursor, 1, 2**62)
-        rows, more = page_of_runs(self._store, self._engine.env, wanted, _whole("limit", limit, 1, PAGE), before)
+        before = None if cursor is None else whole("cursor", cursor, 1, 2**62)
+        rows, more = page_of_runs(self._store, self._engine.env, wanted, whole("limit", limit, 1, PAGE), before)
         allowed = self._attempts_allowed({row["task"] for row in rows if row["max_attempts"] is None})
         now = self._engine.clock.now()
         items = [views.run_summary(row, allowed.get(row["task"]), now) for row in rows]
@@ -173,7 +178,7 @@ class Operations:
     def children_of_run(self, *, id: str, limit: int | str = TRACED_CHILDREN) -> dict[str, Any]:
         """The runs that a run started, oldest first."""
         self._run(id)
-        children, total = self._children(id, _whole("limit", limit, 1, TRACED_CHILDREN))
+        children, total = self._children(id, whole("limit", limit, 1, TRACED_CHILDREN))
         return {"items": [views.child_view(child) for child in children], "total": total}
 
     def trace_of_run(self, *, id: str) -> dict[str, Any]:
@@ -190,8 +195,8 @@ class Operations:
         self._run(id)
         if level is not None and level not in {"debug", "info", "warn", "error"}:
             raise InvalidOptions(f"level must be one of debug, info, warn, error, got {level!r}")
-        beyond = None if after is None else _whole("after", after, 0, 2**62)
-        most = _whole("limit", limit, 1, LINES)
+        beyond = None if after is None else whole("after", after, 0, 2**62)
+        most = whole("limit", limit, 1, LINES)
         if self._telemetry is None:
             return {"items": []}
         lines = self._telemetry.logs(id, level=level, after=beyond, limit=most)
@@ -255,31 +260,6 @@ class Operations:
         ids = msgspec.json.encode(sorted(tasks)).decode()
         rows = self._store.read("view_attempts_allowed", env=self._engine.env, ids=ids)
         return {row["id"]: row["n"] for row in rows}
-
-
-def _several(value: str | Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _whole(name: str, value: int | str, least: int, most: int) -> int:
-    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-    if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-        raise InvalidOptions(f"{name} must be a whole number from {least} to {most}, got {value!r}")
-    return number
-
-
-def _moment(name: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError("no zone")
-    except (ValueError, TypeError):
-        raise InvalidOptions(
-            f"{name} must be a moment with its zone such as 2026-11-22T09:00:00Z, got {text!r}"
-        ) from None
-    return int(moment.timestamp() * 1000)
 
 
 def _version() -> str:

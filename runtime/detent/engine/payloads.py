@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ..errors import DetentError, InvalidPayload
+from ..model.digest import payload_digest
 from ..model.limits import INLINE_BYTES
 from ..model.options import check_payload_size
 from ..model.protocol import NewRun
@@ -52,7 +53,7 @@ def check_payloads(store: Store, env: str, runs: Sequence[NewRun]) -> None:
         spec = specs[run.task]
         if spec is not None:
             if run.payload == "null":
-                run.payload = _omitted(spec)
+                run.payload, run.payload_digest = _omitted(spec), None
             _check(run.task, spec, run.payload)
 
 
@@ -73,7 +74,10 @@ def _stored(objects: Objects | None, run: NewRun) -> NewRun:
         return run
     key = payload_key(run.id)
     objects.put(key, run.payload.encode())
-    return msgspec.structs.replace(run, payload=None, payload_ref=key)
+    digest = run.payload_digest
+    if run.idempotency_key is not None and digest is None:
+        digest = payload_digest(run.payload)
+    return msgspec.structs.replace(run, payload=None, payload_ref=key, payload_digest=digest)
 
 
 def read_json(objects: Objects | None, text: str | None, ref: str | None) -> Any:

@@ -91,6 +91,8 @@ def _walk(root: _Span, events: Sequence[Any]) -> list[_Span]:
 
     for event in events:
         at, kind = event["at"], event["kind"]
+        if kind == "debounced":
+            continue  # it goes on being delayed
         if open_span is not None and kind != "cancel_requested":
             open_span.close(at)
             open_span = None

@@ -9,10 +9,11 @@ import msgspec
 
 from ..errors import InvalidOptions, TaskNotFound
 from ..model.ids import derived_id
-from ..model.limits import IDEMPOTENCY_TTL_MS
 from ..model.protocol import Failure, Handle, NewRun, Trigger, Triggered, WaitResult
 from ..model.status import FINAL
 from ..store import Tx
+from .debounce import open_window, push_on
+from .idempotency import find_by_key, keep_key
 from .journal import put_entry
 from .park import is_parked, park_run
 from .results import results_of
@@ -29,9 +30,10 @@ Known = Callable[[str], bool | None]
 def make_runs(
     scene: Scene, runs: Sequence[NewRun], known: Known, *, parent: Any = None, awaited: bool = False
 ) -> list[Handle]:
-    """Insert `runs`; a run whose id or idempotency key is there already is found, not made again.
+    """Insert `runs`; a run whose id, idempotency key or debounce key is there already is found, not made again.
 
-    Errors: `TaskNotFound` for an id that no connected worker knows, `InvalidOptions` for such a queue.
+    Errors: `TaskNotFound` for an id that no connected worker knows, `InvalidOptions` for such a queue, `Conflict` for
+    an idempotency key that came with another payload.
     """
     tx, now, env = scene.tx, scene.now, scene.env
     present: set[str] = set()
@@ -44,21 +46,20 @@ def make_runs(
             handles.append(Handle(run.id))
             continue
         present.add(run.id)
-        if run.idempotency_key is not None:
-            found = tx.one("find_idempotent", env=env, task=run.task, key=run.idempotency_key, now=now)
+        if run.idempotency_key is not None or run.debounce is not None:
+            if rows:
+                # What it finds may be a run of this very call.
+                tx.many("insert_run", rows)
+                rows.clear()
+            found = _found(scene, run)
             if found is not None:
-                handles.append(Handle(found["run_id"], cached=True))
+                handles.append(found)
                 continue
-            tx.run(
-                "keep_idempotency",
-                env=env,
-                task=run.task,
-                key=run.idempotency_key,
-                run_id=run.id,
-                expires_at=now + (run.idempotency_ttl_ms or IDEMPOTENCY_TTL_MS),
-            )
         queue, state = _place(scene, run, known)
         begins = max(now, run.run_at or 0, now + (run.delay_ms or 0))
+        if run.debounce is not None:
+            begins = now + run.debounce.delay_ms
+            open_window(scene, run, begins)
         if state == "QUEUED" and begins > now:
             state = "DELAYED"
             scene.bell.due(begins)
@@ -112,6 +113,19 @@ def make_runs(
     if rows:
         tx.many("insert_run", rows)
     return handles
+
+
+def _found(scene: Scene, run: NewRun) -> Handle | None:
+    """The run that the keys of `run` lead to, if there is one. The idempotency key wins."""
+    found = None
+    if run.idempotency_key is not None:
+        found = find_by_key(scene, run)
+    if found is None:
+        if run.debounce is not None:
+            found = push_on(scene, run, run.debounce)
+        if run.idempotency_key is not None:
+            keep_key(scene, run, run.id if found is None else found.id)
+    return found
 
 
 def _present(tx: Tx, runs: Sequence[NewRun]) -> set[str]:

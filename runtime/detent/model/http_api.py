@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 from msgspec import Raw, Struct, field
 
-from .limits import PAYLOAD_BYTES
+from .limits import OUTPUT_BYTES, PAYLOAD_BYTES
 from .protocol import Handle, NewRun
 
 __all__ = [
     "BATCH_BODY_BYTES",
     "BODY_BYTES",
+    "CALLBACK_BYTES",
     "ROUTES",
+    "TOKEN_CALLBACK",
     "TRIGGER_BATCH",
     "TRIGGER_TASK",
     "BatchBody",
@@ -26,17 +28,23 @@ __all__ = [
 BODY_BYTES = PAYLOAD_BYTES + 512 * 1024
 #: Largest body of a batch, whose items share it.
 BATCH_BODY_BYTES = 32 * 1024 * 1024
+#: Largest body that a callback of a token takes.
+CALLBACK_BYTES = 3 * 1024 * 1024
 
 TRIGGER_TASK = "/api/v1/tasks/{id}/trigger"
 TRIGGER_BATCH = "/api/v1/tasks/batch"
+#: Completes a token without a key: the digest in the address is the right to do so.
+TOKEN_CALLBACK = "/api/v1/waitpoints/tokens/{id}/callback/{digest}"  # noqa: S105  # an address
 
 
 class Route(NamedTuple):
     """Where an operation is found. Values that `path` does not name go into the query (GET) or the body
-    (POST)."""
+    (POST), of at most `body_bytes`. `repeatable`: done again with the same values it changes nothing."""
 
     method: str
     path: str
+    repeatable: bool = False
+    body_bytes: int = BODY_BYTES
 
 
 #: By the name of the operation, see `engine/operations.py`.
@@ -53,6 +61,12 @@ ROUTES: dict[str, Route] = {
     "tasks.list": Route("GET", "/api/v1/tasks"),
     "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}"),
     "queues.list": Route("GET", "/api/v1/queues"),
+    "tokens.list": Route("GET", "/api/v1/waitpoints/tokens"),
+    "tokens.retrieve": Route("GET", "/api/v1/waitpoints/tokens/{id}"),
+    "tokens.create": Route("POST", "/api/v1/waitpoints/tokens", repeatable=True),
+    "tokens.complete": Route(
+        "POST", "/api/v1/waitpoints/tokens/{id}/complete", repeatable=True, body_bytes=OUTPUT_BYTES + 512 * 1024
+    ),
 }
 
 

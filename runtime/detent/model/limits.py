@@ -17,6 +17,9 @@ TAGS = 10
 TAG_CHARS = 128
 #: Characters of an idempotency key.
 IDEMPOTENCY_KEY_CHARS = 2_048
+#: Characters of a debounce key, and the shortest debounce delay, in milliseconds.
+DEBOUNCE_KEY_CHARS = 512
+MIN_DEBOUNCE_MS = 1_000
 #: How long an idempotency key is kept, in milliseconds: 30 days.
 IDEMPOTENCY_TTL_MS = 30 * 24 * 3_600_000
 #: Characters of a queue name, a task id or a concurrency key.

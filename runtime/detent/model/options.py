@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypedDict
@@ -11,6 +11,8 @@ import msgspec
 from msgspec import Struct
 
 from ..errors import InvalidOptions, LimitExceeded, Unserializable
+from .debounce import DebounceOptions, debounce_of
+from .digest import payload_digest
 from .duration import is_moment, parse_duration, parse_when
 from .ids import new_id
 from .limits import (
@@ -26,7 +28,15 @@ from .limits import (
 from .manifest import QueueSpec
 from .protocol import NewRun
 
-__all__ = ["IdempotencyKey", "TriggerOptions", "check_payload_size", "new_run", "tags_of", "within"]
+__all__ = [
+    "IdempotencyKey",
+    "TriggerOptions",
+    "check_payload_size",
+    "idempotency_hash",
+    "new_run",
+    "tags_of",
+    "within",
+]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -47,13 +57,15 @@ class TriggerOptions(TypedDict, total=False):
 
     - ``delay``: when to start: a time from now, or a moment (an aware `datetime` or ISO-8601 text).
     - ``ttl``: a run not started within this time after its delay is ``EXPIRED``; 0: never (the default).
-    - ``idempotency_key``: a second trigger with this key finds the first run; runs that failed release it.
+    - ``idempotency_key``: a second trigger with this key and the same payload finds the first run; with another payload
+      it is refused. Runs that failed release the key.
     - ``idempotency_key_ttl``: how long the key is kept; 30 days unless set.
     - ``concurrency_key``: the tenant, user ... within the queue, served in turn with the others.
     - ``queue``: a queue's name, or a queue object, which is created with its limit.
     - ``priority``: seconds by which the run goes before runs triggered at the same time.
     - ``tags``: at most 10 texts of 1 to 128 characters. ``metadata``: a JSON object of at most 256 KiB.
     - ``max_attempts``: 1 to 250. ``max_duration``: executing time of an attempt, at least 1 s.
+    - ``debounce``: triggers in quick succession make one run, see `DebounceOptions`; not together with ``delay``.
     """
 
     delay: str | float | timedelta | datetime | None
@@ -67,6 +79,7 @@ class TriggerOptions(TypedDict, total=False):
     metadata: Mapping[str, Any] | None
     max_attempts: int | None
     max_duration: str | float | timedelta | None
+    debounce: DebounceOptions | None
 
 
 _NAMES = frozenset(TriggerOptions.__annotations__)
@@ -126,11 +139,19 @@ def new_run(
     if "metadata" in given:
         run.metadata = _metadata(given["metadata"])
     if "idempotency_key" in given:
-        run.idempotency_key = _idempotency(given["idempotency_key"], scope)
+        run.idempotency_key = idempotency_hash(given["idempotency_key"], scope)
+        run.payload_digest = payload_digest(payload)
     if "idempotency_key_ttl" in given:
         run.idempotency_ttl_ms = parse_duration(given["idempotency_key_ttl"], "idempotency_key_ttl")
         if run.idempotency_ttl_ms < 1:
             raise InvalidOptions("idempotency_key_ttl must be positive; leave the key out instead")
+    if "debounce" in given:
+        if "delay" in given:
+            raise InvalidOptions(
+                "delay and debounce were both given; a debounced run starts after the delay that its debounce has, "
+                "so leave delay out"
+            )
+        run.debounce = debounce_of(given["debounce"])
     return run
 
 
@@ -143,15 +164,17 @@ def check_payload_size(payload: str) -> None:
         )
 
 
-def tags_of(value: Any) -> list[str]:
-    """Checked tags, without repetitions. Errors: `InvalidOptions`."""
+def tags_of(value: Any, owner: str = "run") -> list[str]:
+    """Checked tags of a run or another `owner`, without repetitions. Errors: `InvalidOptions`."""
+    if not isinstance(value, str | Sequence | Set):
+        raise InvalidOptions(f"tags must be a text or a list of texts, got {_shown(value)}")
     tags = [value] if isinstance(value, str) else list(value)
     for tag in tags:
         if not isinstance(tag, str) or not 1 <= len(tag) <= TAG_CHARS:
             raise InvalidOptions(f"a tag is a text of 1 to {TAG_CHARS} characters, got {_shown(tag)}")
     tags = list(dict.fromkeys(tags))
     if len(tags) > TAGS:
-        raise InvalidOptions(f"a run has at most {TAGS} tags, got {len(tags)}")
+        raise InvalidOptions(f"a {owner} has at most {TAGS} tags, got {len(tags)}")
     return tags
 
 
@@ -218,7 +241,15 @@ def _metadata(value: Any) -> str:
     return text
 
 
-def _idempotency(value: Any, scope: Callable[[str], str] | None) -> str:
+def idempotency_hash(value: Any, scope: Callable[[str], str] | None = None) -> str:
+    """An idempotency key as it is kept: hexadecimal digits.
+
+    Parameters:
+      value: a text, several texts, or an `IdempotencyKey`.
+      scope: inside a run, gives the prefix of a key for ``run`` or ``attempt``; None: the key is global.
+
+    Errors: `InvalidOptions`.
+    """
     key = value if isinstance(value, IdempotencyKey) else None
     if key is None:
         text = value if isinstance(value, str) else "\0".join(value) if _is_texts(value) else None

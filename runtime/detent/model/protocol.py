@@ -18,6 +18,7 @@ __all__ = [
     "CancelPush",
     "Claim",
     "Claimed",
+    "Debounce",
     "Emit",
     "Entry",
     "EvictPush",
@@ -53,8 +54,19 @@ __all__ = [
 ]
 
 
+class Debounce(Struct, omit_defaults=True):
+    """Triggers with one `key` within `delay_ms` of each other make one run, which starts at the latest `max_delay_ms`
+    after the first; `mode` says whose payload it gets, the first's (``leading``) or the last's (``trailing``)."""
+
+    key: str
+    delay_ms: int
+    mode: str = "leading"
+    max_delay_ms: int | None = None
+
+
 class NewRun(Struct, omit_defaults=True):
-    """A run to be made. `id` comes from the caller, so that sending it twice makes one run."""
+    """A run to be made. `id` comes from the caller, so that sending it twice makes one run. `payload_digest` stands for
+    the payload where it has an idempotency key (see `model.digest`)."""
 
     id: str
     task: str
@@ -70,6 +82,8 @@ class NewRun(Struct, omit_defaults=True):
     ttl_ms: int | None = None
     idempotency_key: str | None = None
     idempotency_ttl_ms: int | None = None
+    payload_digest: str | None = None
+    debounce: Debounce | None = None
     priority: float = 0
     tags: list[str] = field(default_factory=list)
     metadata: str | None = None
@@ -80,7 +94,7 @@ class NewRun(Struct, omit_defaults=True):
 
 
 class Handle(Struct, omit_defaults=True):
-    """The run that a trigger made, or found under its idempotency key (`cached`)."""
+    """The run that a trigger made, or found under its idempotency key or its debounce key (`cached`)."""
 
     id: str
     cached: bool = False

@@ -27,11 +27,17 @@ __all__ = [
     "RunSummary",
     "TaskProblem",
     "TaskView",
+    "TokenDetail",
+    "TokenPage",
+    "TokenSummary",
     "TraceSpan",
     "TriggeredBatch",
     "TriggeredRun",
     "WaitView",
 ]
+
+
+TokenStatus = Literal["WAITING", "COMPLETED", "TIMED_OUT"]
 
 
 class View(BaseModel):
@@ -244,6 +250,46 @@ class QueueView(View):
     paused: bool = False
     running: int = 0
     queued: int = 0
+
+
+class TokenSummary(View):
+    """A token as lists show it: ``WAITING``, ``COMPLETED`` or ``TIMED_OUT``.
+
+    `url` completes it, without a key: a POST with the output. `timeout_at` is None for one that waits for ever.
+    `run_id` is the run that made it, `waiting_runs` are those that wait for it (100 at most). `idempotency_key`
+    is the hash under which the key is kept.
+    """
+
+    id: str
+    status: TokenStatus
+    url: str
+    tags: list[str] = Field(default_factory=list)
+    created_at: datetime
+    timeout_at: datetime | None = None
+    completed_at: datetime | None = None
+    idempotency_key: str | None = None
+    run_id: str | None = None
+    waiting_runs: list[str] = Field(default_factory=list)
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether somebody has completed it in time."""
+        return self.status == "COMPLETED"
+
+
+class TokenDetail(TokenSummary):
+    """A token with its `output`, once it is completed. `is_cached`: the call that asked for a new one found
+    this one by its idempotency key."""
+
+    output: Any = None
+    is_cached: bool = False
+
+
+class TokenPage(View):
+    """Some tokens, newest first; `next_cursor` leads to the following page, None after the last."""
+
+    items: list[TokenSummary]
+    next_cursor: str | None = None
 
 
 class TaskProblem(View):

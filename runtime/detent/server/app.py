@@ -16,10 +16,21 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..engine.operations import Operations
-from ..model.http_api import BATCH_BODY_BYTES, BODY_BYTES, ROUTES, TRIGGER_BATCH, TRIGGER_TASK, BatchMade
+from ..errors import Conflict
+from ..model.http_api import (
+    BATCH_BODY_BYTES,
+    BODY_BYTES,
+    CALLBACK_BYTES,
+    ROUTES,
+    TOKEN_CALLBACK,
+    TRIGGER_BATCH,
+    TRIGGER_TASK,
+    BatchMade,
+)
 from .bodies import batch_of, object_of, read_body, run_of, trigger_body
+from .callbacks import output_of
 from .gate import Gate
-from .problems import HANDLERS
+from .problems import HANDLERS, problem
 
 __all__ = ["make_app"]
 
@@ -44,10 +55,11 @@ def make_app(operations: Operations, *, key: str, host: str = "127.0.0.1") -> AS
     routes = [
         Route(TRIGGER_BATCH, api.trigger_batch, methods=["POST"]),
         Route(_pattern(TRIGGER_TASK), api.trigger, methods=["POST"]),
+        Route(TOKEN_CALLBACK, api.call_back, methods=["POST"]),
     ]
-    for operation, (method, path) in ROUTES.items():
-        endpoint = api.reading(operation) if method == "GET" else api.changing(operation)
-        routes.append(Route(_pattern(path), endpoint, methods=[method], name=operation))
+    for operation, route in ROUTES.items():
+        endpoint = api.reading(operation) if route.method == "GET" else api.changing(operation, route.body_bytes)
+        routes.append(Route(_pattern(route.path), endpoint, methods=[route.method], name=operation))
     return Gate(Starlette(routes=routes, exception_handlers=HANDLERS), key, host)
 
 
@@ -89,9 +101,21 @@ class _Api:
 
         return endpoint
 
-    def changing(self, operation: str) -> Callable[[Request], Any]:
+    async def call_back(self, request: Request) -> Response:
+        token_id, digest = request.path_params["id"], request.path_params["digest"]
+        if not await self._do(lambda: self._operations.tokens.admits(token_id, digest)):
+            return problem(404, "not_found", "this is not the callback address of a token")
+        output = output_of(request.headers.get("content-type", ""), await read_body(request, CALLBACK_BYTES))
+        try:
+            await self._do(lambda: self._operations.tokens.complete_with_text(token_id, output))
+        except Conflict:
+            # The outcome itself is not for whoever has no more than the address.
+            return problem(409, "conflict", "this token has its outcome already; the first one counts")
+        return _json({"success": True})
+
+    def changing(self, operation: str, most: int) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            values = object_of(await read_body(request, BODY_BYTES))
+            values = object_of(await read_body(request, most))
             return await self._answer(operation, values | request.path_params)
 
         return endpoint

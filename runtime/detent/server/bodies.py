@@ -9,6 +9,8 @@ import msgspec
 from starlette.requests import Request
 
 from ..errors import InvalidOptions, InvalidPayload, LimitExceeded
+from ..model.debounce import check_debounce
+from ..model.digest import payload_digest
 from ..model.http_api import BatchBody, TriggerBody
 from ..model.ids import is_id, new_id
 from ..model.limits import (
@@ -70,6 +72,7 @@ def run_of(body: TriggerBody, task: str | None, place: str = "") -> NewRun:
             return new_run(name, payload, body.options or {}, now=time_ns() // 1_000_000)
         run = body.run
         run.payload, run.payload_ref, run.batch_id = payload, None, None
+        run.payload_digest = None if run.idempotency_key is None else payload_digest(payload)
         _check(run, name)
         return run
     except (InvalidOptions, LimitExceeded) as error:
@@ -115,6 +118,10 @@ def _check(run: NewRun, task: str) -> None:
         _within(name, getattr(run, name), 0, 2**53)
     if run.idempotency_key is not None and not 1 <= len(run.idempotency_key) <= IDEMPOTENCY_KEY_CHARS:
         raise InvalidOptions(f"idempotency_key must have 1 to {IDEMPOTENCY_KEY_CHARS} characters")
+    if run.debounce is not None:
+        check_debounce(run.debounce)
+        if run.delay_ms is not None or run.run_at is not None:
+            raise InvalidOptions("a debounced run has no other delay; leave delay_ms and run_at out")
     if run.metadata is not None:
         if len(run.metadata.encode()) > METADATA_BYTES:
             raise LimitExceeded(f"metadata is over its limit of {METADATA_BYTES:,} bytes of JSON")

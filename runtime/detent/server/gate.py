@@ -2,6 +2,8 @@
 
 A web page can make a browser send requests to a server on the same machine, also under a name of its own
 that it points to 127.0.0.1 (DNS rebinding). So the names in Host and Origin are checked before anything else.
+
+A callback of a token comes from anywhere and without the key: its address, which nobody can guess, is the right.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .callbacks import is_callback
 from .problems import problem
 
 __all__ = ["Gate"]
@@ -24,7 +27,7 @@ class Gate:
     """The outermost layer of the app.
 
     Parameters:
-      key: the bearer key that every request must carry.
+      key: the bearer key that every request but a token's callback must carry.
       host: the address or name that the server was told to listen at; a name that requests may use besides
         the
         local ones. On ``0.0.0.0`` and ``::`` any name may be used.
@@ -43,7 +46,7 @@ class Gate:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003, "reason": "this server speaks HTTP only"})
             return
-        refusal = self._refusal(Headers(scope=scope))
+        refusal = None if is_callback(scope) else self._refusal(Headers(scope=scope))
         if refusal is None:
             await self._app(scope, receive, send)
             return

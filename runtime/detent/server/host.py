@@ -17,7 +17,7 @@ import psutil
 
 from ..config import Config, ensure_state_dir
 from ..embedded import running_server
-from ..engine import Engine
+from ..engine import Engine, failpoints
 from ..engine.operations import Operations
 from ..errors import ConfigError, ProjectLocked, StoreError
 from ..model.protocol import Hello
@@ -67,8 +67,10 @@ class Host:
     def start(self) -> str:
         """Take the project and listen; the URL.
 
-        Errors: `ProjectLocked` when another process holds the project, `ConfigError` for a busy port, `StoreError`.
+        Errors: `ProjectLocked` when another process holds the project, `ConfigError` for a busy port or a wrong
+        fail point, `StoreError`.
         """
+        failpoints.arm()
         path = self.config.database_path
         if path is None:
             raise ConfigError(
@@ -101,6 +103,7 @@ class Host:
         self.operations = Operations(self.engine, self.telemetry, self.objects)
         http = HttpServer(make_app(self.operations, key=self._key, host=self._host), self._host, self._port)
         self.url = http.start()
+        self.engine.callbacks.base = self.config.public_url or self.url
         started.callback(http.stop)
         self._lose_the_dead()
         self.engine.start()

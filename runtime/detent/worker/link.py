@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from ..engine import Engine, Session
+from ..engine import Engine, Session, failpoints
 from ..errors import ServerUnreachable
 from ..model.framing import FrameReader, send_frame
 from ..model.protocol import (
@@ -179,6 +179,8 @@ class SocketLink:
         if connection is None:
             return  # sent again once the connection is back
         body = self._body(number, frame)
+        if failpoints.armed is not None:
+            failpoints.armed.sending([request for request, _ in frame])
         try:
             send_frame(connection, body)
         except OSError:
@@ -221,12 +223,17 @@ class SocketLink:
         try:
             connection.settimeout(_GREETING_S)
             connection.connect(self._path)
+            if failpoints.armed is not None:
+                failpoints.armed.sending([self._hello])
             send_frame(connection, self._encode(ToEngine(0, [self._hello])))
             reader = FrameReader(connection)
             body = reader.read()
             if body is None:
                 raise ConnectionError("the engine closed the connection")
-            welcome = _welcomed(self._decode(body).answers[0])
+            answer = self._decode(body).answers[0]
+            if failpoints.armed is not None:
+                failpoints.armed.answered(self._hello, answer)
+            welcome = _welcomed(answer)
             connection.settimeout(None)
         except BaseException:
             connection.close()
@@ -261,6 +268,8 @@ class SocketLink:
         if exchanges is None:
             return
         for (request, on_answer), answer in zip(exchanges, frame.answers, strict=True):
+            if failpoints.armed is not None:
+                failpoints.armed.answered(request, answer)
             self._keep_count(request, answer)
             self._answer(on_answer, answer)
 

@@ -10,12 +10,13 @@ import faulthandler
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from ..config import Config, load_config
+from ..engine import failpoints
 from ..errors import ConfigError
 from ..model.manifest import Manifest
 from ..objects import open_store
@@ -30,6 +31,8 @@ from .options import WorkerOptions
 from .worker import Worker
 
 __all__ = ["Prepared", "arguments_of", "prepare", "serve"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +59,7 @@ def arguments_of(argv: Sequence[str]) -> argparse.Namespace:
 def prepare(project: str) -> Prepared:
     """Read the settings of a project, and import its tasks. Ends the process when the settings cannot be used."""
     faulthandler.enable()
-    try:
-        config = load_config(Path(project))
-    except ConfigError as error:
-        sys.stderr.write(f"problem: {error}\n")
-        end(WRONG_SETTINGS)
+    config = _read(lambda: load_config(Path(project)))
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("dramatiq").setLevel(logging.WARNING)
     found = discover(config)
@@ -70,6 +69,8 @@ def prepare(project: str) -> Prepared:
 
 def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoReturn:
     """Be a worker until the parent says so, or is gone."""
+    # Not before: a fork server takes none, and what it forks has variables of its own.
+    _read(failpoints.arm)
     config = prepared.config
     capture(getattr(logging, config.log_level.upper(), logging.INFO), echo=options.echo)
     objects = open_store(config.object_store_url)
@@ -97,3 +98,12 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
         worker_id=options.worker_id,
     )
     life.live(worker)
+
+
+def _read(settings: Callable[[], T]) -> T:
+    """Read settings; the process ends when they cannot be used."""
+    try:
+        return settings()
+    except ConfigError as error:
+        sys.stderr.write(f"problem: {error}\n")
+        end(WRONG_SETTINGS)

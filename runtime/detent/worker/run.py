@@ -11,6 +11,7 @@ import msgspec
 
 from ..config import Config
 from ..embedded import running_server
+from ..engine import failpoints
 from ..errors import ServerUnreachable
 from ..model.framing import FrameReader, send_frame
 from ..model.protocol import Gone, ToEngine
@@ -36,8 +37,9 @@ def run_workers(
 
     While the server is away they keep what they execute and what is parked, and find it again when it is back.
 
-    Errors: `ServerUnreachable` when no server of the project is running.
+    Errors: `ServerUnreachable` when no server of the project is running, `ConfigError` for a wrong fail point.
     """
+    failpoints.arm()
     server = running_server(config.state_dir)
     if server is None or server.socket is None:
         raise ServerUnreachable(
@@ -68,8 +70,12 @@ def _tell_end(path: str, worker_id: str, cause: str, stopped: bool) -> None:
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as connection:
             connection.settimeout(_TELL_S)
             connection.connect(path)
-            frame = ToEngine(1, [Gone(worker_id, cause, stopped)])
-            send_frame(connection, msgspec.json.encode(frame))
+            gone = Gone(worker_id, cause, stopped)
+            if failpoints.armed is not None:
+                failpoints.armed.sending([gone])
+            send_frame(connection, msgspec.json.encode(ToEngine(1, [gone])))
             FrameReader(connection).read()
+            if failpoints.armed is not None:
+                failpoints.armed.answered(gone, None)
     except OSError as error:
         logger.info("the server did not hear of the end of worker %s: %s", worker_id, error)

@@ -23,7 +23,7 @@ _PATIENCE_MS = 1_000
 class Write(Protocol):
     """`Engine.write`: runs an act in a transaction; its result after the commit."""
 
-    def __call__(self, act: Callable[[Scene], T], *, yields: bool = False) -> T: ...
+    def __call__(self, act: Callable[[Scene], T], *, yields: bool = False, verb: str | None = None) -> T: ...
 
 
 class Loop(ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..debounce import FORGET_AFTER_MS
 from ..scene import Scene
 from .loop import Loop, Write
 
@@ -32,6 +33,6 @@ class Sweeper(Loop):
 def _sweep(scene: Scene) -> int:
     return max(
         scene.tx.run("forget_idempotency", now=scene.now, n=_BATCH),
-        scene.tx.run("forget_debounces", now=scene.now, n=_BATCH),
+        scene.tx.run("forget_debounces", before=scene.now - FORGET_AFTER_MS, n=_BATCH),
         scene.tx.run("forget_workers", before=scene.now - _DEAD_MS, n=_BATCH),
     )

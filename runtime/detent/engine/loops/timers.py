@@ -37,7 +37,7 @@ class Timers(Loop):
     def sweep(self) -> int | None:
         """Do all that is due now, in batches between which others write; when the next timer is due (milliseconds
         since 1970), or None."""
-        while self._write(sweep_timers, yields=True):
+        while self._write(sweep_timers, yields=True, verb="timers"):
             pass
         return self.next_due()
 

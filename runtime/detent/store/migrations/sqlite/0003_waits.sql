@@ -73,18 +73,22 @@ CREATE TABLE duties (
 CREATE INDEX duties_of_worker ON duties (worker_id) WHERE worker_id IS NOT NULL;
 CREATE INDEX duties_open ON duties (env, created_at) WHERE worker_id IS NULL;
 
--- The run that a debounced trigger pushes on, or that it finds, until the window is over.
+-- The run that a debounced trigger pushes on until it starts, which will be at `until`. `asked_by`: the id of the run
+-- that the latest trigger brought, so that the same trigger sent again changes nothing.
 CREATE TABLE debounces (
     env        TEXT    NOT NULL,
     task       TEXT    NOT NULL,
     key        TEXT    NOT NULL,
     run_id     TEXT    NOT NULL,
-    mode       TEXT    NOT NULL,
     first_at   INTEGER NOT NULL,
     until      INTEGER NOT NULL,
+    asked_by   TEXT    NOT NULL,
     PRIMARY KEY (env, task, key)
 ) WITHOUT ROWID;
 CREATE INDEX debounces_old ON debounces (until);
+
+-- Digest of the payload that came with the key; NULL, of older rows, fits every payload.
+ALTER TABLE idempotency ADD COLUMN payload_digest TEXT;
 
 -- Retention: what ended long ago, who was told of it, and objects that more than one row may name.
 CREATE INDEX runs_finished ON runs (finished_at) WHERE finished_at IS NOT NULL;

@@ -1,0 +1,90 @@
+"""Lists of tokens, newest first, in pages that stay where they are while tokens arrive."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..store import Store
+
+__all__ = ["TOKEN_STATUSES", "page_of_tokens", "token_status"]
+
+TOKEN_STATUSES = ("WAITING", "COMPLETED", "TIMED_OUT")
+
+_COLUMNS = (
+    "w.seq, w.id, w.status, w.due_at, w.tags, w.idempotency_key, w.run_id, w.created_at, w.completed_at, "
+    "(SELECT json_group_array(run_id) FROM (SELECT DISTINCT run_id FROM waits WHERE waitpoint_id = w.id "
+    "ORDER BY run_id LIMIT 100)) AS waiting_runs"
+)
+_STATUS = "CASE WHEN w.status = 'WAITING' AND w.due_at <= :now THEN 'TIMED_OUT' ELSE w.status END"
+_IS_WANTED = f"{_STATUS} IN (SELECT value FROM json_each(:statuses))"  # noqa: S608  # fixed parts only
+
+
+class _Lead(NamedTuple):
+    """A range of an index that ends in seq: what a part of the list is read from."""
+
+    source: str
+    value: str | None = None
+    key: str = "w.seq"
+
+
+def token_status(row: Any, now: int) -> str:
+    """The status of a token: one whose time has passed has timed out, also while nobody has noted it."""
+    due = row["status"] == "WAITING" and row["due_at"] is not None and row["due_at"] <= now
+    return "TIMED_OUT" if due else str(row["status"])
+
+
+def page_of_tokens(
+    store: Store,
+    env: str,
+    now: int,
+    *,
+    status: Sequence[str],
+    tag: Sequence[str],
+    key: str | None,
+    limit: int,
+    before: int | None,
+) -> tuple[list[Any], int | None]:
+    """One page of rows, and the seq to go on before, None after the last.
+
+    Parameters:
+      status, tag: any of them; empty for all. `key`: an idempotency key as it is kept.
+      limit: rows of the page. `before`: only tokens whose seq is lower.
+    """
+    wanted = tuple(dict.fromkeys(status)) or TOKEN_STATUSES
+    values = {
+        "env": env,
+        "now": now,
+        "statuses": msgspec.json.encode(wanted).decode(),
+        "before": 2**62 if before is None else before,
+        "key": key,
+        "n": limit + 1,
+    }
+    found = [_range(store, lead, values) for lead in _leads(wanted, tag, key)]
+    rows = list({row["seq"]: row for row in heapq.merge(*found, key=lambda row: -row["seq"])}.values())
+    return rows[:limit], rows[limit - 1]["seq"] if len(rows) > limit else None
+
+
+def _leads(wanted: Sequence[str], tag: Sequence[str], key: str | None) -> list[_Lead]:
+    if tag:
+        source = "waitpoint_tags t CROSS JOIN waitpoints w ON w.seq = t.seq WHERE t.env = :env AND t.tag = :value"
+        return [_Lead(source, each, "t.seq") for each in dict.fromkeys(tag)]
+    if key is not None:
+        return [_Lead("waitpoints w WHERE w.env = :env AND w.idempotency_key = :key")]
+    of_status = "waitpoints w WHERE w.env = :env AND w.kind = 'token' AND w.status = :value"
+    leads = [_Lead(of_status, status) for status in wanted]
+    if "TIMED_OUT" in wanted and "WAITING" not in wanted:
+        leads.append(_Lead("waitpoints w WHERE w.status = 'WAITING' AND w.due_at <= :now AND +w.env = :env"))
+    return leads
+
+
+def _range(store: Store, lead: _Lead, values: dict[str, Any]) -> list[Any]:
+    sql = (
+        f"SELECT {_COLUMNS} FROM {lead.source} AND {lead.key} < :before AND +w.kind = 'token' AND {_IS_WANTED} "  # noqa: S608  # fixed parts only
+        "AND (:key IS NULL OR w.idempotency_key = :key) "
+        f"ORDER BY {lead.key} DESC LIMIT :n"
+    )
+    return store.read_sql(sql, values | {"value": lead.value})
