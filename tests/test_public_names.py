@@ -17,8 +17,13 @@ NAMES = [
     "DetentError",
     "Result",
     "Retry",
+    "RunFailed",
+    "StepFailed",
     "Task",
+    "Token",
+    "TokenResult",
     "WaitInfo",
+    "WaitTimedOut",
     "batch",
     "idempotency_keys",
     "logger",
@@ -28,9 +33,11 @@ NAMES = [
     "retry",
     "runs",
     "schema_task",
+    "step",
     "tags",
     "task",
     "tasks",
+    "wait",
 ]
 HEAVY = ["pydantic", "httpx", "dramatiq", "starlette", "mcp", "redis", "uvicorn", "obstore", "rich", "typer"]
 
@@ -39,7 +46,7 @@ def test_the_public_names_are_these_and_each_can_be_had() -> None:
     assert detent.__all__ == NAMES
     assert all(getattr(detent, name) is not None for name in NAMES)
     assert set(NAMES) < set(dir(detent))
-    assert detent.sync.__all__ == ["batch", "retry", "runs", "tasks"]
+    assert detent.sync.__all__ == ["batch", "retry", "runs", "step", "tasks", "wait"]
 
 
 def test_importing_detent_and_declaring_a_task_imports_nothing_heavy() -> None:

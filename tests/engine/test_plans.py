@@ -13,6 +13,8 @@ from detent.model.manifest import QueueSpec
 from detent.store.statements import statements
 
 HOT = [
+    "leave_entry", "list_due_waits", "list_waiting_for", "mark_delivered", "pause_run", "recall_journal",
+    "settle_entry", "settle_wait", "unstick_run",
     "adopt_children", "await_children", "await_run", "beat_worker", "bury_worker", "claim_lane",
     "complete_waitpoint", "expire_waitpoints", "find_waitpoint", "find_waitpoint_by_key", "waiting_for_waitpoint",
     "claimable_queues", "clear_sticky", "count_down", "count_running", "count_running_of_env",

@@ -44,7 +44,7 @@ from .notes import Notes
 from .reach import Reach
 from .retried import Retried
 from .run_context import run_context
-from .scope import Scope, current_scope
+from .scope import Scope, enter
 from .signals import Evicted, JournalMismatch, LeaseLost, RunSignal
 from .steps import Steps
 from .turns import Turns
@@ -334,7 +334,8 @@ class Frame:
         """Make the calling context one of this run."""
         renew()
         current_run.set(self)
-        current_scope.set(self.scope)
+        current_step.set(None)
+        enter(self.scope)
         if self.worker.sleeper is not None:
             use_sleeper(self.worker.sleeper)
 

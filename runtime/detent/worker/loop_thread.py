@@ -22,6 +22,10 @@ logger = logging.getLogger("detent.worker")
 _HELPERS = 64
 
 
+#: What is posted belongs to no run, whichever run posts it.
+_OUTSIDE = Context()
+
+
 class _Loop(asyncio.SelectorEventLoop):
     """Knows the timers of a run that is replayed, so that a time-out which ended a wait need not be sat out again."""
 
@@ -60,7 +64,7 @@ class LoopThread:
         if not self._scheduled:
             self._scheduled = True
             try:
-                self.loop.call_soon_threadsafe(self._drain)
+                self.loop.call_soon_threadsafe(self._drain, context=_OUTSIDE)
             except RuntimeError:
                 if not self._stopping:
                     raise
@@ -85,7 +89,7 @@ class LoopThread:
             # One that failed, or was hit by a signal for a run, takes none of the others with it.
             if self._posted and not self._scheduled:
                 self._scheduled = True
-                self.loop.call_soon(self._drain)
+                self.loop.call_soon(self._drain, context=_OUTSIDE)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)

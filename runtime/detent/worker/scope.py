@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
-__all__ = ["Scope", "branch_of", "current_branch", "current_scope", "enter_end", "scoped_task_factory"]
+__all__ = ["Scope", "branch_of", "current_branch", "current_scope", "enter", "enter_end", "scoped_task_factory"]
 
 #: What the key of an entry begins with when it was made in a branch: the numbers of the tasks that led there.
 _BRANCH = re.compile(r"(\d+(?:\.\d+)*)/")
@@ -122,6 +122,12 @@ def branch_of(key: str) -> str | None:
 def current_branch() -> str:
     """The branch of the calling code; empty for the main task of a run."""
     return current_path.get()
+
+
+def enter(scope: Scope) -> None:
+    """The calling context is that of the main task of a run."""
+    current_scope.set(scope)
+    current_path.set("")
 
 
 def enter_end() -> None:
