@@ -19,6 +19,7 @@ __all__ = [
     "Claim",
     "Claimed",
     "Debounce",
+    "DutyDone",
     "Emit",
     "EvictPush",
     "Failure",
@@ -190,6 +191,13 @@ class Finish(Struct, tag="finish", omit_defaults=True):
     unattended: bool = False
 
 
+class DutyDone(Struct, tag="duty_done", omit_defaults=True):
+    """The hooks of a run that had ended have run, or never will: they are owed no more."""
+
+    run_id: str
+    epoch: int
+
+
 class Release(Struct, tag="release", omit_defaults=True):
     """Runs handed back unharmed at shutdown (no attempt is spent), and a promise to claim no more."""
 
@@ -255,7 +263,7 @@ class Emit(Struct, tag="emit", omit_defaults=True):
     tags: list[str] = field(default_factory=list)
 
 
-Request = Hello | Beat | Claim | Trigger | Park | Watch | Leave | Finish | Release | Emit | Gone
+Request = Hello | Beat | Claim | Trigger | Park | Watch | Leave | Finish | DutyDone | Release | Emit | Gone
 
 
 class Welcome(Struct, tag="welcome", omit_defaults=True):
@@ -278,7 +286,11 @@ class WaitResult(Struct, omit_defaults=True):
 
 
 class Grant(Struct, omit_defaults=True):
-    """A run that this worker may execute now, under `epoch`."""
+    """A run that this worker may execute now, under `epoch`.
+
+    Or a duty: `duty` is the final status of a run that ended without its code, of which only the hooks are to run, with
+    the run's `error` and the `reason` of its cancellation.
+    """
 
     run_id: str
     epoch: int
@@ -304,6 +316,14 @@ class Grant(Struct, omit_defaults=True):
     resumed: bool = False
     crashes: int = 0
     results: list[WaitResult] = field(default_factory=list)
+    duty: str = ""
+    error: str | None = None
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a worker keeps it under: the run itself may still be unwinding beside its duty."""
+        return f"{self.run_id}/hooks" if self.duty else self.run_id
 
 
 class Claimed(Struct, tag="claimed", omit_defaults=True):
