@@ -95,6 +95,10 @@ class _Replay:
         self.finishes: Counter[str] = Counter()
 
     def see(self, event: Any) -> None:
+        if event["kind"] == "hooks_lost":
+            if self.state.get(event["run_id"]) not in FINAL:
+                self._broken(f"event {event['seq']}, run {event['run_id']}: hooks of an end were lost before the end")
+            return
         run_id, queue, state = event["run_id"], event["queue"], event["state"]
         report = self.report.queues.setdefault(queue, QueueReport(self.limits.get(queue)))
         self._let_time_pass(report, queue, event["at"])

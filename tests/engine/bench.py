@@ -58,8 +58,8 @@ class Worker:
         self.session: Session
         self.hello()
 
-    def hello(self) -> Answer:
-        hello = Hello(self.id, self.manifest, pid=1, pid_started=1.0, host="host")
+    def hello(self, **values: Any) -> Answer:
+        hello = Hello(self.id, self.manifest, pid=1, pid_started=1.0, host="host", **values)
         self.session, answer = self.bench.engine.connect(hello, self.pushes.append)
         return answer
 
@@ -145,10 +145,11 @@ class Bench:
         queues: Sequence[QueueSpec] = (),
         sync: Sequence[str] = (),
         name: str | None = None,
+        hooks: Sequence[str] = (),
     ) -> Worker:
-        """A connected worker. A task written ``a@q`` runs on queue q, another on its own."""
-        specs = [TaskSpec(*_task(task), sync=task in sync) for task in (tasks or ("work",))]
-        specs += [TaskSpec(*_task(task), sync=True) for task in sync if task not in tasks]
+        """A connected worker. A task written ``a@q`` runs on queue q, another on its own; all have the same `hooks`."""
+        specs = [TaskSpec(*_task(task), sync=task in sync, hooks=list(hooks)) for task in (tasks or ("work",))]
+        specs += [TaskSpec(*_task(task), sync=True, hooks=list(hooks)) for task in sync if task not in tasks]
         return Worker(self, Manifest(specs, list(queues)), name or new_id("worker"))
 
     def trigger(self, task: str = "work", **options: Any) -> str:

@@ -32,8 +32,12 @@ HOT = [
     "remove_runs", "remove_waits", "replace_payload", "request_cancel", "resume_run", "retry_run",
     "serve_lane", "shared_objects", "unblock_versionless", "unreserve", "unstick", "waiting_for",
     "write_metadata", "write_tags",
+    "claim_duties", "drop_duty", "end_duty", "fence_duty", "find_open_duty", "forget_duties", "hand_back_duty",
+    "held_duties", "lose_duties", "put_duty",
 ]  # fmt: skip
-TABLES = "runs|r|events|journal|children|c|waits|waitpoints|lanes|l|idempotency|i|debounces|batches|queues|q"
+TABLES = (
+    "runs|r|events|journal|children|c|waits|waitpoints|lanes|l|idempotency|i|debounces|batches|queues|q|duties|d|tasks"
+)
 
 
 @pytest.mark.parametrize("name", HOT)

@@ -24,6 +24,8 @@ from detent.model.protocol import (
     Claim,
     Claimed,
     Done,
+    DutyDone,
+    Emit,
     Failure,
     Finish,
     Grant,
@@ -51,6 +53,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.workers = [self._new_worker() for _ in range(2)]
         self.gone: list[Worker] = []
         self.grants: list[tuple[Worker, Grant]] = []
+        self.duties: list[tuple[Worker, Grant]] = []
         self.runs: list[str] = []
         self.known_epoch: dict[str, int] = {}
         self.known_end: dict[str, tuple[Any, ...]] = {}
@@ -70,7 +73,8 @@ class EngineMachine(RuleBasedStateMachine):
         assert not broken, "\n".join(broken)
 
     def _new_worker(self) -> Worker:
-        return self.bench.worker(*TASKS, sync=["b@one"], queues=[QueueSpec("one", 2), QueueSpec("keyed", None, 1)])
+        queues = [QueueSpec("one", 2), QueueSpec("keyed", None, 1)]
+        return self.bench.worker(*TASKS, sync=["b@one"], queues=queues, hooks=["on_cancel", "on_failure"])
 
     def _held(self, n: int) -> tuple[Worker, Grant] | None:
         """One of the latest grants: twice as often one that still holds."""
@@ -114,7 +118,7 @@ class EngineMachine(RuleBasedStateMachine):
         [answer] = worker.say(Claim(sync=room, async_=room))
         assert isinstance(answer, Claimed)
         for grant in answer.grants:
-            self.grants.append((worker, grant))
+            (self.duties if grant.duty else self.grants).append((worker, grant))
 
     @rule(n=pick, room=st.integers(1, 3))
     def hand_over(self, n: int, room: int) -> None:
@@ -157,16 +161,50 @@ class EngineMachine(RuleBasedStateMachine):
         assert isinstance(answer, Failure) or (gone.session.draining and not answer.grants)
         assert isinstance(gone.hello(), Failure)
 
-    @rule(n=pick, status=st.sampled_from(["COMPLETED", "COMPLETED", "FAILED", "TIMED_OUT", "DELAYED"]))
-    def finish(self, n: int, status: str) -> None:
+    @rule(
+        n=pick,
+        status=st.sampled_from(["COMPLETED", "COMPLETED", "FAILED", "TIMED_OUT", "DELAYED"]),
+        unattended=st.booleans(),
+    )
+    def finish(self, n: int, status: str, unattended: bool) -> None:
         if held := self._held(n):
             worker, grant = held
             mine = self._is_mine(worker, grant)
             retry_at = self.bench.clock.now() + 3_000 if status == "DELAYED" else None
-            answer = worker.finish(grant, status, retry_at=retry_at)
+            more = {"retry_at": retry_at, "unattended": unattended and status == "TIMED_OUT"}
+            answer = worker.finish(grant, status, **more)
             if mine:
                 assert answer == Done()
-                assert worker.finish(grant, status, retry_at=retry_at) == Done(), "said again"
+                assert worker.finish(grant, status, **more) == Done(), "said again"
+
+    @precondition(lambda self: self.duties)
+    @rule(n=pick, verb=st.sampled_from(["done", "release", "trigger"]))
+    def a_worker_attends_to_a_duty(self, n: int, verb: str) -> None:
+        """Whoever has it, or had it once."""
+        worker, grant = self.duties[-1 - n % min(8, len(self.duties))]
+        held = self._duty(worker, grant)
+        before = self.bench.row(grant.run_id)
+        if verb == "done":
+            worker.say(DutyDone(grant.run_id, grant.epoch))
+        elif verb == "release":
+            worker.say(Release([(grant.run_id, grant.epoch)], draining=False))
+        else:
+            answer = worker.trigger(grant, "alert", "c", "c")
+            assert isinstance(answer, Triggered if held else Failure)
+            if held:
+                assert worker.trigger(grant, "alert", "c", "c") == answer, "said again"
+                self.runs += [handle.id for handle in answer.handles if handle.id not in self.runs]
+        assert bool(self._duty(worker, grant)) == (bool(held) and verb == "trigger")
+        assert tuple(self.bench.row(grant.run_id)) == tuple(before), "a duty changed its run"
+
+    @precondition(lambda self: self.grants)
+    @rule(n=pick)
+    def what_is_left_of_a_run_is_not_taken_for_its_duty(self, n: int) -> None:
+        worker, grant = self.grants[-1 - n % min(12, len(self.grants))]
+        if self.bench.state(grant.run_id) in FINAL:
+            [emitted] = worker.say(Emit(grant.run_id, grant.epoch, tags=["late"]))
+            assert isinstance(emitted, Failure)
+            assert isinstance(worker.trigger(grant, "alert", "c"), Failure)
 
     @rule(
         n=pick,
@@ -288,6 +326,13 @@ class EngineMachine(RuleBasedStateMachine):
         assert not self.bench.store.read_sql(sql, {})
 
     @invariant()
+    def a_duty_is_of_a_run_that_has_ended_and_nobody_dead_holds_one(self) -> None:
+        sql = """SELECT d.run_id FROM duties d JOIN runs r ON r.id = d.run_id LEFT JOIN workers w ON w.id = d.worker_id
+                 WHERE r.finished_at IS NULL OR d.status <> r.state OR d.tries >= 3 OR d.epoch < r.epoch
+                    OR (d.worker_id IS NOT NULL AND (w.state IS 'dead' OR d.epoch = r.epoch))"""
+        assert not self.bench.store.read_sql(sql, {})
+
+    @invariant()
     def waits_count_exactly_what_is_unfinished(self) -> None:
         sql = """SELECT w.run_id, w.key, w.pending,
                         (SELECT count(*) FROM children c JOIN runs r ON r.id = c.child_id
@@ -332,6 +377,11 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _executing(self) -> list[str]:
         return sorted(row["id"] for row in self._rows("EXECUTING"))
+
+    def _duty(self, worker: Worker, grant: Grant) -> list[Any]:
+        """The row of the duty, if the worker holds it."""
+        values = {"id": grant.run_id, "epoch": grant.epoch, "worker": worker.id}
+        return self.bench.store.read("fence_duty", **values)
 
     def _is_mine(self, worker: Worker, grant: Grant) -> bool:
         row = self.bench.row(grant.run_id)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ..model.protocol import Claim, Claimed, EvictPush, Failure, Grant, WaitResult
+from .duties import claim_duties
 from .results import result_of
 from .scene import Scene
 from .sessions import Session
@@ -23,7 +24,7 @@ _MOST = 256
 
 
 def claim_runs(scene: Scene, session: Session, request: Claim, env_limit: int | None) -> Claimed | Failure:
-    """The best claimable runs for `session`, as many as it has room for and the limits allow."""
+    """Duties, and then the best claimable runs, as many as `session` has room for and the limits allow."""
     if session.draining:
         return Claimed()
     room = _MOST if env_limit is None else _env_room(scene, env_limit)
@@ -31,14 +32,17 @@ def claim_runs(scene: Scene, session: Session, request: Claim, env_limit: int | 
     more = False
     if request.async_ > 0:
         demand = min(request.async_, _MOST)
-        found = _claim_of(scene, session, min(demand, room), session.async_tasks)
+        duties = claim_duties(scene, session, demand, session.async_tasks)
+        runs = _claim_of(scene, session, min(demand - len(duties), room), session.async_tasks)
+        found = duties + runs
         session.hungry_async = request.async_ - len(found) if len(found) < demand else 0
         more = len(found) >= demand
-        room -= len(found)
+        room -= len(runs)
         grants += found
     if request.sync > 0:
         demand = min(request.sync, _MOST)
-        found = _claim_of(scene, session, min(demand, room), session.sync_tasks)
+        duties = claim_duties(scene, session, demand, session.sync_tasks)
+        found = duties + _claim_of(scene, session, min(demand - len(duties), room), session.sync_tasks)
         session.hungry_sync = request.sync - len(found) if len(found) < demand else 0
         more = more or len(found) >= demand
         grants += found

@@ -12,6 +12,7 @@ from ..model.protocol import (
     Beat,
     Claim,
     Done,
+    DutyDone,
     Emit,
     Failure,
     Finish,
@@ -39,6 +40,8 @@ from .callbacks import Callbacks
 from .cancel import cancel_run
 from .claim import claim_runs
 from .clock import Clock, SystemClock
+from .duties import end_duty, held_duties, holds_duty
+from .duty_triggers import trigger_from_duty
 from .enlist import enlist
 from .finish import finish_run
 from .journal import recall, record
@@ -212,8 +215,8 @@ class Engine:
 
         def lose(scene: Scene) -> int:
             if stopped:
-                held = scene.tx.all("held_runs", worker=worker_id)
-                release(scene, worker_id, Release([(run["id"], run["epoch"]) for run in held]))
+                held = [(run["id"], run["epoch"]) for run in scene.tx.all("held_runs", worker=worker_id)]
+                release(scene, worker_id, Release(held + held_duties(scene, worker_id)))
             return lose_worker(scene, worker_id, cause, code)
 
         held = self.write(lose, verb="gone")
@@ -257,7 +260,9 @@ class Engine:
             case Finish():
                 return lambda scene: finish_run(scene, worker_id, request)
             case Trigger():
-                return lambda scene: trigger_from_run(scene, worker_id, request, self.knows)
+                return lambda scene: self._trigger_inside(scene, worker_id, request)
+            case DutyDone():
+                return lambda scene: end_duty(scene, worker_id, request)
             case Record():
                 return lambda scene: record(scene, worker_id, request)
             case Wait():
@@ -285,9 +290,15 @@ class Engine:
                 elsewhere = self.sessions.tasks_besides(session)
                 return lambda scene: enlist(scene, request, elsewhere)
 
+    def _trigger_inside(self, scene: Scene, worker_id: str, request: Trigger) -> Answer:
+        answer = trigger_from_run(scene, worker_id, request, self.knows)
+        if isinstance(answer, Failure) and answer.code == "lease_lost":
+            return trigger_from_duty(scene, worker_id, request, self.knows) or answer
+        return answer
+
     def _emit(self, scene: Scene, worker_id: str, request: Emit) -> Answer:
         fenced = scene.tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)
-        if fenced is None:
+        if fenced is None and not holds_duty(scene, worker_id, request.run_id, request.epoch):
             return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
         if request.started_at is not None:
             scene.tx.run(

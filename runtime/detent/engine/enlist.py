@@ -7,6 +7,7 @@ from collections.abc import Collection
 import msgspec
 
 from ..model.protocol import CancelPush, Failure, Hello, Release, Welcome
+from .duties import held_duties
 from .leases import BEAT_MS, LEASE_MS, release
 from .scene import Scene
 
@@ -59,6 +60,7 @@ def _settle(scene: Scene, request: Hello) -> list[CancelPush]:
     """Runs whose grant was lost with the last connection go on elsewhere; cancellations are said again."""
     held = scene.tx.all("held_runs", worker=request.worker_id)
     known = set(request.holds)
-    lost = [(run["id"], run["epoch"]) for run in held if (run["id"], run["epoch"]) not in known]
+    granted = [(run["id"], run["epoch"]) for run in held] + held_duties(scene, request.worker_id)
+    lost = [grant for grant in granted if grant not in known]
     release(scene, request.worker_id, Release(lost, draining=False))
     return [CancelPush(run["id"], run["epoch"]) for run in held if run["cancel_requested_at"] is not None]

@@ -7,6 +7,7 @@ from typing import Any
 from ..model.protocol import Done, Failure, Finish
 from ..model.status import FINAL, KEY_RELEASING
 from ..model.task_error import TaskError
+from .duties import owe_hooks
 from .satisfy import deliver
 from .scene import Scene, error_text
 
@@ -23,7 +24,7 @@ def finish_run(scene: Scene, worker_id: str, request: Finish) -> Done | Failure:
         "started_at": request.started_at,
         "now": scene.now,
     }
-    status = request.status
+    status, unattended = request.status, request.unattended
     if status == "DELAYED":
         wake_at = request.retry_at or scene.now
         row = scene.tx.one("retry_run", wake_at=wake_at, **values)
@@ -34,14 +35,16 @@ def finish_run(scene: Scene, worker_id: str, request: Finish) -> Done | Failure:
             scene.bell.freed(row["env"], row["queue"])
             scene.bell.due(wake_at)
             return Done()
-        # A run that was cancelled meanwhile is not tried again.
-        status = "CANCELED"
+        # A run that was cancelled meanwhile is not tried again, and did not know that this was its end.
+        status, unattended = "CANCELED", True
     elif status not in FINAL:
         return Failure("invalid_options", f"a run cannot end as {status!r}")
     row = scene.tx.one("finish_run", state=status, output=request.output, output_ref=request.output_ref, **values)
     if row is None:
         return _already(scene, request)
     wrap_up(scene, row, status, worker_id)
+    if unattended:
+        owe_hooks(scene, row, status)
     return Done()
 
 
@@ -75,6 +78,7 @@ def end_run(
     if row is None:
         return False
     wrap_up(scene, row, state, None, freed=before == "EXECUTING")
+    owe_hooks(scene, row, state)
     return True
 
 

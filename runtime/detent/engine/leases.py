@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..model.limits import CRASHES
 from ..model.protocol import Beat, Done, Failure, Release
 from ..model.task_error import TaskError
+from .duties import hand_back_duty, lose_duties
 from .finish import end_run
 from .park import release_frame
 from .scene import Scene
@@ -57,6 +58,7 @@ def lose_worker(scene: Scene, worker_id: str, cause: str, code: str = "crashed")
     for row in scene.tx.all("unstick", worker=worker_id):
         if row["state"] == "QUEUED":
             scene.bell.queued(row["env"], row["task"])
+    lose_duties(scene, worker_id)
     return len(held)
 
 
@@ -76,6 +78,8 @@ def release(scene: Scene, worker_id: str, request: Release) -> Done:
             scene.bell.queued(row["env"], row["task"])
         elif scene.tx.one("fence", id=run_id, epoch=epoch, worker=worker_id):
             end_run(scene, run_id, "EXECUTING", "CANCELED", _STOPPED, fence=True)
+        else:
+            hand_back_duty(scene, worker_id, run_id, epoch)
     for run_id, epoch in request.evicted:
         release_frame(scene, worker_id, run_id, epoch)
     # A ring that this worker got and does not follow any more.

@@ -19,6 +19,7 @@ __all__ = [
     "Claim",
     "Claimed",
     "Debounce",
+    "DutyDone",
     "Emit",
     "Entry",
     "EvictPush",
@@ -270,6 +271,13 @@ class Finish(Struct, tag="finish", omit_defaults=True):
     unattended: bool = False
 
 
+class DutyDone(Struct, tag="duty_done", omit_defaults=True):
+    """The hooks of a run that had ended have run, or never will: they are owed no more."""
+
+    run_id: str
+    epoch: int
+
+
 class Release(Struct, tag="release", omit_defaults=True):
     """Runs handed back unharmed at shutdown (no attempt is spent), and a promise to claim no more.
 
@@ -352,6 +360,7 @@ Request = (
     | Leave
     | Pause
     | Finish
+    | DutyDone
     | Release
     | Emit
     | Gone
@@ -383,7 +392,11 @@ class WaitResult(Struct, omit_defaults=True):
 
 class Grant(Struct, omit_defaults=True):
     """A run that this worker may execute now, under `epoch`. `recall`: it has a journal, to be read before it is
-    executed again."""
+    executed again.
+
+    Or a duty: `duty` is the final status of a run that ended without its code, of which only the hooks are to run, with
+    the run's `error` and the `reason` of its cancellation.
+    """
 
     run_id: str
     epoch: int
@@ -410,6 +423,14 @@ class Grant(Struct, omit_defaults=True):
     recall: bool = False
     crashes: int = 0
     results: list[WaitResult] = field(default_factory=list)
+    duty: str = ""
+    error: str | None = None
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """What a worker keeps it under: the run itself may still be unwinding beside its duty."""
+        return f"{self.run_id}/hooks" if self.duty else self.run_id
 
 
 class Claimed(Struct, tag="claimed", omit_defaults=True):

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from ..model.protocol import Answer, Claim, Claimed, Finish, Grant, Pause
+from ..model.protocol import Answer, Claim, Claimed, Grant
 from .attempt import attempt, broken
 from .capture import close_run
+from .duty import attend
+from .endings import End
 from .frame import Frame
 from .link import Exchange
 
@@ -31,7 +33,7 @@ class AsyncRuns:
         self._claiming = False
         self._claim_again = False
         self._maybe_more = True
-        self._finished: list[tuple[Frame, Finish | Pause | None]] = []
+        self._finished: list[tuple[Frame, End | None]] = []
         self._flush_scheduled = False
 
     def look(self) -> None:
@@ -100,7 +102,7 @@ class AsyncRuns:
 
     async def _execute(self, frame: Frame) -> None:
         try:
-            finish = await attempt(frame, _call)
+            finish = await (attend if frame.grant.duty else attempt)(frame, _call)
         except BaseException as error:
             finish = broken(frame, error)
         close_run(frame)

@@ -23,14 +23,14 @@ from ..errors import (
 )
 from ..model.duration import parse_duration, parse_when
 from ..model.limits import OUTPUT_BYTES
-from ..model.protocol import Finish, Pause
+from ..model.protocol import DutyDone, Finish, Pause
 from ..model.task_error import TaskError
 from ..sdk.hooks import wanted
 from ..sdk.registry import registry
 from ..sdk.result import Result
 from .error_record import recorded
 from .frame import Frame
-from .hook_calls import Call, call_hooks, driven, log_fault
+from .hook_calls import Call, call_hooks, driven, end_hooks, log_fault
 from .plain_text import clean
 from .scope import enter_end
 from .signals import RunSignal
@@ -79,7 +79,7 @@ async def attempt(frame: Frame, call: Call) -> Finish | Pause | None:
     return None if frame.lost else finish
 
 
-def broken(frame: Frame, error: BaseException) -> Finish | Pause | None:
+def broken(frame: Frame, error: BaseException) -> Finish | Pause | DutyDone | None:
     """The end of a run that was stopped while its end was already being prepared, or that met an error of detent."""
     if frame.lost or frame.done:
         return None
@@ -90,6 +90,8 @@ def broken(frame: Frame, error: BaseException) -> Finish | Pause | None:
     if isinstance(error, RunSignal):
         return None
     logger.error("run %s met an error of detent itself", frame.run_id, exc_info=error)
+    if frame.grant.duty:
+        return DutyDone(frame.run_id, frame.epoch)
     record = recorded(error, "system_failure")
     return Finish(frame.run_id, frame.epoch, "SYSTEM_FAILURE", error=error_text(record), unattended=True)
 
@@ -190,7 +192,9 @@ async def _failed(frame: Frame, call: Call, payload: Any, error: BaseException, 
             finish.status, finish.retry_at = "DELAYED", retry_at
             finish.error = error_text(recorded(error))
             return
-    await _ended(frame, call, payload, error, recorded(error), "FAILED", finish)
+    record = recorded(error)
+    finish.status, finish.error = "FAILED", error_text(record)
+    await end_hooks(frame, call, "FAILED", record, payload=payload, error=error)
 
 
 async def _stopped(frame: Frame, call: Call, payload: Any, error: BaseException | None, finish: Finish) -> None:
@@ -205,29 +209,8 @@ async def _stopped(frame: Frame, call: Call, payload: Any, error: BaseException 
     kind = "RunCanceled" if status == "CANCELED" else "MaxDurationExceeded"
     trace = "" if error is None else recorded(error).traceback
     record = TaskError(kind, clean(frame.stop.reason), trace, status.lower())
-    await _ended(frame, call, payload, error, record, status, finish)
-
-
-async def _ended(  # noqa: PLR0917  # private
-    frame: Frame,
-    call: Call,
-    payload: Any,
-    error: BaseException | None,
-    record: TaskError,
-    status: str,
-    finish: Finish,
-) -> None:
-    finish.status = status
-    finish.error = error_text(record)
-    shown = error if error is not None and status == "FAILED" else TimeoutError(record.message)
-    values: dict[str, Any] = {"payload": payload, "error": shown, "ctx": frame.ctx}
-    if status == "CANCELED":
-        await call_hooks(frame, call, "on_cancel", values | {"reason": record.message})
-    else:
-        await call_hooks(frame, call, "on_failure", values)
-    result: Result[Any] = Result(frame.run_id, frame.task.id, ok=False, status=status, error=record)
-    values["result"] = result
-    await call_hooks(frame, call, "on_complete", values)
+    finish.status, finish.error = status, error_text(record)
+    await end_hooks(frame, call, status, record, payload=payload)
 
 
 async def _retry_time(frame: Frame, call: Call, payload: Any, error: BaseException) -> tuple[BaseException, int | None]:

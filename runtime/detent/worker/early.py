@@ -40,4 +40,4 @@ class EarlyPushes:
     def take(self, frame: Frame) -> list[SatisfiedPush | CancelPush]:
         """What came for a run before its grant."""
         with self._lock:
-            return self._kept.pop(frame.run_id, [])
+            return self._kept.pop(frame.name, [])

@@ -6,15 +6,18 @@ import logging
 import threading
 from collections.abc import Callable
 
-from ..model.protocol import Answer, Failure, Finish, Pause
+from ..model.protocol import Answer, DutyDone, Failure, Finish, Pause
 from .deadlines import Deadlines
 from .frame import Frame
 from .link import Exchange, hand_back
 from .stops import Stops
 
-__all__ = ["Endings"]
+__all__ = ["End", "Endings"]
 
 logger = logging.getLogger("detent.worker")
+
+#: What the engine is told at the end of a run, or of a duty.
+End = Finish | Pause | DutyDone
 
 #: The end of a run that the store could not take is told again after so many seconds, so many times.
 _TELL_AGAIN_S, _TELLINGS = 1.0, 600
@@ -47,7 +50,7 @@ class Endings:
         self._stops.stop_clock(frame)
         return True
 
-    def last_words(self, frame: Frame, finish: Finish | Pause | None) -> list[Exchange]:
+    def last_words(self, frame: Frame, finish: End | None) -> list[Exchange]:
         """What is to be sent at the end of a run, after which it can write nothing."""
         if frame.lost:
             return []
@@ -57,7 +60,7 @@ class Endings:
             return [hand_back(frame.run_id, frame.epoch)]
         return [*frame.words(), self._telling(finish)]
 
-    def _telling(self, finish: Finish | Pause, times: int = 1) -> Exchange:
+    def _telling(self, finish: End, times: int = 1) -> Exchange:
         def take(answer: Answer) -> None:
             if not isinstance(answer, Failure) or answer.code == "lease_lost":
                 return

@@ -83,6 +83,7 @@ class Frame:
         self.task = task
         self.grant = grant
         self.run_id = grant.run_id
+        self.name = grant.name
         self.epoch = grant.epoch
         self.started_at = worker.now()
         self._begun = time.monotonic()

@@ -10,16 +10,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import DiscoveryError
+from ..errors import DiscoveryError, RunFailed
+from ..model.task_error import TaskError
 from ..sdk.hooks import wanted
 from ..sdk.registry import registry
+from ..sdk.result import Result
 from .error_record import recorded
 from .signals import RunSignal
 
 if TYPE_CHECKING:
     from .frame import Frame
 
-__all__ = ["Call", "call_hooks", "driven", "has_hooks", "log_fault"]
+__all__ = ["Call", "call_hooks", "driven", "end_hooks", "has_hooks", "log_fault"]
 
 T = TypeVar("T")
 
@@ -64,6 +66,37 @@ async def call_hooks(frame: Frame, call: Call, event: str, values: dict[str, Any
             if event in _AMID and isinstance(fault, asyncio.CancelledError):
                 raise
             log_fault(frame, event, fault)
+
+
+async def end_hooks(
+    frame: Frame,
+    call: Call,
+    status: str,
+    record: TaskError,
+    *,
+    payload: Any,
+    error: BaseException | None = None,
+    reason: str = "",
+) -> None:
+    """Run the hooks of an end that is not a good one: ``on_cancel`` or ``on_failure``, then ``on_complete``.
+
+    Parameters:
+      record: the error of the run. `error`: what its code raised, where that is known.
+      reason: of the cancellation, where the record says something else.
+    """
+    values = {"payload": payload, "ctx": frame.ctx}
+    result: Result[Any] = Result(frame.run_id, frame.task.id, ok=False, status=status, error=record)
+    if status == "CANCELED":
+        await call_hooks(frame, call, "on_cancel", values | {"reason": reason or record.message})
+    else:
+        await call_hooks(frame, call, "on_failure", values | {"error": error or _shown(result, record)})
+    await call_hooks(frame, call, "on_complete", values | {"result": result})
+
+
+def _shown(result: Result[Any], record: TaskError) -> BaseException:
+    if result.status == "TIMED_OUT":
+        return TimeoutError(record.message)
+    return RunFailed(record.message, run_id=result.id, status=result.status, error=record)
 
 
 def log_fault(frame: Frame, event: str, fault: BaseException) -> None:

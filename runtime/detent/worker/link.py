@@ -20,6 +20,7 @@ from ..model.framing import FrameReader, send_frame
 from ..model.protocol import (
     Answer,
     Claimed,
+    DutyDone,
     Failure,
     Finish,
     FromEngine,
@@ -275,7 +276,11 @@ class SocketLink:
 
     def _keep_count(self, request: Request, answer: Answer) -> None:
         match request:
-            case Finish(run_id=run_id, epoch=epoch) | Pause(run_id=run_id, epoch=epoch) if not _passes(answer):
+            case (
+                Finish(run_id=run_id, epoch=epoch)
+                | Pause(run_id=run_id, epoch=epoch)
+                | DutyDone(run_id=run_id, epoch=epoch)
+            ) if not _passes(answer):
                 self._let_go(run_id, epoch)
             case Release(runs=runs):
                 for run_id, epoch in runs:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import TYPE_CHECKING
 
-from ..model.protocol import Finish
+from ..model.protocol import DutyDone, Finish
 from .deadlines import Deadlines
 from .frame import Frame, Stop
 from .run_threads import raise_in_thread
-from .signals import Stopped
+from .signals import LeaseLost, Stopped
 
 if TYPE_CHECKING:
     from .worker import Worker
@@ -18,6 +19,8 @@ __all__ = ["Stops"]
 
 #: How long the hooks of a stopped run may take once its own code has ended, in seconds.
 _HOOKS_S = 20.0
+#: How long the hooks of a run that ended without its code may take, in seconds.
+DUTY_S = 60.0
 
 
 class Stops:
@@ -34,6 +37,9 @@ class Stops:
 
     def start_clock(self, frame: Frame, used_ms: int) -> None:
         """The run executes from now on; before its waits it had executed for `used_ms`."""
+        if frame.grant.duty:
+            frame.deadline = self._deadlines.after(DUTY_S, lambda: self._drop_duty(frame))
+            return
         limit = self._worker.max_duration_of(frame.task, frame.grant)
         if limit is None:
             return
@@ -56,6 +62,17 @@ class Stops:
         else:
             frame.interrupt(Stopped)
         self._deadlines.after(self._grace_s, lambda: self._give_up(frame))
+
+    def _drop_duty(self, frame: Frame) -> None:
+        if frame.done:
+            return
+        frame.log("warn", f"the hooks took more than {DUTY_S:g} s; they were left behind", None, "detent")
+        self._worker.report_without(frame, DutyDone(frame.run_id, frame.epoch))
+        main = frame.main
+        if main is None:
+            frame.interrupt(LeaseLost)
+        else:
+            self._worker.loop.post(lambda: _let_go(main))
 
     def _cancel(self, frame: Frame) -> None:
         turned = threading.Event()
@@ -87,3 +104,7 @@ class Stops:
         self._worker.report_without(
             frame, Finish(frame.run_id, frame.epoch, frame.stop.status, error=frame.stop.error(), unattended=True)
         )
+
+
+def _let_go(main: asyncio.Task[None]) -> None:
+    main.cancel()

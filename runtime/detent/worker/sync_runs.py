@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..model.protocol import Answer, Claim, Claimed, Grant
 from .attempt import attempt, broken
 from .capture import close_run
+from .duty import attend
 from .frame import Frame
 from .hook_calls import driven
 from .link import Exchange
@@ -70,14 +71,14 @@ class SyncRuns:
 
     def parked(self, frame: Frame) -> None:
         """The run waits for others: its slot is free, and the thread that served it serves another."""
-        handoff = self._handoffs.pop(frame.run_id, None)
+        handoff = self._handoffs.pop(frame.name, None)
         self._slots.free(frame)
         if handoff is not None:
             handoff.set_result([])
 
     def end(self, frame: Frame, exchanges: list[Exchange]) -> None:
         """The run has ended, and `exchanges` tell so."""
-        handoff = self._handoffs.pop(frame.run_id, None)
+        handoff = self._handoffs.pop(frame.name, None)
         self._slots.free(frame)
         if handoff is not None:
             handoff.set_result(exchanges)
@@ -118,7 +119,7 @@ class SyncRuns:
         worker = self._worker
         frame = worker.adopted(grant)
         if frame is not None:
-            self._handoffs[frame.run_id] = handoff
+            self._handoffs[frame.name] = handoff
             worker.stops.start_clock(frame, grant.used_ms)
             frame.resume(grant)
             worker.take_early(frame)
@@ -129,7 +130,7 @@ class SyncRuns:
                 self._slots.sync_used -= 1
             handoff.set_result([])
             return
-        self._handoffs[frame.run_id] = handoff
+        self._handoffs[frame.name] = handoff
         context = copy_context()
         context.run(frame.bind)
         self._threads.run(partial(context.run, self._execute, frame))
@@ -140,7 +141,7 @@ class SyncRuns:
         try:
             try:
                 frame.reach.begin()
-                finish = driven(attempt(frame, self._call))
+                finish = driven((attend if frame.grant.duty else attempt)(frame, self._call))
             finally:
                 frame.reach.end()
         except BaseException as error:

@@ -22,7 +22,6 @@ from ..model.protocol import (
     Answer,
     CancelPush,
     EvictPush,
-    Finish,
     Grant,
     Hello,
     Parked,
@@ -37,9 +36,10 @@ from ..sdk.pause import Sleeper
 from ..sdk.task import Task
 from .async_runs import AsyncRuns
 from .deadlines import Deadlines
+from .duty import DutyFrame
 from .early import EarlyPushes
 from .emitter import Emitter
-from .endings import Endings
+from .endings import End, Endings
 from .frame import Frame, Stop
 from .heart import Heart
 from .large_texts import LargeTexts
@@ -280,14 +280,14 @@ class Worker:
 
     def adopted(self, grant: Grant) -> Frame | None:
         """The parked frame of a run that comes back to this worker."""
-        frame = self._frames.get(grant.run_id)
+        frame = self._frames.get(grant.name)
         if frame is None or not grant.resumed or not frame.parked:
             return None
         return frame
 
     def new_frame(self, grant: Grant) -> Frame | None:
         """The frame of a run that begins here; None, and the run is handed back, where its task is not known."""
-        stale = self._frames.pop(grant.run_id, None)
+        stale = self._frames.pop(grant.name, None)
         if stale is not None:
             self.lose(stale)
         task = self._tasks.get(grant.task)
@@ -295,8 +295,8 @@ class Worker:
             logger.error("run %s of task %r was granted, which this worker does not have", grant.run_id, grant.task)
             self.send([hand_back(grant.run_id, grant.epoch)])
             return None
-        frame = Frame(self, task, grant)
-        self._frames[grant.run_id] = frame
+        frame = DutyFrame(self, task, grant) if grant.duty else Frame(self, task, grant)
+        self._frames[grant.name] = frame
         return frame
 
     def park(self, frame: Frame) -> None:
@@ -308,7 +308,7 @@ class Worker:
             self._evict(frame)
         self.notify_idle()
 
-    def report_without(self, frame: Frame, finish: Finish) -> None:
+    def report_without(self, frame: Frame, finish: End) -> None:
         """A run that does not stop ends without its code, which can write nothing from now on."""
         if not self.endings.end(frame):
             return
@@ -322,8 +322,8 @@ class Worker:
 
     def forget(self, frame: Frame) -> None:
         """The run is not here any more."""
-        if self._frames.get(frame.run_id) is frame:
-            del self._frames[frame.run_id]
+        if self._frames.get(frame.name) is frame:
+            del self._frames[frame.name]
 
     def _evict(self, frame: Frame) -> None:
         self.forget(frame)

@@ -1,8 +1,9 @@
-"""Left-over rows: idempotency keys and debounces whose time is over, workers long dead."""
+"""Left-over rows: idempotency keys and debounces whose time is over, workers long dead, hooks that nobody runs."""
 
 from __future__ import annotations
 
 from ..debounce import FORGET_AFTER_MS
+from ..duties import forget_duties
 from ..scene import Scene
 from .loop import Loop, Write
 
@@ -35,4 +36,5 @@ def _sweep(scene: Scene) -> int:
         scene.tx.run("forget_idempotency", now=scene.now, n=_BATCH),
         scene.tx.run("forget_debounces", before=scene.now - FORGET_AFTER_MS, n=_BATCH),
         scene.tx.run("forget_workers", before=scene.now - _DEAD_MS, n=_BATCH),
+        forget_duties(scene, _BATCH),
     )

@@ -60,6 +60,8 @@ CREATE TRIGGER waitpoint_tags_of_gone AFTER DELETE ON waitpoints WHEN OLD.tags <
 END;
 
 -- Hooks that are still to run for a run that ended without its code: cancelled while it waited, crashed, expired.
+-- `epoch` counts on from that of the run, so that nothing that still speaks for the run can be taken for its duty.
+-- `tries`: workers lost with it.
 CREATE TABLE duties (
     run_id     TEXT PRIMARY KEY,
     env        TEXT    NOT NULL,
@@ -71,7 +73,8 @@ CREATE TABLE duties (
     created_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX duties_of_worker ON duties (worker_id) WHERE worker_id IS NOT NULL;
-CREATE INDEX duties_open ON duties (env, created_at) WHERE worker_id IS NULL;
+CREATE INDEX duties_open ON duties (env, task, created_at) WHERE worker_id IS NULL;
+CREATE INDEX duties_old ON duties (created_at) WHERE worker_id IS NULL;
 
 -- The run that a debounced trigger pushes on until it starts, which will be at `until`. `asked_by`: the id of the run
 -- that the latest trigger brought, so that the same trigger sent again changes nothing.

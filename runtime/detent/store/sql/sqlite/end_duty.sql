@@ -1,0 +1,1 @@
+DELETE FROM duties WHERE run_id = :id AND epoch = :epoch AND worker_id = :worker

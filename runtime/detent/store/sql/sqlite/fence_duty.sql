@@ -1,0 +1,1 @@
+SELECT run_id FROM duties WHERE run_id = :id AND epoch = :epoch AND worker_id = :worker

@@ -1,0 +1,1 @@
+SELECT run_id, epoch FROM duties WHERE worker_id = :worker
