@@ -204,6 +204,7 @@ def harness(
     async_limit: int = 500,
     env_limit: int | None = None,
     stop_grace: float = STOP_GRACE_S,
+    replay: str | None = None,
 ) -> Iterator[Harness]:
     """An engine with a worker, in this process, for the length of a ``with`` block.
 
@@ -213,10 +214,12 @@ def harness(
       tasks: what the worker can run; all that has been declared in this process when None.
       threads, async_limit: plain and async runs at once. env_limit: runs of the whole environment at once.
       stop_grace: seconds of real time after which a run that does not stop is left behind.
+      replay: "never" (parked runs go on where they are), "always" (each is replayed from its journal after every
+        durable wait) or "random:SEED"; what ``DETENT_REPLAY`` says when None.
 
     Nothing here sleeps: delays, backoffs and ttls pass when `Harness.drain` or `Harness.advance` moves the clock.
     """
-    options = WorkerOptions.for_tests(threads=threads, async_limit=async_limit, stop_grace_s=stop_grace)
+    options = WorkerOptions.for_tests(threads=threads, async_limit=async_limit, stop_grace_s=stop_grace, replay=replay)
     made = Harness(tasks, options, env_limit=env_limit)
     try:
         with using(made.transport, everywhere=True):

@@ -99,11 +99,16 @@ class Calls:
             # Only the run's own thread can give the slot back: another one may still be at work beside it.
             request.park = frame.reach.is_here()
             arrived: Future[Answer] = Future()
-            frame.worker.link.send([*frame.words(), (request, arrived.set_result)])
-            try:
-                answer = self._accept(arrived.result())
+
+            def take(answer: Answer) -> None:
+                # Here, and not on the run's thread: the run may be granted again by the very next message.
                 if _parks(answer):
                     frame.worker.park(frame)
+                arrived.set_result(answer)
+
+            frame.worker.link.send([*frame.words(), (request, take)])
+            try:
+                answer = self._accept(arrived.result())
                 result = _result_in(answer)
                 if result is None:
                     if frame.stop is not None:

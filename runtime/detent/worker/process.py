@@ -27,7 +27,7 @@ from .discovery import discover
 from .life import Life, end
 from .link import SocketLink
 from .manifest import make_manifest
-from .options import WorkerOptions
+from .options import WorkerOptions, replay_mode
 from .worker import Worker
 
 __all__ = ["Prepared", "arguments_of", "prepare", "serve"]
@@ -92,6 +92,7 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
             max_duration_ms=None if config.max_duration is None else int(config.max_duration * 1000),
             poll_s=None if os.environ.get("DETENT_POLL") == "off" else WorkerOptions.poll_s,
             drop_tickets=os.environ.get("DETENT_TICKETS") == "drop",
+            replay=_read(replay_mode),
         ),
         put_object=put_object,
         get_object=lambda key: objects.get(key).decode(),

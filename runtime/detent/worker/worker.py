@@ -40,6 +40,7 @@ from .duty import DutyFrame
 from .early import EarlyPushes
 from .emitter import Emitter
 from .endings import End, Endings
+from .evictions import Evictions
 from .frame import Frame, Stop
 from .heart import Heart
 from .large_texts import LargeTexts
@@ -104,6 +105,9 @@ class Worker:
         self._deadlines = Deadlines()
         self.stops = Stops(self, self._deadlines, self.options.stop_grace_s)
         self.endings = Endings(lock, self.stops, self._deadlines, self.send)
+        #: Held while it is decided whether a parked frame goes on or is dropped.
+        self._adopting = threading.Lock()
+        self._evictions = Evictions(self.options, self._deadlines, partial(self._evict, tell=True))
         self._early = EarlyPushes(self._frames, lock)
         self.slots = Slots(lock, self.options.threads, self.options.async_limit)
         self.async_runs = AsyncRuns(self)
@@ -248,8 +252,7 @@ class Worker:
                 frame = self._frames.get(push.run_id)
                 if frame is not None:
                     frame.evicted = True
-                    if frame.parked:
-                        self._evict(frame)
+                    self._evict(frame)
 
     def take_early(self, frame: Frame) -> None:
         """The run is here: what was pushed for it before is taken now."""
@@ -280,9 +283,12 @@ class Worker:
 
     def adopted(self, grant: Grant) -> Frame | None:
         """The parked frame of a run that comes back to this worker."""
-        frame = self._frames.get(grant.name)
-        if frame is None or not grant.resumed or not frame.parked:
-            return None
+        with self._adopting:
+            frame = self._frames.get(grant.name)
+            if frame is None or not grant.resumed or not frame.parked:
+                return None
+            frame.parked = False
+        self._evictions.left(frame)
         return frame
 
     def new_frame(self, grant: Grant) -> Frame | None:
@@ -306,6 +312,8 @@ class Worker:
         self._runs_like(frame).parked(frame)
         if frame.evicted:
             self._evict(frame)
+        else:
+            self._evictions.parked(frame)
         self.notify_idle()
 
     def report_without(self, frame: Frame, finish: End) -> None:
@@ -324,10 +332,18 @@ class Worker:
         """The run is not here any more."""
         if self._frames.get(frame.name) is frame:
             del self._frames[frame.name]
+        self._evictions.left(frame)
 
-    def _evict(self, frame: Frame) -> None:
-        self.forget(frame)
+    def _evict(self, frame: Frame, *, tell: bool = False) -> bool:
+        """Drop a parked frame, unless it was taken up again meanwhile."""
+        with self._adopting:
+            if not frame.parked or self._frames.get(frame.name) is not frame:
+                return False
+            self.forget(frame)
+        if tell:
+            self.send([(Release([], draining=False, evicted=[(frame.run_id, frame.epoch)]), ignore)])
         self._on_home_thread(frame, partial(frame.lose, Evicted))
+        return True
 
     def _runs_like(self, frame: Frame) -> AsyncRuns | SyncRuns:
         return self.async_runs if frame.task.is_async else self.sync_runs
