@@ -8,20 +8,34 @@ from ..model.protocol import Failure, Park, Parked, WaitResult
 from .results import result_of
 from .scene import Scene
 
-__all__ = ["is_parked", "park", "park_run", "release_frame", "resume_run"]
+__all__ = ["TIMER", "is_parked", "park", "park_run", "release_frame", "resume_run"]
 
 #: How long the worker that holds a parked frame is preferred over others, in milliseconds.
 STICKY_MS = 10_000
+#: The wait for a timer inside a run, by its key. The worker that holds the frame is given this much longer, in
+#: milliseconds, to see to it by itself.
+TIMER, _TIMER_SLACK_MS = "timer", 1_000
 
 
-def park_run(scene: Scene, worker_id: str, run: Any) -> bool:
+def park_run(scene: Scene, worker_id: str, run: Any, wake_ms: int | None = None) -> bool:
     """EXECUTING → WAITING: slot and lease are free from this commit on. A run that is to stop does not
-    park."""
+    park. `wake_ms`: see `Park`."""
     parked = scene.tx.run("park_run", id=run["id"], epoch=run["epoch"], worker=worker_id, now=scene.now) == 1
     if parked:
         scene.record("park", run, "WAITING", worker_id)
         scene.bell.freed(run["env"], run["queue"])
+        _set_timer(scene, run, wake_ms)
     return parked
+
+
+def _set_timer(scene: Scene, run: Any, wake_ms: int | None) -> None:
+    if wake_ms is not None:
+        due_at = scene.now + wake_ms + _TIMER_SLACK_MS
+        values = {"pending": 1, "kind": "timer", "due_at": due_at, "waitpoint_id": None}
+        scene.tx.run("put_wait", run_id=run["id"], key=TIMER, **values)
+        scene.bell.due(due_at)
+    elif run["has_waits"]:
+        scene.tx.run("drop_wait", run_id=run["id"], key=TIMER)
 
 
 def is_parked(scene: Scene, worker_id: str, run_id: str, epoch: int) -> bool:
@@ -45,7 +59,7 @@ def park(scene: Scene, worker_id: str, request: Park) -> Parked | Failure:
             satisfied.append(result_of(scene.tx, request.run_id, key))
     if satisfied:
         return Parked(False, satisfied)
-    return Parked(park_run(scene, worker_id, run))
+    return Parked(park_run(scene, worker_id, run, request.wake_ms))
 
 
 def resume_run(scene: Scene, run_id: str) -> bool:

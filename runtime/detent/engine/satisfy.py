@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..model.protocol import SatisfiedPush
-from .park import resume_run
+from .park import TIMER, resume_run
 from .results import result_of
 from .scene import Scene
 
@@ -39,8 +39,19 @@ def reach_moments(scene: Scene, n: int) -> int:
     """Satisfy up to `n` waits whose time has come; how many."""
     rows = scene.tx.all("list_due_waits", now=scene.now, n=n)
     for row in rows:
-        _satisfy(scene, row["run_id"], row["key"], outcome_of(row["kind"], None))
+        if row["kind"] == "timer":
+            _call_for_timer(scene, row["run_id"])
+        else:
+            _satisfy(scene, row["run_id"], row["key"], outcome_of(row["kind"], None))
     return len(rows)
+
+
+def _call_for_timer(scene: Scene, run_id: str) -> None:
+    """A time-out inside a parked run is due, and nobody has seen to it. One that executes has timers of its own."""
+    if resume_run(scene, run_id):
+        scene.tx.run("settle_wait", run_id=run_id, key=TIMER)
+    else:
+        scene.tx.run("drop_wait", run_id=run_id, key=TIMER)
 
 
 def _satisfy(scene: Scene, run_id: str, key: str, outcome: dict[str, Any]) -> None:

@@ -210,7 +210,7 @@ def _wait_for(
         return False, WaitResult(request.key, results_of(tx, request.run_id, request.key))
     wait = {"pending": pending, "kind": "children", "due_at": None, "waitpoint_id": None}
     tx.run("put_wait", run_id=request.run_id, key=request.key, **wait)
-    return request.park and park_run(scene, worker_id, parent), None
+    return request.park and park_run(scene, worker_id, parent, request.wake_ms), None
 
 
 def _made_or_found(scene: Scene, parent: Any, request: Trigger, earlier: list[Any], known: Known) -> list[Handle]:

@@ -72,7 +72,7 @@ def wait(scene: Scene, worker_id: str, request: Wait) -> Parked | Failure:
     )
     if due_at is not None:
         scene.bell.due(due_at)
-    if request.park and park_run(scene, worker_id, run):
+    if request.park and park_run(scene, worker_id, run, request.wake_ms):
         return Parked(True)
     _progress(scene, worker_id, request, waits=True)
     return Parked(False)

@@ -201,6 +201,7 @@ class Wait(Struct, tag="wait", omit_defaults=True):
     idempotency_key: str | None = None
     idempotency_ttl_ms: int | None = None
     park: bool = False
+    wake_ms: int | None = None
 
 
 class Pause(Struct, tag="pause", omit_defaults=True):
@@ -226,14 +227,20 @@ class Trigger(Struct, tag="trigger", omit_defaults=True):
     park: bool = False
     batch_id: str | None = None
     seq: int = 0
+    wake_ms: int | None = None
 
 
 class Park(Struct, tag="park", omit_defaults=True):
-    """The whole run waits for nothing but these journal keys: give its slot back."""
+    """The whole run waits for nothing but these journal keys: give its slot back.
+
+    `wake_ms`, here and with the other requests that park: a time-out inside the run (``asyncio.timeout``) ends the wait
+    then; the run is called again for it, also where its frame is gone.
+    """
 
     run_id: str
     epoch: int
     keys: list[str]
+    wake_ms: int | None = None
 
 
 class Watch(Struct, tag="watch", omit_defaults=True):

@@ -59,6 +59,9 @@ class Calls:
         frame.waits.open(key, waiter)
         # A plain task may have an event loop of its own; a run parks as long as nothing else happens on it.
         request.park = frame.scope.is_alone() if at_home else len(asyncio.all_tasks(loop)) == 1
+        if self.parking.timer_due:
+            request.park = False
+        request.wake_ms = frame.scope.wake_ms() if at_home and request.park else None
         arrived: asyncio.Future[Answer] = loop.create_future()
 
         def take(answer: Answer) -> None:

@@ -208,9 +208,9 @@ class Frame:
         """The code is to be told what came of `place`: in its turn, where the journal has one."""
         if not at_home:
             return
-        if place.entry is not None and place.entry.done is not None and self.turns is not None:
-            await self.turns.take(place.entry)
-        else:
+        if self.turns is not None:
+            await self.turns.take(place)
+        if place.entry is None or place.entry.done is None:
             self.journal.delivered(place.key)
 
     async def make_sure(self) -> None:
@@ -267,7 +267,6 @@ class Frame:
         order, left = self.journal.orders(), self.journal.has_left()
         if self.task.is_async and (order or left):
             self.turns = Turns(self, order)
-            self.scope.timers = [] if left else None
 
     def pause(self) -> Pause:
         """What is to be told to the engine when the code does not fit the journal."""
@@ -353,7 +352,7 @@ class Frame:
         self.scope.on_end = None
         for result in grant.results:
             self.waits.deliver(result)
-        self.calls.parking.go_on()
+        self.calls.parking.resumed(grant)
 
     def lose(self, signal: type[RunSignal] = LeaseLost) -> None:
         """The run goes on elsewhere or nowhere: unwind what is here; it can write nothing more."""

@@ -44,7 +44,18 @@ class Journal:
       scope: the branches of the run.
     """
 
-    __slots__ = ("_by_branch", "_delivered", "_earlier", "_lock", "_order", "_scope", "_seq", "_unordered", "_unsent")
+    __slots__ = (
+        "_by_branch",
+        "_delivered",
+        "_earlier",
+        "_lock",
+        "_order",
+        "_scope",
+        "_seq",
+        "_unordered",
+        "_unsent",
+        "_untold",
+    )
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -54,6 +65,7 @@ class Journal:
         self._by_branch: dict[str, deque[Entry]] | None = None
         self._unordered: dict[str, Entry] | None = None
         self._earlier: dict[str, Entry] | None = None
+        self._untold: frozenset[str] = frozenset()
         self._unsent: list[Entry] | None = None
         self._delivered: list[tuple[str, int]] | None = None
 
@@ -80,6 +92,7 @@ class Journal:
             else:
                 branches.setdefault(branch, deque()).append(entry)
         self._by_branch = branches or None
+        self._untold = _untold(branches)
         self._unordered = unordered or None
         self._earlier = earlier or None
 
@@ -146,6 +159,10 @@ class Journal:
             ((entry.done, entry) for entry in entries if entry.done is not None), key=lambda ordered: ordered[0]
         )
 
+    def was_told(self, entry: Entry) -> bool:
+        """Whether the run certainly went on after `entry` the last time."""
+        return entry.done is not None or entry.key not in self._untold
+
     def has_left(self) -> bool:
         """Whether the run gave up a wait or a step from inside."""
         return any(entry.status == "left" for waiting in (self._by_branch or {}).values() for entry in waiting)
@@ -180,6 +197,15 @@ class Journal:
             unsent, self._unsent = self._unsent, None
             delivered, self._delivered = self._delivered, None
         return Record(run_id, epoch, unsent or [], delivered or [])
+
+
+def _untold(branches: dict[str, deque[Entry]]) -> frozenset[str]:
+    """The entries after which no other came: at the end of each branch, unless the main task made branches after it."""
+    first_of_branch = min((waiting[0].seq for branch, waiting in branches.items() if branch), default=None)
+    ends = [waiting[-1] for waiting in branches.values()]
+    return frozenset(
+        end.key for end in ends if branch_of(end.key) or first_of_branch is None or end.seq > first_of_branch
+    )
 
 
 def _shown(kind: str, target: str) -> str:

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from typing import Any
 
+from . import as_completed
 from .scope import current_scope, scoped_task_factory
+from .signals import RunSignal
 
 __all__ = ["LoopThread"]
 
@@ -27,23 +29,31 @@ _OUTSIDE = Context()
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Knows the timers of a run that is replayed, so that a time-out which ended a wait need not be sat out again."""
+    """Tells each run of the timers that it sets: a time-out around a wait holds also when the frame is gone."""
 
     def call_at(  # type: ignore[override]  # which callback takes which arguments is of no interest here
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         handle = super().call_at(when, callback, *args, context=context)
         scope = current_scope.get() if context is None else context.get(current_scope)
-        if scope is not None and scope.timers is not None:
-            scope.timers.append(handle)
+        if scope is not None:
+            scope.timed(handle)
         return handle
+
+
+def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio has to complain of. That the branches of a run were unwound is no such thing."""
+    if not isinstance(context.get("exception"), RunSignal):
+        loop.default_exception_handler(context)
 
 
 class LoopThread:
     """Runs one event loop. What other threads post is run together, at the price of one wake-up."""
 
     def __init__(self) -> None:
+        as_completed.install()
         self.loop = _Loop()
+        self.loop.set_exception_handler(_tell)
         self.loop.set_default_executor(ThreadPoolExecutor(_HELPERS, thread_name_prefix="detent-helper"))
         self.loop.set_task_factory(scoped_task_factory)  # type: ignore[arg-type]  # its protocol leaves options out
         self._posted: deque[Callable[[], None]] = deque()

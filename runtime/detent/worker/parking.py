@@ -6,7 +6,8 @@ import asyncio
 from contextvars import Context
 from typing import TYPE_CHECKING
 
-from ..model.protocol import Answer, Failure, Leave, Park, Parked, WaitResult
+from ..engine.park import TIMER
+from ..model.protocol import Answer, Failure, Grant, Leave, Park, Parked, WaitResult
 from .signals import RunSignal
 from .waits import post_quietly
 
@@ -24,11 +25,13 @@ _OUTSIDE = Context()
 class Parking:
     """Watches the branches of one run while some of them wait. On the loop's thread."""
 
-    __slots__ = ("_asking", "_frame", "_look_after_s", "_look_again", "_returning")
+    __slots__ = ("_asking", "_frame", "_look_after_s", "_look_again", "_returning", "timer_due")
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._asking = False
+        #: Whether a time-out inside the run is due, for which it was claimed: it is called once no branch can go on.
+        self.timer_due = _is_timer(frame.grant)
         self._look_again: asyncio.TimerHandle | None = None
         self._look_after_s = _FIRST_LOOK_S
         self._returning: list[asyncio.Future[None]] = []
@@ -41,15 +44,18 @@ class Parking:
         frame.scope.blocked.add(task)
         try:
             if at_home and not frame.parked and not waiter.done():
-                self._look_after_s = _FIRST_LOOK_S
-                frame.scope.on_end = self._park_if_waiting
-                asyncio.get_running_loop().call_soon(self._park_if_waiting, context=_OUTSIDE)
+                self._watch()
             return await waiter
         except asyncio.CancelledError:
             await self.leave(key)
             raise
         finally:
             frame.scope.blocked.discard(task)
+
+    def _watch(self) -> None:
+        self._look_after_s = _FIRST_LOOK_S
+        self._frame.scope.on_end = self._park_if_waiting
+        self._frame.worker.loop.loop.call_soon(self._park_if_waiting, context=_OUTSIDE)
 
     async def leave(self, key: str) -> None:
         """A wait was ended from inside, by a time-out for instance. A run that is parked is claimed again before its
@@ -71,6 +77,14 @@ class Parking:
                 if back in self._returning:
                     self._returning.remove(back)
 
+    def resumed(self, grant: Grant) -> None:
+        """The parked run was claimed again."""
+        self.timer_due = _is_timer(grant)
+        self.go_on()
+        if self._frame.task.is_async and self._frame.waits.unsatisfied():
+            # Other branches wait on: it parks again once the one that was told something waits, too, or is over.
+            self._watch()
+
     def go_on(self, signal: RunSignal | None = None) -> None:
         """The run was claimed again, or is lost: those that wait for it may go on, or are told."""
         returning, self._returning = self._returning, []
@@ -91,19 +105,23 @@ class Parking:
         keys = frame.waits.unsatisfied()
         if not keys:
             return
-        if frame.turns or not frame.scope.is_waiting() or len(keys) != len(frame.waits):
+        if frame.turns or not frame.scope.is_waiting(frame.worker.loop.loop) or len(keys) != len(frame.waits):
             # No event tells that a branch went from work to waiting for another one, so it is looked at again.
             loop = frame.worker.loop.loop
             self._look_again = loop.call_later(self._look_after_s, self._park_if_waiting, context=_OUTSIDE)
             self._look_after_s = min(_LONGEST_LOOK_S, self._look_after_s * 2)
             return
 
+        if self.timer_due:
+            self.timer_due = False
+            if frame.scope.call_timer():
+                return
         self._asking = True
 
         def take(answer: Answer) -> None:
             frame.worker.loop.post(lambda: self._answered(answer))
 
-        frame.worker.link.send([*frame.words(), (Park(frame.run_id, frame.epoch, keys), take)])
+        frame.worker.link.send([*frame.words(), (Park(frame.run_id, frame.epoch, keys, frame.scope.wake_ms()), take)])
 
     def _answered(self, answer: Answer) -> None:
         frame = self._frame
@@ -119,6 +137,10 @@ class Parking:
             self.go_on()
         for result in answer.results:
             frame.waits.deliver(result)
+
+
+def _is_timer(grant: Grant) -> bool:
+    return [result.key for result in grant.results] == [TIMER]
 
 
 def _settle(back: asyncio.Future[None], signal: RunSignal | None) -> None:

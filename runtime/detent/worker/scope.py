@@ -22,10 +22,14 @@ _BRANCH = re.compile(r"(\d+(?:\.\d+)*)/")
 _JOINS = {
     ("asyncio.tasks", "_wait"),
     ("asyncio.tasks", "wait"),
+    ("asyncio.tasks", "wait_for"),
     ("asyncio.tasks", "_wait_for_one"),
     ("asyncio.taskgroups", "__aexit__"),
     ("asyncio.taskgroups", "_aexit"),
 }
+
+#: Timers that are kept before those that are over are swept out.
+_SWEEP = 16
 
 
 class Scope:
@@ -40,10 +44,48 @@ class Scope:
         self.branched = False
         #: Called when a task of the run has ended, while set.
         self.on_end: Callable[[], None] | None = None
-        #: The timers that the run has set on the loop, kept while it is replayed.
+        #: The timers that the run has set on the loop.
         self.timers: list[TimerHandle] | None = None
         self._children: dict[str, int] = defaultdict(int)
         self._uses: dict[str, int] = defaultdict(int)
+
+    def timed(self, timer: TimerHandle) -> None:
+        """The run has set a timer."""
+        if self.timers is None:
+            self.timers = [timer]
+            return
+        if len(self.timers) >= _SWEEP:
+            now = self.timers[0]._loop.time()  # type: ignore[attr-defined]  # the one loop of the worker
+            self.timers = [one for one in self.timers if not one.cancelled() and one.when() > now]
+        self.timers.append(timer)
+
+    def next_timer(self) -> TimerHandle | None:
+        """The earliest timer that is still to come."""
+        if not self.timers:
+            return None
+        now = self.timers[0]._loop.time()  # type: ignore[attr-defined]  # likewise
+        self.timers = [timer for timer in self.timers if not timer.cancelled() and timer.when() > now]
+        return min(self.timers, key=lambda timer: timer.when(), default=None)
+
+    def wake_ms(self) -> int | None:
+        """In how many milliseconds the earliest timer is due; None without one."""
+        timer = self.next_timer()
+        if timer is None:
+            return None
+        left: float = timer.when() - timer._loop.time()  # type: ignore[attr-defined]  # likewise
+        return max(0, round(left * 1000))
+
+    def call_timer(self) -> bool:
+        """Call the earliest timer now, as if its time had come; False when there is none."""
+        timer = self.next_timer()
+        if timer is None:
+            return False
+        # asyncio has no other way to call a timer early.
+        callback, arguments, context = timer._callback, timer._args, timer._context  # type: ignore[attr-defined]
+        loop = timer._loop  # type: ignore[attr-defined]  # likewise
+        timer.cancel()
+        loop.call_soon(callback, *arguments, context=context)
+        return True
 
     def next_key(self, name: str, *, ordered: bool = True) -> str:
         """The journal key of the next use of `name` in the current branch: ``branch/name#n``.
@@ -80,10 +122,13 @@ class Scope:
         """Whether the current task is the only one of the run."""
         return len(self.tasks) <= 1
 
-    def is_waiting(self) -> bool:
-        """Whether every task is blocked in a durable wait, or only waits for tasks that are."""
-        live = [task for task in self.tasks if not task.done()]
-        return bool(self.blocked) and all(task in self.blocked or self._joins(task) for task in live)
+    def is_waiting(self, loop: AbstractEventLoop) -> bool:
+        """Whether every task is blocked in a durable wait, or only waits for tasks that are, and none is about to be
+        told of one that has ended."""
+        if not self.blocked or not all(task.done() or self._waits(task) for task in self.tasks):
+            return False
+        ready: Any = loop._ready  # type: ignore[attr-defined]  # what the loop calls next; asyncio does not tell it
+        return not any(handle._context.get(current_scope) is self for handle in ready if not handle._cancelled)
 
     def ended(self, task: Task[Any]) -> None:
         """A task is over."""
@@ -91,11 +136,15 @@ class Scope:
         if self.on_end is not None:
             self.on_end()
 
-    def _joins(self, task: Task[Any]) -> bool:
-        """Whether `task` only waits for other tasks: in ``gather``, ``wait``, a task group, or by awaiting one."""
+    def _waits(self, task: Task[Any]) -> bool:
         waits_for: Any = getattr(task, "_fut_waiter", None)
-        if waits_for is None:
+        # What it waited for may be there, or be cancelled: then it goes on in this turn of the loop.
+        if waits_for is None or waits_for.done():
             return False
+        return task in self.blocked or self._joins(task, waits_for)
+
+    def _joins(self, task: Task[Any], waits_for: Any) -> bool:
+        """Whether `task` only waits for other tasks: in ``gather``, ``wait``, a task group, or by awaiting one."""
         if isinstance(waits_for, Task):
             return waits_for in self.tasks
         if type(waits_for).__name__ == "_GatheringFuture":

@@ -15,6 +15,7 @@ from .signals import JournalMismatch
 
 if TYPE_CHECKING:
     from .frame import Frame
+    from .journal import Place
 
 __all__ = ["Turns"]
 
@@ -32,12 +33,14 @@ class Turns:
     waited for then is not sat out again.
     """
 
-    __slots__ = ("_frame", "_look_after_s", "_looking", "_order", "_unordered", "_waiting")
+    __slots__ = ("_frame", "_late", "_look_after_s", "_looking", "_order", "_unordered", "_waiting")
 
     def __init__(self, frame: Frame, order: list[tuple[int, Entry]]) -> None:
         self._frame = frame
         self._order = deque(order)
         self._waiting: dict[str, asyncio.Future[None]] = {}
+        #: Keys of what the run was not told before.
+        self._late: deque[str] = deque()
         #: Entries at which a branch gave up while the run had no other.
         self._unordered: list[Entry] = []
         self._looking = False
@@ -47,18 +50,22 @@ class Turns:
         """Whether the run may still be told something by its journal."""
         return bool(self._waiting)
 
-    async def take(self, entry: Entry) -> None:
-        """Wait until it is this entry's turn."""
-        if entry.done is None or not self._order:
+    async def take(self, place: Place) -> None:
+        """Wait until it is this place's turn. What the run was not told before comes after all that it was told."""
+        if not self._order and not self._late:
             return
-        await self._wait(entry)
+        if place.entry is None or place.entry.done is None:
+            if place.entry is not None and self._frame.journal.was_told(place.entry):
+                return
+            self._late.append(place.key)
+        await self._wait(place.key)
 
     async def give_up(self, entry: Entry) -> None:
         """The branch gave up here: wait until it does so again, however long that is."""
         if entry.done is None:
             self._unordered.append(entry)
         try:
-            await self._wait(entry)
+            await self._wait(entry.key)
         except asyncio.CancelledError:
             if entry in self._unordered:
                 self._unordered.remove(entry)
@@ -66,19 +73,19 @@ class Turns:
             self._look_soon()
             raise
 
-    async def _wait(self, entry: Entry) -> None:
+    async def _wait(self, key: str) -> None:
         frame = self._frame
         task = asyncio.current_task()
         assert task is not None
         mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[entry.key] = mine
+        self._waiting[key] = mine
         frame.scope.blocked.add(task)
         self._look_soon()
         try:
             await mine
         finally:
             frame.scope.blocked.discard(task)
-            self._waiting.pop(entry.key, None)
+            self._waiting.pop(key, None)
 
     def raise_in_all(self, signal: BaseException) -> None:
         """The run is unwound."""
@@ -97,7 +104,7 @@ class Turns:
         frame = self._frame
         if not self._waiting or frame.lost or frame.done:
             return
-        if not frame.scope.is_waiting():
+        if not frame.scope.is_waiting(frame.worker.loop.loop):
             self._looking = True
             # Most branches go on at once; one that waits for the world is looked after at growing distances.
             frame.worker.loop.loop.call_later(self._look_after_s, self._look, context=_OUTSIDE)
@@ -107,10 +114,11 @@ class Turns:
             self._call_timer(self._unordered[0])
             return
         if not self._order:
+            if self._late:
+                self._tell(self._late.popleft())
             return
         _, entry = self._order[0]
-        waiting = self._waiting.get(entry.key)
-        if waiting is None:
+        if entry.key not in self._waiting:
             others = ", ".join(sorted(self._waiting))
             expected = f"{entry.kind} {entry.target!r}"
             frame.mismatch(JournalMismatch(entry.key, expected, f"branches that wait for {others}"))
@@ -119,24 +127,18 @@ class Turns:
             self._call_timer(entry)
             return
         self._order.popleft()
-        if not waiting.done():
+        self._tell(entry.key)
+
+    def _tell(self, key: str) -> None:
+        waiting = self._waiting.get(key)
+        if waiting is not None and not waiting.done():
             waiting.set_result(None)
         self._look_soon()
 
     def _call_timer(self, entry: Entry) -> None:
         """Let the time go by until the run's next timer, which is to end the wait at `entry`."""
-        frame = self._frame
-        timers = [timer for timer in frame.scope.timers or () if not timer.cancelled()]
-        if not timers:
+        if not self._frame.scope.call_timer():
             expected = f"{entry.kind} {entry.target!r} to be given up"
-            frame.mismatch(JournalMismatch(entry.key, expected, "nothing that ends it"))
+            self._frame.mismatch(JournalMismatch(entry.key, expected, "nothing that ends it"))
             return
-        first = min(timers, key=lambda timer: timer.when())
-        frame.scope.timers = [timer for timer in timers if timer is not first]
-        loop = frame.worker.loop.loop
-        if first.when() > loop.time():
-            # asyncio has no other way to call a timer early.
-            callback, arguments, context = first._callback, first._args, first._context  # type: ignore[attr-defined]
-            first.cancel()
-            loop.call_soon(callback, *arguments, context=context)
         self._look_soon()
