@@ -41,6 +41,8 @@ STATE_DIR = ".detent"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8377
 DEFAULT_IGNORE = ("test_*.py", "*_test.py", "conftest.py")
+#: Shorter leases would be lost whenever a machine is busy for a moment, in milliseconds.
+LEAST_LEASE_MS = 1_000
 LOG_LEVELS = ("debug", "info", "warn", "error")
 SQLITE_SYNC = ("OFF", "NORMAL", "FULL")
 DATABASES = ("sqlite", "postgresql", "postgres")
@@ -98,6 +100,7 @@ class Config:
     broker_url: str | None = field(default=None, repr=False)
     object_store_url: str = field(default="", repr=False)
     sqlite_sync: str | None = None
+    lease_ms: int | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -156,6 +159,7 @@ def load_config(start: Path | None = None, env: Mapping[str, str] | None = None)
         broker_url=variables.get("DETENT_BROKER_URL"),
         object_store_url=_object_store_url(variables, root),
         sqlite_sync=_sqlite_sync(variables),
+        lease_ms=_lease_ms(variables),
     )
     table.refuse_the_rest()
     return config
@@ -347,3 +351,12 @@ def _sqlite_sync(env: Mapping[str, str]) -> str | None:
     if value.upper() not in SQLITE_SYNC:
         raise ConfigError(f"DETENT_SQLITE_SYNC is {value!r}; expected one of {', '.join(SQLITE_SYNC)}")
     return value.upper()
+
+
+def _lease_ms(env: Mapping[str, str]) -> int | None:
+    value = env.get("DETENT_LEASE_MS")
+    if value is None:
+        return None
+    if not value.isascii() or not value.isdigit() or int(value) < LEAST_LEASE_MS:
+        raise ConfigError(f"DETENT_LEASE_MS is {value!r}; expected milliseconds, {LEAST_LEASE_MS} or more")
+    return int(value)

@@ -45,7 +45,7 @@ from .duty_triggers import trigger_from_duty
 from .enlist import enlist
 from .finish import finish_run
 from .journal import recall, record
-from .leases import beat, lose_worker, release
+from .leases import LEASE_MS, beat, lose_worker, release
 from .loops import Leases, Loop, OnRemove, Retention, Sweeper, Timers
 from .notebook import write_notes
 from .park import park
@@ -75,6 +75,7 @@ class Engine:
       doorbell: carries rings to workers; None to send them on the workers' own connections.
       on_emit: takes what a run wrote (logs, spans) once the epoch has been checked.
       retention_ms: how long finished runs are kept, in milliseconds; None for ever.
+      lease_ms: how long a worker may be silent before its runs go on elsewhere, in milliseconds.
       on_remove: told of the runs, and the keys of objects, that are about to be removed.
     """
 
@@ -89,11 +90,13 @@ class Engine:
         on_emit: Callable[[Emit], None] | None = None,
         retention_ms: int | None = None,
         on_remove: OnRemove | None = None,
+        lease_ms: int = LEASE_MS,
     ) -> None:
         self.store = store
         self.clock: Clock = clock or SystemClock()
         self.env = env
         self.env_limit = env_limit
+        self.lease_ms = lease_ms
         self.sessions = Sessions(doorbell)
         self._waiters = Waiters()
         #: The addresses that complete tokens.
@@ -102,7 +105,7 @@ class Engine:
         self.listeners: list[Callable[[], None]] = []
         self._on_emit = on_emit
         self._timers = Timers(self.write, store, self.clock)
-        self._leases = Leases(self.write, self.clock, self.lose_worker)
+        self._leases = Leases(self.write, self.clock, self.lose_worker, lease_ms)
         self._sweeper = Sweeper(self.write)
         self._retention = Retention(self.write, store, self.clock, retention_ms, on_remove)
         self._loops: tuple[Loop, ...] = (self._timers, self._leases, self._sweeper, self._retention)
@@ -196,7 +199,7 @@ class Engine:
         """A worker says hello on a connection that takes pushes by `send`."""
         session = Session(hello.worker_id, self.env, hello.manifest, send)
         elsewhere = self.sessions.tasks_besides(session)
-        answer = self.write(lambda scene: enlist(scene, hello, elsewhere), verb="hello")
+        answer = self.write(lambda scene: enlist(scene, hello, elsewhere, lease_ms=self.lease_ms), verb="hello")
         if not isinstance(answer, Failure):
             self.sessions.add(session)
         return session, answer
@@ -288,7 +291,7 @@ class Engine:
                 return lambda _scene: Failure("invalid_options", "a worker cannot tell of its own end")
             case Hello():
                 elsewhere = self.sessions.tasks_besides(session)
-                return lambda scene: enlist(scene, request, elsewhere)
+                return lambda scene: enlist(scene, request, elsewhere, lease_ms=self.lease_ms)
 
     def _trigger_inside(self, scene: Scene, worker_id: str, request: Trigger) -> Answer:
         answer = trigger_from_run(scene, worker_id, request, self.knows)

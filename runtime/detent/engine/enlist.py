@@ -8,7 +8,7 @@ import msgspec
 
 from ..model.protocol import CancelPush, Failure, Hello, Release, Welcome
 from .duties import held_duties
-from .leases import BEAT_MS, LEASE_MS, release
+from .leases import BEATS, LEASE_MS, release
 from .scene import Scene
 
 __all__ = ["enlist"]
@@ -16,7 +16,9 @@ __all__ = ["enlist"]
 _encode = msgspec.json.Encoder().encode
 
 
-def enlist(scene: Scene, request: Hello, elsewhere: Collection[str] = ()) -> Welcome | Failure:
+def enlist(
+    scene: Scene, request: Hello, elsewhere: Collection[str] = (), lease_ms: int = LEASE_MS
+) -> Welcome | Failure:
     """Take the worker in. A worker that was given up as dead must come back under a new id.
 
     Tasks that are neither its own nor run `elsewhere`, by other connected workers, are forgotten.
@@ -53,7 +55,7 @@ def enlist(scene: Scene, request: Hello, elsewhere: Collection[str] = ()) -> Wel
                 scene.bell.due(row["expires_at"])
     # Limits may be others now.
     scene.bell.anyone(env)
-    return Welcome(BEAT_MS, LEASE_MS, env, _settle(scene, request) if request.again else [])
+    return Welcome(lease_ms // BEATS, lease_ms, env, _settle(scene, request) if request.again else [])
 
 
 def _settle(scene: Scene, request: Hello) -> list[CancelPush]:

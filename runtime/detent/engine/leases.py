@@ -10,11 +10,12 @@ from .finish import end_run
 from .park import release_frame
 from .scene import Scene
 
-__all__ = ["BEAT_MS", "LEASE_MS", "beat", "lose_worker", "release", "silent_workers"]
+__all__ = ["BEATS", "LEASE_MS", "beat", "lose_worker", "release", "silent_workers"]
 
-#: A worker beats this often, and is taken for lost this long after its last beat (C3).
-BEAT_MS = 5_000
+#: A worker is taken for lost this long after its last beat, in milliseconds (C3), if nothing else is set.
 LEASE_MS = 45_000
+#: How often it beats in that time.
+BEATS = 9
 
 
 _STOPPED = TaskError("RunCanceled", "the run was cancelled, and its worker stopped", code="canceled")
@@ -28,9 +29,10 @@ def beat(scene: Scene, worker_id: str, request: Beat) -> Done | Failure:
     return Done() if known else Failure("lease_lost", f"worker {worker_id} was given up")
 
 
-def silent_workers(scene: Scene) -> list[str]:
-    """Workers whose lease has passed."""
-    return [row["id"] for row in scene.tx.all("list_workers") if row["beat_at"] + LEASE_MS <= scene.now]
+def silent_workers(scene: Scene, lease_ms: int) -> list[str]:
+    """Workers whose lease has passed. A beat that lies ahead, as the clock was set back since, counts from now on."""
+    scene.tx.run("forget_beats_ahead", now=scene.now)
+    return [row["id"] for row in scene.tx.all("list_workers") if row["beat_at"] + lease_ms <= scene.now]
 
 
 def lose_worker(scene: Scene, worker_id: str, cause: str, code: str = "crashed") -> int:

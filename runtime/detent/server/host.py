@@ -18,6 +18,7 @@ import psutil
 from ..config import Config, ensure_state_dir
 from ..embedded import running_server
 from ..engine import Engine, failpoints
+from ..engine.leases import LEASE_MS
 from ..engine.operations import Operations
 from ..errors import ConfigError, ProjectLocked, StoreError
 from ..model.protocol import Hello
@@ -99,6 +100,7 @@ class Host:
             on_emit=self.telemetry.append,
             retention_ms=None if keep_s is None else int(keep_s * 1000),
             on_remove=self._remove,
+            lease_ms=self.config.lease_ms or LEASE_MS,
         )
         self.operations = Operations(self.engine, self.telemetry, self.objects)
         http = HttpServer(make_app(self.operations, key=self._key, host=self._host), self._host, self._port)
