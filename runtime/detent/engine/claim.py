@@ -156,6 +156,7 @@ def _grant(scene: Scene, session: Session, row: dict[str, Any]) -> Grant:
         root_id=row["root_id"],
         batch_id=row["batch_id"],
         version=row["version"],
+        replay_of=row["replay_of"],
         first_started_at=row["started_at"],
         resumed=row["sticky_worker"] == session.worker_id,
         recall=bool(row["has_journal"]),

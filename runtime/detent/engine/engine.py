@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from ..errors import DetentError
@@ -50,6 +50,7 @@ from .loops import Leases, Loop, OnRemove, Retention, Sweeper, Timers
 from .notebook import write_notes
 from .park import park
 from .pauses import pause_run
+from .replays import fork_run, replay_run, resume_paused
 from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
 from .trigger import make_runs, trigger_from_run
@@ -163,6 +164,18 @@ class Engine:
     def cancel(self, run_id: str, reason: str = "") -> str:
         """Cancel a run and its descendants; the state it is in now. Errors: `NotFound`, `Conflict`."""
         return self.write(lambda scene: cancel_run(scene, run_id, reason))
+
+    def replay(self, run_id: str, changes: NewRun, given: Collection[str] = ()) -> Handle:
+        """Run a run again, see `replay_run`. Errors: `NotFound`, and those of `trigger`."""
+        return self.write(lambda scene: replay_run(scene, run_id, changes, given, self.knows))
+
+    def fork(self, run_id: str, at: str | None = None, *, new_id: str) -> Handle:
+        """Run a run again from a journal entry on, see `fork_run`. Errors: `NotFound`, and those of `trigger`."""
+        return self.write(lambda scene: fork_run(scene, run_id, new_id, at, self.knows))
+
+    def resume(self, run_id: str) -> None:
+        """Let a paused run go on. Errors: `NotFound`, `Conflict`."""
+        self.write(lambda scene: resume_paused(scene, run_id))
 
     def result(self, run_id: str) -> RunResult | None:
         """How the run stands: its `status` may not be final yet. None when there is no such run."""

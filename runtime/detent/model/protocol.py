@@ -418,6 +418,7 @@ class Grant(Struct, omit_defaults=True):
     root_id: str | None = None
     batch_id: str | None = None
     version: str | None = None
+    replay_of: str | None = None
     first_started_at: int | None = None
     resumed: bool = False
     recall: bool = False

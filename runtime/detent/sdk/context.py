@@ -16,7 +16,8 @@ __all__ = ["AttemptInfo", "BatchInfo", "Context", "QueueInfo", "RunInfo", "TaskI
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The run. Times are aware datetimes in UTC; durations are seconds."""
+    """The run. Times are aware datetimes in UTC; durations are seconds. `replay_of` is the run that this one runs
+    again, by a replay or a fork."""
 
     id: str
     created_at: datetime
@@ -30,6 +31,12 @@ class RunInfo:
     parent_id: str | None = None
     root_id: str | None = None
     version: str | None = None
+    replay_of: str | None = None
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether this run was made by a replay or a fork of another one."""
+        return self.replay_of is not None
 
 
 @dataclass(frozen=True, slots=True)

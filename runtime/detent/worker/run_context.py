@@ -32,6 +32,7 @@ def run_context(worker: Worker, task: Task[Any, Any], grant: Grant, started_at: 
             parent_id=grant.parent_id,
             root_id=grant.root_id,
             version=grant.version,
+            replay_of=grant.replay_of,
         ),
         attempt=AttemptInfo(grant.attempt, _moment(started_at), grant.crashes),
         task=TaskInfo(task.id, task.file),
