@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 from typing import Any
@@ -13,11 +12,11 @@ from tests.oracle import check_history
 
 from detent.errors import Conflict, InvalidOptions, NotFound, TaskNotFound
 from detent.model.ids import new_id
-from detent.model.protocol import Debounce, Emit, EvictPush, Failure, Grant, Handle, MetadataOp, NewRun, Triggered
+from detent.model.protocol import Debounce, Done, Emit, Failure, Grant, Handle, MetadataOp, NewRun, Pause, Triggered
 
 
 def change(bench: Bench, sql: str, *values: Any) -> None:
-    """What another colleague of the engine would have written."""
+    """Write what no worker of the bench says."""
     with closing(sqlite3.connect(bench.path)) as connection, connection:
         connection.execute(sql, values)
 
@@ -364,32 +363,40 @@ def test_a_fork_that_is_asked_for_again_is_made_once(bench: Bench) -> None:
 # Resume.
 
 
-def pause(bench: Bench, run_id: str) -> None:
-    why = json.dumps({"reason": "journal_mismatch", "key": "a#1", "message": "it went another way"})
-    change(bench, "UPDATE runs SET state = 'WAITING', worker_id = NULL, paused = ? WHERE id = ?", why, run_id)
+def pause(worker: Worker, grant: Grant) -> str:
+    """The code of the run does not fit its journal; the run's id."""
+    [answer] = worker.say(Pause(grant.run_id, grant.epoch, "a#1", "step", "wait", "it went another way"))
+    assert answer == Done()
+    return grant.run_id
 
 
 def test_a_paused_run_goes_on_ahead_of_new_runs(bench: Bench) -> None:
     worker = bench.worker("work@q")
-    first = bench.trigger()
-    worker.claim(2)
-    pause(bench, first)
+    bench.trigger()
+    [grant] = worker.claim(2)
+    first = pause(worker, grant)
     bench.engine.resume(first)
     assert bench.state(first) == "QUEUED"
     assert bench.row(first)["paused"] is None
-    assert bench.history(first)[-1] == "resume:QUEUED"
+    assert bench.history(first)[-2:] == ["pause:WAITING", "resume:QUEUED"]
     assert worker.rung()
     bench.trigger(priority=60)
     assert worker.take().run_id == first
 
 
-def test_a_worker_that_holds_a_frame_of_the_paused_run_drops_it(bench: Bench) -> None:
+def test_only_a_person_lets_a_paused_run_go_on(bench: Bench) -> None:
+    """Given a paused run, when a child that it once waited for ends and time goes by, then it stays paused."""
     worker = bench.worker("parent", "child")
-    parent = bench.trigger("parent")
-    worker.fan_out(worker.take(), "1", "child")
-    pause(bench, parent)
+    bench.trigger("parent")
+    grant = worker.take()
+    [child] = worker.trigger(grant, "1", "child", wait=True).handles
+    parent = pause(worker, grant)
+    worker.finish(grant_of(worker, child.id))
+    bench.pass_time(3600)
+    assert bench.state(parent) == "WAITING"
     bench.engine.resume(parent)
-    assert worker.heard(EvictPush) == [EvictPush(parent)]
+    answer = worker.trigger(grant_of(worker, parent), "1", "child", wait=True)
+    assert [run.status for run in answer.result.runs] == ["COMPLETED"]
 
 
 @pytest.mark.parametrize(
@@ -409,11 +416,11 @@ def test_a_run_that_is_not_paused_is_refused_with_its_state(bench: Bench, state:
 
 def test_a_paused_run_can_be_cancelled_and_forked(bench: Bench) -> None:
     worker = bench.worker()
-    first = bench.trigger()
-    worker.take()
-    note(bench, first, 1, "before#1")
-    note(bench, first, 2, "a#1")
-    pause(bench, first)
+    bench.trigger()
+    grant = worker.take()
+    note(bench, grant.run_id, 1, "before#1")
+    note(bench, grant.run_id, 2, "a#1")
+    first = pause(worker, grant)
     second = fork(bench, first, "a#1")
     assert keys(bench, second) == ["before#1"]
     assert bench.engine.cancel(first) == "CANCELED"

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ..errors import Conflict, InvalidOptions, NotFound, near_names
-from ..model.protocol import EvictPush, Handle, NewRun
+from ..model.protocol import Handle, NewRun
 from ..model.status import FINAL, shown_status
 from .scene import Scene
 from .trigger import Known, make_runs
@@ -64,8 +64,6 @@ def resume_paused(scene: Scene, run_id: str) -> None:
         )
         raise Conflict(f"run {run_id} is not paused but {state}, so there is nothing to resume; {advice}")
     scene.record("resume", row, "QUEUED")
-    if before["sticky_worker"] is not None:
-        scene.bell.push(before["sticky_worker"], EvictPush(run_id))
     scene.bell.queued(row["env"], row["task"])
 
 
