@@ -65,6 +65,7 @@ def _print_facts(console: Console, run: RunDetail) -> None:
         "priority": f"{run.priority:g} s" if run.priority else "",
         "ttl": format_duration(run.ttl_ms) if run.ttl_ms else "",
         "max duration": format_duration(run.max_duration_ms) if run.max_duration_ms else "",
+        "machine": clean(run.machine or ""),
         "parent": run.parent_id or "",
         "root": run.root_id if run.root_id not in {None, run.parent_id, run.id} else "",
         "batch": run.batch_id or "",

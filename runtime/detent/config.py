@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,11 +61,13 @@ class QueueSettings:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """Size of a worker: sync runs (`threads`) and async runs at once in each of its `processes`."""
+    """Size of a worker: sync runs (`threads`) and async runs at once in each of its `processes`. `stop_grace`: seconds
+    that a run which is cancelled, or has used its time, may take to stop."""
 
     threads: int = 8
     async_limit: int = 1000
     processes: int = 1
+    stop_grace: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,9 @@ def _dirs(table: Table, root: Path) -> tuple[Path, ...]:
 
 def _retries(table: Table) -> RetryPolicy:
     retries = table.retry("default")
+    larger = table.text("out_of_memory")
+    if larger is not None:
+        retries = replace(retries, out_of_memory=larger)
     table.refuse_the_rest()
     return retries
 
@@ -295,10 +300,12 @@ def _queues(table: Table) -> dict[str, QueueSettings]:
 
 def _worker(table: Table) -> WorkerSettings:
     usual = WorkerSettings()
+    grace = table.seconds("stop_grace", least=0.0)
     worker = WorkerSettings(
         threads=table.count("threads", usual.threads),
         async_limit=table.count("async_limit", usual.async_limit),
         processes=table.count("processes", usual.processes),
+        stop_grace=usual.stop_grace if grace is None else grace,
     )
     table.refuse_the_rest()
     return worker

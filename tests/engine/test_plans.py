@@ -15,6 +15,7 @@ from detent.store.statements import statements
 HOT = [
     "leave_entry", "list_due_waits", "list_waiting_for", "mark_delivered", "pause_run", "recall_journal",
     "settle_entry", "settle_wait", "unstick_run",
+    "assign_run", "enlarge_run", "last_step",
     "adopt_children", "await_children", "await_run", "beat_worker", "bury_worker", "claim_lane",
     "complete_waitpoint", "copy_children", "copy_journal", "expire_waitpoints", "find_fork_end",
     "find_waitpoint", "find_waitpoint_by_key", "waiting_for_waitpoint",

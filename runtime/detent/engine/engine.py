@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from ..errors import DetentError
 from ..model.protocol import (
     Answer,
+    Assign,
     Beat,
     Claim,
     Done,
@@ -40,12 +41,13 @@ from .callbacks import Callbacks
 from .cancel import cancel_run
 from .claim import claim_runs
 from .clock import Clock, SystemClock
-from .duties import end_duty, held_duties, holds_duty
+from .duties import end_duty, holds_duty
 from .duty_triggers import trigger_from_duty
 from .enlist import enlist
 from .finish import finish_run
+from .isolation import assign
 from .journal import recall, record
-from .leases import LEASE_MS, beat, lose_worker, release
+from .leases import LEASE_MS, beat, hand_back_all, lose_worker, release
 from .loops import Leases, Loop, OnRemove, Retention, Sweeper, Timers
 from .notebook import write_notes
 from .park import park
@@ -210,7 +212,7 @@ class Engine:
 
     def connect(self, hello: Hello, send: Callable[[Any], None]) -> tuple[Session, Answer]:
         """A worker says hello on a connection that takes pushes by `send`."""
-        session = Session(hello.worker_id, self.env, hello.manifest, send)
+        session = Session(self.env, hello, send)
         elsewhere = self.sessions.tasks_besides(session)
         answer = self.write(lambda scene: enlist(scene, hello, elsewhere, lease_ms=self.lease_ms), verb="hello")
         if not isinstance(answer, Failure):
@@ -231,8 +233,7 @@ class Engine:
 
         def lose(scene: Scene) -> int:
             if stopped:
-                held = [(run["id"], run["epoch"]) for run in scene.tx.all("held_runs", worker=worker_id)]
-                release(scene, worker_id, Release(held + held_duties(scene, worker_id)))
+                hand_back_all(scene, worker_id)
             return lose_worker(scene, worker_id, cause, code)
 
         held = self.write(lose, verb="gone")
@@ -300,8 +301,11 @@ class Engine:
             case Release():
                 session.draining = session.draining or request.draining
                 return lambda scene: release(scene, worker_id, request)
+            case Assign():
+                self.sessions.adopt(request.to_worker, worker_id)
+                return lambda scene: assign(scene, worker_id, request)
             case Gone():
-                return lambda _scene: Failure("invalid_options", "a worker cannot tell of its own end")
+                return lambda scene: self._cell_gone(scene, worker_id, request)
             case Hello():
                 elsewhere = self.sessions.tasks_besides(session)
                 return lambda scene: enlist(scene, request, elsewhere, lease_ms=self.lease_ms)
@@ -311,6 +315,15 @@ class Engine:
         if isinstance(answer, Failure) and answer.code == "lease_lost":
             return trigger_from_duty(scene, worker_id, request, self.knows) or answer
         return answer
+
+    def _cell_gone(self, scene: Scene, worker_id: str, request: Gone) -> Answer:
+        if request.worker_id == worker_id:
+            return Failure("invalid_options", "a worker cannot tell of its own end")
+        if request.stopped:
+            hand_back_all(scene, request.worker_id)
+        lose_worker(scene, request.worker_id, request.cause, parent=worker_id, verdict=request.verdict)
+        scene.tx.after_commit(lambda: self.sessions.drop(request.worker_id))
+        return Done()
 
     def _emit(self, scene: Scene, worker_id: str, request: Emit) -> Answer:
         fenced = scene.tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)

@@ -86,6 +86,7 @@ def _merged(source: Any, changes: NewRun, given: Collection[str]) -> NewRun:
         "metadata": {"metadata": metadata},
         "max_attempts": {"max_attempts": source["max_attempts"]},
         "max_duration": {"max_duration_ms": source["max_duration_ms"]},
+        "machine": {"machine": source["machine"]},
     }
     values: dict[str, Any] = {}
     for option, fields in kept.items():

@@ -88,6 +88,7 @@ def run_detail(
         "ttl_ms": row["ttl_ms"],
         "priority": row["priority"],
         "max_duration_ms": row["max_duration_ms"],
+        "machine": row["machine"],
         "idempotency_key": row["idempotency_key"],
         "replay_of": row["replay_of"],
         "forked_at": row["forked_at"],
@@ -122,7 +123,7 @@ def attempts_of(row: Any, events: Sequence[Any]) -> list[dict[str, Any]]:
     return attempts
 
 
-_ENDS = {"retry": "RETRY", "lose_lease": "LOST", "release": "RELEASED", "finish": ""}
+_ENDS = {"retry": "RETRY", "lose_lease": "LOST", "out_of_memory": "OUT_OF_MEMORY", "release": "RELEASED", "finish": ""}
 
 
 def _attempt(event: Any) -> dict[str, Any]:

@@ -157,7 +157,8 @@ class RunSummary(View):
 
 
 class RunDetail(RunSummary):
-    """All that is known of one run. `idempotency_key` is the hash under which the key is kept.
+    """All that is known of one run. `machine` is what its trigger, or an attempt that ran out of memory, asks for;
+    None for that of its task. `idempotency_key` is the hash under which the key is kept.
 
     `replay_of` is the run that this one runs again; `forked_at` the journal key before which it kept what was done:
     empty where it kept all, None where it began anew.
@@ -174,6 +175,7 @@ class RunDetail(RunSummary):
     ttl_ms: int | None = None
     priority: float = 0
     max_duration_ms: int | None = None
+    machine: str | None = None
     idempotency_key: str | None = None
     replay_of: str | None = None
     forked_at: str | None = None
@@ -280,6 +282,8 @@ class TaskView(View):
     description: str = ""
     max_attempts: int = 3
     max_duration_ms: int | None = None
+    isolation: str = "none"
+    machine: str | None = None
     retry: dict[str, Any] | None = None
     payload_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from .current import current_run, step_info
 
-__all__ = ["AttemptInfo", "BatchInfo", "Context", "QueueInfo", "RunInfo", "TaskInfo", "WaitInfo"]
+__all__ = ["AttemptInfo", "BatchInfo", "Context", "MachineInfo", "QueueInfo", "RunInfo", "TaskInfo", "WaitInfo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,16 @@ class BatchInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineInfo:
+    """The machine that was asked for: its name, CPUs and memory in GB; without the two for a label. Only isolated
+    runs are held to it."""
+
+    name: str
+    cpu: float | None = None
+    memory: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """Facts about a run, for ``async def my_task(payload, ctx: Context)``; and time and chance that stay the same
     when the run is executed again after a crash."""
@@ -81,6 +91,7 @@ class Context:
     queue: QueueInfo
     environment: str
     batch: BatchInfo | None = field(default=None)
+    machine: MachineInfo | None = field(default=None)
 
     def now(self) -> datetime:
         """The time, in UTC, as it was when the run came here first: it is in the journal of the run."""

@@ -21,7 +21,8 @@ class WorkerOptions:
 
     `threads`: plain ``def`` runs at once. `async_limit`: async runs at once. `retry` and `max_duration_ms`: for tasks
     that do not say. `poll_s`: see `POLL_S`, None for no polling. `drop_tickets`: lose every ticket (tests).
-    `stop_grace_s`: see `STOP_GRACE_S`.
+    `stop_grace_s`: see `STOP_GRACE_S`. `machine`: of isolated tasks that do not say. `parent`: of a cell, the worker
+    that it belongs to: it claims nothing.
     """
 
     threads: int = 8
@@ -31,6 +32,8 @@ class WorkerOptions:
     poll_s: float | None = POLL_S
     drop_tickets: bool = False
     stop_grace_s: float = STOP_GRACE_S
+    machine: str | None = None
+    parent: str | None = None
 
     @classmethod
     def for_tests(cls, *, threads: int, async_limit: int, stop_grace_s: float = STOP_GRACE_S) -> WorkerOptions:

@@ -9,6 +9,10 @@ ALTER TABLE runs ADD COLUMN forked_at TEXT;
 -- The metadata that the run was triggered with, once it is another one: what a replay begins with.
 ALTER TABLE runs ADD COLUMN given_metadata TEXT;
 
+-- The worker that a cell belongs to: a process for one run at a time.
+ALTER TABLE workers ADD COLUMN parent TEXT;
+CREATE INDEX workers_cells ON workers (parent) WHERE parent IS NOT NULL;
+
 -- `seq`: place among the entries of its run, as they began. `done`: place among what the run was told, where it has
 -- several branches. `status`: open (a wait that is not over), ok, error, left (ended from inside, by a time-out say).
 ALTER TABLE journal ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
