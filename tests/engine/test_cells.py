@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -15,14 +14,15 @@ from detent.model.protocol import (
     Assign,
     CancelPush,
     Done,
+    Entry,
     Failure,
     Gone,
     Grant,
     Hello,
     Push,
+    Record,
     Verdict,
 )
-from detent.store import Tx
 
 
 class Cell(Worker):
@@ -41,11 +41,6 @@ class Cell(Worker):
         """The parent tells of its end."""
         [answer] = self.parent.say(Gone(self.id, cause, **values))
         return answer
-
-
-def put_step(entry: dict[str, Any], tx: Tx) -> None:
-    """A finished step stands in the journal."""
-    tx.run("put_journal", key="charge#1", target="charge", **entry)
 
 
 def handed(bench: Bench, worker: Worker) -> tuple[Grant, Cell]:
@@ -104,8 +99,9 @@ def test_the_run_of_a_cell_that_died_counts_a_crash_and_names_its_last_step(benc
         assert grant.crashes == crashes - 1
         cell = Cell(bench, worker)
         worker.say(Assign(grant.run_id, grant.epoch, cell.id))
-        entry = {"run_id": grant.run_id, "kind": "step", "attempt": 1, "value": None, "now": 0}
-        bench.store.write(partial(put_step, entry))
+        if crashes == 1:
+            steps = [Entry("look#1", "step", "look", 1), Entry("charge#1", "step", "charge", 2)]
+            assert cell.say(Record(grant.run_id, grant.epoch, steps)) == [Done()]
         assert cell.gone("killed by SIGSEGV") == Done()
         row = bench.row(grant.run_id)
         message = row["error"] or ""
