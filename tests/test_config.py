@@ -326,6 +326,8 @@ class TestEnvironment:
             ("DETENT_DATABASE_URL", "hush.db", "it has no scheme"),
             ("DETENT_DATABASE_URL", "sqlite:///", "without a file"),
             ("DETENT_SQLITE_SYNC", "sometimes", "expected one of OFF, NORMAL, FULL"),
+            ("DETENT_LEASE_MS", "5s", "expected milliseconds, 1000 or more"),
+            ("DETENT_LEASE_MS", "999", "expected milliseconds, 1000 or more"),
         ],
     )
     def test_a_value_that_cannot_be_used_is_refused_without_showing_secrets(

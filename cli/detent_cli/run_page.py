@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detent.model.duration import format_duration
-from detent.model.views import Attempt, ErrorView, RunDetail, TraceSpan
+from detent.model.views import Attempt, ErrorView, Paused, RunDetail, TraceSpan
 from detent_cli.console import clean, json_text, stdout
 from detent_cli.frames import own_frames
 from detent_cli.styles import ago, local_time, one_line, status_text, took
@@ -31,7 +31,9 @@ def print_run(run: RunDetail, trace: TraceSpan, *, full: bool) -> None:
     head = Text(run.id, style="bold")
     head.append("  ").append_text(status_text(run.status)).append(f"  {clean(run.task)}")
     console.print(head, soft_wrap=True)
-    if run.not_running is not None:
+    if run.paused is not None:
+        _print_paused(console, run, run.paused)
+    elif run.not_running is not None:
         console.print(Text(f"Not running: {clean(run.not_running.message)}", style="yellow"))
     _print_facts(console, run)
     if run.error is not None:
@@ -63,10 +65,13 @@ def _print_facts(console: Console, run: RunDetail) -> None:
         "priority": f"{run.priority:g} s" if run.priority else "",
         "ttl": format_duration(run.ttl_ms) if run.ttl_ms else "",
         "max duration": format_duration(run.max_duration_ms) if run.max_duration_ms else "",
+        "machine": clean(run.machine or ""),
         "parent": run.parent_id or "",
         "root": run.root_id if run.root_id not in {None, run.parent_id, run.id} else "",
         "batch": run.batch_id or "",
         "version": run.version or "",
+        "replay of": run.replay_of or "" if run.forked_at is None else "",
+        "fork of": _fork(run),
         "children": _children(run),
     }
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -76,6 +81,28 @@ def _print_facts(console: Console, run: RunDetail) -> None:
         if fact:
             table.add_row(f"  {name}", fact)
     console.print(table)
+
+
+def _print_paused(console: Console, run: RunDetail, paused: Paused) -> None:
+    """Why the run is paused, and the commands of what can be done."""
+    console.print(Text(f"Paused: {clean(paused.message)}", style="yellow"))
+    for title, text in (("expected", paused.expected), ("received", paused.received)):
+        if text:
+            console.print(Text(f"  {title}  {clean(text)}"))
+    fork = f"detent runs fork {run.id}" + (f" --at '{clean(paused.key)}'" if paused.key else "")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim")
+    table.add_row(f"  detent runs resume {run.id}", "once its code fits again")
+    table.add_row(f"  {fork}", "a new run that keeps the steps before")
+    table.add_row(f"  detent runs cancel {run.id}", "")
+    console.print(table)
+
+
+def _fork(run: RunDetail) -> str:
+    if run.forked_at is None:
+        return ""
+    return f"{run.replay_of}, " + (f"before {clean(run.forked_at)}" if run.forked_at else "all its finished steps")
 
 
 def _started(run: RunDetail) -> str:

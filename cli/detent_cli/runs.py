@@ -1,4 +1,4 @@
-"""`detent runs`: find runs, look into them, wait for them, cancel them."""
+"""`detent runs`: find runs, look into them, wait for them, cancel them, run them again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from detent_cli.lazy import new_app
 from detent_cli.options import AsJson, RunId
 from detent_cli.project import connected
+from detent_cli.run_again import fork_run, replay_run, resume_run, show_journal
 
 if TYPE_CHECKING:
     from detent.client import Detent
@@ -18,7 +19,7 @@ __all__ = ["app"]
 
 PAGE = 100
 
-app = new_app("Find runs, look into them, wait for them, cancel them.")
+app = new_app("Find runs, look into them, wait for them, cancel them, run them again.")
 
 
 @app.command("list", short_help="Runs, newest first.")
@@ -182,3 +183,9 @@ def cancel_run(
         typer.echo(f"{run_id} {status}")
     else:
         typer.echo(f"{run_id} {status}, told to stop; see its end: detent runs wait {run_id}")
+
+
+app.command("replay", short_help="Run a run again from its beginning.")(replay_run)
+app.command("fork", short_help="Run a run again from one of its steps on.")(fork_run)
+app.command("resume", short_help="Let a paused run go on.")(resume_run)
+app.command("journal", short_help="The steps and waits of a run.")(show_journal)

@@ -44,6 +44,8 @@ def print_task(task: TaskView, root: Path) -> None:
     facts = {
         "file": _place(task, root),
         "runs as": "def, on a thread" if task.sync else "async def, on the event loop",
+        "isolation": "a process for each run" if task.isolation == "process" else "",
+        "machine": clean(task.machine or ""),
         "queue": clean(task.queue),
         "attempts": f"{task.max_attempts}{_pauses(task.retry)}",
         "max duration": "" if task.max_duration_ms is None else format_duration(task.max_duration_ms),

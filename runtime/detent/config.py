@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +41,8 @@ STATE_DIR = ".detent"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8377
 DEFAULT_IGNORE = ("test_*.py", "*_test.py", "conftest.py")
+#: Shorter leases would be lost whenever a machine is busy for a moment, in milliseconds.
+LEAST_LEASE_MS = 1_000
 LOG_LEVELS = ("debug", "info", "warn", "error")
 SQLITE_SYNC = ("OFF", "NORMAL", "FULL")
 DATABASES = ("sqlite", "postgresql", "postgres")
@@ -59,11 +61,13 @@ class QueueSettings:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """Size of a worker: sync runs (`threads`) and async runs at once in each of its `processes`."""
+    """Size of a worker: sync runs (`threads`) and async runs at once in each of its `processes`. `stop_grace`: seconds
+    that a run which is cancelled, or has used its time, may take to stop."""
 
     threads: int = 8
     async_limit: int = 1000
     processes: int = 1
+    stop_grace: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ class Config:
     broker_url: str | None = field(default=None, repr=False)
     object_store_url: str = field(default="", repr=False)
     sqlite_sync: str | None = None
+    lease_ms: int | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -156,6 +161,7 @@ def load_config(start: Path | None = None, env: Mapping[str, str] | None = None)
         broker_url=variables.get("DETENT_BROKER_URL"),
         object_store_url=_object_store_url(variables, root),
         sqlite_sync=_sqlite_sync(variables),
+        lease_ms=_lease_ms(variables),
     )
     table.refuse_the_rest()
     return config
@@ -273,6 +279,9 @@ def _dirs(table: Table, root: Path) -> tuple[Path, ...]:
 
 def _retries(table: Table) -> RetryPolicy:
     retries = table.retry("default")
+    larger = table.text("out_of_memory")
+    if larger is not None:
+        retries = replace(retries, out_of_memory=larger)
     table.refuse_the_rest()
     return retries
 
@@ -291,10 +300,12 @@ def _queues(table: Table) -> dict[str, QueueSettings]:
 
 def _worker(table: Table) -> WorkerSettings:
     usual = WorkerSettings()
+    grace = table.seconds("stop_grace", least=0.0)
     worker = WorkerSettings(
         threads=table.count("threads", usual.threads),
         async_limit=table.count("async_limit", usual.async_limit),
         processes=table.count("processes", usual.processes),
+        stop_grace=usual.stop_grace if grace is None else grace,
     )
     table.refuse_the_rest()
     return worker
@@ -347,3 +358,12 @@ def _sqlite_sync(env: Mapping[str, str]) -> str | None:
     if value.upper() not in SQLITE_SYNC:
         raise ConfigError(f"DETENT_SQLITE_SYNC is {value!r}; expected one of {', '.join(SQLITE_SYNC)}")
     return value.upper()
+
+
+def _lease_ms(env: Mapping[str, str]) -> int | None:
+    value = env.get("DETENT_LEASE_MS")
+    if value is None:
+        return None
+    if not value.isascii() or not value.isdigit() or int(value) < LEAST_LEASE_MS:
+        raise ConfigError(f"DETENT_LEASE_MS is {value!r}; expected milliseconds, {LEAST_LEASE_MS} or more")
+    return int(value)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 from tests.server.project import KEY, Project
 
+from detent import idempotency_keys, queue
 from detent.client import AsyncDetent, Detent, HttpTransport
 from detent.errors import (
     Conflict,
@@ -373,3 +375,129 @@ def test_what_goes_over_the_wire_holds_the_payload_as_json_not_as_text() -> None
 
     assert path == "/api/v1/tasks/a%2Fb/trigger"
     assert msgspec.json.decode(body) == {"payload": {"x": 1}, "run": {"id": "run_1", "task": "a/b"}}
+
+
+def test_a_run_is_replayed_with_changes_that_are_checked(project: Project, client: Detent) -> None:
+    worker = project.worker()
+    first = client.tasks.trigger("typed", {"title": "x"}, tags=["a"], priority=5)
+    worker.finish(worker.claim()[0])
+    same = client.runs.retrieve(client.runs.replay(first.id).id)
+    assert (same.payload, same.tags, same.priority, same.replay_of) == ({"title": "x"}, ["a"], 5, first.id)
+    other = client.runs.replay(
+        first.id,
+        {"title": "y"},
+        tags=["b"],
+        delay=timedelta(hours=1),
+        queue=queue("elsewhere", concurrency_limit=3),
+        idempotency_key=["again", "1"],
+        metadata={"k": 1},
+    )
+    changed = client.runs.retrieve(other.id)
+    assert (changed.payload, changed.tags, changed.status) == ({"title": "y"}, ["b"], "DELAYED")
+    assert (changed.queue, changed.metadata, changed.priority) == ("elsewhere", {"k": 1}, 5)
+    assert next(queue for queue in client.queues.list() if queue.name == "elsewhere").limit == 3
+    again = client.runs.replay(first.id, {"title": "y"}, idempotency_key=idempotency_keys.create(["again", "1"]))
+    assert (again.id, again.cached) == (other.id, True)
+    with pytest.raises(InvalidPayload, match=r"payload\.title"):
+        client.runs.replay(first.id, {"title": 3})
+    with pytest.raises(InvalidOptions, match="max_attempts"):
+        client.runs.replay(first.id, max_attempts=0)
+    with pytest.raises(InvalidOptions, match="leave debounce out"):
+        client.runs.replay(first.id, debounce={"key": "k", "delay": "5s"})
+    with pytest.raises(NotFound):
+        client.runs.replay("run_absent")
+
+
+def test_a_large_payload_is_replayed_and_can_be_replaced(project: Project, client: Detent) -> None:
+    project.worker()
+    first = client.tasks.trigger("plain", "x" * 200_000)
+    assert client.runs.retrieve(client.runs.replay(first.id).id).payload == "x" * 200_000
+    assert client.runs.retrieve(client.runs.replay(first.id, "y" * 200_000).id).payload == "y" * 200_000
+    assert client.runs.retrieve(client.runs.replay(first.id, None).id).payload is None
+
+
+def test_the_journal_is_shown_and_a_run_is_forked_at_an_entry(project: Project, client: Detent) -> None:
+    worker = project.worker()
+    first = client.tasks.trigger("plain")
+    grant = worker.claim()[0]
+    children = [NewRun(new_id("run"), "typed", '{"title":"x"}') for _ in range(25)]
+    worker.say(Trigger(grant.run_id, grant.epoch, "fan-out#1", children))
+    with closing(sqlite3.connect(project.store.path)) as connection, connection:
+        connection.executemany(
+            "INSERT INTO journal (run_id, key, kind, target, attempt, seq, value, error, status, at)"
+            " VALUES (?, ?, 'step', 'f', 1, ?, ?, ?, ?, 1800000000000)",
+            [
+                (first.id, "short#1", 1, '"v"', None, "ok"),
+                (first.id, "long#1", 2, '"' + "v" * 300 + '"', None, "ok"),
+                (first.id, "bad#1", 3, None, '{"type":"E","message":"m","traceback":"t"}', "error"),
+            ],
+        )
+
+    fan_out, short, long, bad = client.runs.journal(first.id)
+    assert (fan_out.key, fan_out.kind, fan_out.runs_total, len(fan_out.runs)) == ("fan-out#1", "trigger", 25, 20)
+    assert (short.key, short.target, short.status, short.value, short.attempt) == ("short#1", "f", "ok", '"v"', 1)
+    assert short.at == datetime.fromtimestamp(1_800_000_000, UTC)
+    assert long.value == '"' + "v" * 199 + "…"
+    assert bad.error is not None
+    assert (bad.status, bad.error.message, bad.error.traceback) == ("error", "m", "")
+    assert [entry.key for entry in client.runs.journal(first.id, after=1, limit=1)] == ["long#1"]
+
+    forked = client.runs.retrieve(client.runs.fork(first.id, "bad#1").id)
+    assert (forked.replay_of, forked.forked_at) == (first.id, "bad#1")
+    assert [entry.key for entry in client.runs.journal(forked.id)] == ["fan-out#1", "short#1", "long#1"]
+    assert client.runs.retrieve(client.runs.fork(first.id).id).forked_at == ""
+    with pytest.raises(NotFound, match=r"did you mean 'bad#1'"):
+        client.runs.fork(first.id, "bad#2")
+
+
+def test_a_paused_run_says_why_and_what_can_be_done_and_goes_on_when_resumed(project: Project, client: Detent) -> None:
+    worker = project.worker()
+    run = client.tasks.trigger("plain")
+    with pytest.raises(Conflict, match="not paused but QUEUED"):
+        client.runs.resume(run.id)
+    worker.claim()
+    paused = '{"reason":"journal_mismatch","key":"a#1","expected":"step","received":"wait","message":"another way"}'
+    with closing(sqlite3.connect(project.store.path)) as connection, connection:
+        connection.execute("UPDATE runs SET state = 'WAITING', worker_id = NULL, paused = ?", [paused])
+    detail = client.runs.retrieve(run.id)
+    assert detail.paused is not None
+    assert (detail.paused.key, detail.paused.expected, detail.paused.received) == ("a#1", "step", "wait")
+    assert detail.not_running is not None
+    assert detail.not_running.code == "run_paused"
+    assert "another way; resume, fork or cancel it" in detail.not_running.message
+    assert client.runs.resume(run.id) == "QUEUED"
+    assert client.runs.retrieve(run.id).paused is None
+
+
+def test_the_async_client_runs_runs_again(project: Project, transport: Transport) -> None:
+    project.worker()
+
+    async def again() -> list[object]:
+        client = AsyncDetent(transport)
+        first = await client.tasks.trigger("plain", 1)
+        made = [await client.runs.replay(first.id, 2), await client.runs.fork(first.id)]
+        assert await client.runs.journal(first.id) == []
+        with pytest.raises(Conflict):
+            await client.runs.resume(first.id)
+        payloads = [(await client.runs.retrieve(run.id)).payload for run in made]
+        if isinstance(transport, HttpTransport):
+            await transport.aclose()
+        return payloads
+
+    assert asyncio.run(again()) == [2, 1]
+
+
+def test_an_idempotency_key_with_another_payload_is_a_conflict_over_http_too(project: Project, client: Detent) -> None:
+    project.worker()
+    first = client.tasks.trigger("plain", 1, idempotency_key="k")
+    with pytest.raises(Conflict, match=first.id):
+        client.tasks.trigger("plain", 2, idempotency_key="k")
+
+
+def test_a_debounced_trigger_finds_the_run_that_waits(project: Project, client: Detent) -> None:
+    project.worker()
+    first = client.tasks.trigger("plain", 1, debounce={"key": "k", "delay": "1h", "mode": "trailing"})
+    again = client.tasks.trigger("plain", 2, debounce={"key": "k", "delay": "1h", "mode": "trailing"})
+    assert (again.id, again.cached) == (first.id, True)
+    assert client.runs.retrieve(first.id).payload == 2
+    assert [event.kind for event in client.runs.events(first.id)] == ["trigger", "debounced"]

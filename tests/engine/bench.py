@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from detent.engine import Engine, Session
+from detent.engine.leases import LEASE_MS
 from detent.model.ids import new_id
 from detent.model.manifest import Manifest, QueueSpec, TaskSpec
 from detent.model.protocol import (
@@ -124,11 +125,11 @@ class Worker:
 class Bench:
     """An engine on a file in `folder`, without loops of its own: time passes when a test says so."""
 
-    def __init__(self, folder: Path, *, env_limit: int | None = None) -> None:
+    def __init__(self, folder: Path, *, env_limit: int | None = None, lease_ms: int = LEASE_MS) -> None:
         self.clock = VirtualClock()
         self.path = folder / "detent.db"
         self.store = SqliteStore(self.path)
-        self.engine = Engine(self.store, self.clock, env_limit=env_limit)
+        self.engine = Engine(self.store, self.clock, env_limit=env_limit, lease_ms=lease_ms)
 
     def close(self) -> None:
         self.store.close()
@@ -137,7 +138,7 @@ class Bench:
         """The engine stops, and another one starts on the same file."""
         self.store.close()
         self.store = SqliteStore(self.path)
-        self.engine = Engine(self.store, self.clock, env_limit=self.engine.env_limit)
+        self.engine = Engine(self.store, self.clock, env_limit=self.engine.env_limit, lease_ms=self.engine.lease_ms)
 
     def worker(
         self,

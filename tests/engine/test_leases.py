@@ -131,6 +131,29 @@ def test_a_jump_of_the_clock_kills_nobody(bench: Bench) -> None:
         assert bench.watch_leases(60, worker) == []
 
 
+def test_a_worker_that_falls_silent_after_the_clock_was_set_back_is_given_up_in_time(bench: Bench) -> None:
+    """Given a clock that is set back by a day, when a worker says nothing from then on, then its lease passes as ever,
+    and not a day later."""
+    silent, beating = bench.worker(), bench.worker()
+    bench.watch_leases(60, silent, beating)
+    bench.clock.forward(-86_400)
+    assert bench.watch_leases(45, beating) == []
+    assert bench.watch_leases(10, beating) == [silent.id]
+
+
+def test_the_length_of_a_lease_can_be_set(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, lease_ms=1_800)
+    silent, beating = bench.worker(), bench.worker()
+    assert silent.hello() == Welcome(200, 1_800, "dev")
+    lost: list[str] = []
+    for _ in range(10):
+        bench.clock.forward(0.2)
+        beating.beat()
+        lost += bench.engine.check_leases()
+    assert lost == [silent.id]
+    bench.close()
+
+
 def test_a_worker_that_comes_back_on_another_connection_keeps_its_runs(bench: Bench) -> None:
     worker = bench.worker()
     bench.trigger()

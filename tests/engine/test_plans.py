@@ -15,8 +15,10 @@ from detent.store.statements import statements
 HOT = [
     "leave_entry", "list_due_waits", "list_waiting_for", "mark_delivered", "pause_run", "recall_journal",
     "settle_entry", "settle_wait", "unstick_run",
+    "assign_run", "enlarge_run", "last_step",
     "adopt_children", "await_children", "await_run", "beat_worker", "bury_worker", "claim_lane",
-    "complete_waitpoint", "expire_waitpoints", "find_waitpoint", "find_waitpoint_by_key", "waiting_for_waitpoint",
+    "complete_waitpoint", "copy_children", "copy_journal", "expire_waitpoints", "find_fork_end",
+    "find_waitpoint", "find_waitpoint_by_key", "waiting_for_waitpoint",
     "claimable_queues", "clear_sticky", "count_down", "count_running", "count_running_of_env",
     "count_running_of_key", "count_unfinished_children", "drop_empty_lane", "drop_later_children",
     "drop_wait", "drop_waits", "end_run", "executing_at", "existing_runs", "family", "fence",
@@ -26,17 +28,19 @@ HOT = [
     "hand_back_run", "has_run", "held_runs", "insert_batch", "insert_run",
     "keep_debounce", "keep_idempotency", "lanes_in_turn",
     "list_children", "list_expired", "list_satisfied", "lose_lease", "mark_progress", "mark_started",
-    "journal_objects", "next_due", "old_runs", "overdue_cancels", "park_run", "push_debounced", "put_child",
+    "journal_objects", "list_journal_keys", "mark_replay",
+    "next_due", "old_runs", "overdue_cancels", "park_run", "push_debounced", "put_child",
     "put_journal", "put_queue", "put_wait", "queue_due", "read_metadata", "read_results", "record_event",
     "release_idempotency", "remove_batches", "remove_children", "remove_events", "remove_journal",
-    "remove_runs", "remove_waits", "replace_payload", "request_cancel", "resume_run", "retry_run",
+    "remove_runs", "remove_waits", "replace_payload", "request_cancel", "resume_paused", "resume_run", "retry_run",
     "serve_lane", "shared_objects", "unblock_versionless", "unreserve", "unstick", "waiting_for",
-    "write_metadata", "write_tags",
+    "view_journal", "write_metadata", "write_tags",
     "claim_duties", "drop_duty", "end_duty", "fence_duty", "find_open_duty", "forget_duties", "hand_back_duty",
     "held_duties", "lose_duties", "put_duty",
 ]  # fmt: skip
 TABLES = (
-    "runs|r|events|journal|children|c|waits|waitpoints|lanes|l|idempotency|i|debounces|batches|queues|q|duties|d|tasks"
+    "runs|r|events|journal|j|children|c|waits|waitpoints|lanes|l|"
+    "idempotency|i|debounces|batches|queues|q|duties|d|tasks"
 )
 
 

@@ -309,6 +309,12 @@ class Project:
         with closing(sqlite3.connect(f"{place}?mode=ro", uri=True)) as db:
             return [state for (state,) in db.execute("SELECT state FROM workers WHERE pid = ?", (pid,))]
 
+    def beats(self, pid: int) -> int:
+        """When the worker with this process number last said that it lives, by the store."""
+        place = (self.root / ".detent" / "detent.db").absolute().as_uri()
+        with closing(sqlite3.connect(f"{place}?mode=ro", uri=True)) as db:
+            return max(at for (at,) in db.execute("SELECT beat_at FROM workers WHERE pid = ?", (pid,)))
+
     def check(self) -> Report:
         report = check(self.root / ".detent" / "detent.db")
         report.raise_if_wrong()

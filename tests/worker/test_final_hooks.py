@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from detent import Retry, WaitInfo, metadata, task, tasks
+from detent import Retry, WaitInfo, metadata, retry, step, task, tasks, wait
 from detent.client import Detent
-from detent.errors import DiscoveryError
+from detent.errors import DiscoveryError, StepFailed
 from detent.model.ids import new_id
 from detent.model.protocol import NewRun
 from detent.sdk.current import active_run
@@ -309,6 +309,76 @@ def test_hooks_that_raise_or_wait_are_logged_with_the_run_and_the_others_run(h: 
         ("on_cancel", 0),
         ("on_complete", 1),
     ]
+
+
+keys: list[str] = []
+
+
+def flaky(attempt: Any) -> int:
+    if attempt.number == 1:
+        raise ValueError("once more")
+    return attempt.number
+
+
+def charge(idempotency_key: str) -> str:
+    keys.append(idempotency_key)
+    return "paid"
+
+
+def fail() -> None:
+    raise ValueError("of the step")
+
+
+@task(id="busy-hooks")
+async def busy(n: int) -> None: ...
+
+
+@busy.on_cancel
+async def uses_everything(ctx: Any) -> None:
+    said.append(f"{await retry.on_throw(flaky)} {await step('pay', charge)} {ctx.now().year}")
+    await asyncio.gather(*(alert.trigger(str(n)) for n in range(2)))
+    token = await wait.create_token()
+    await wait.complete_token(token, "done")
+    assert (await wait.retrieve_token(token.id)).status == "COMPLETED"
+    await alert.trigger("after")
+    try:
+        await step("fails", fail)
+    except StepFailed as error:
+        said.append(str(error))
+    await wait.until("2100-01-01T00:00:00Z")
+
+
+@task(id="busy-hooks-plain")
+def busy_plain(n: int) -> None: ...
+
+
+@busy_plain.on_cancel
+def uses_everything_plain(ctx: Any) -> None:
+    said.append(f"{retry.sync.on_throw(flaky)} {step.sync('pay', charge)} {ctx.now().year}")
+    alert.sync.batch_trigger(["0", "1"])
+    token = wait.sync.create_token()
+    wait.sync.complete_token(token, "done")
+    alert.sync.trigger("after")
+    try:
+        step.sync("fails", fail)
+    except StepFailed as error:
+        said.append(str(error))
+    wait.sync.until("2100-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("made", [busy, busy_plain])
+def test_such_hooks_may_do_all_that_needs_no_journal(h: Harness, made: Any) -> None:
+    handle = pause(h, made)
+    cancel(h, handle.id)
+    h.drain()
+    assert said[0] == "2 paid 2026"
+    assert "of the step" in next(line for line in said if "step" in line)
+    assert sorted(line for line in said if line.startswith("alert")) == ["alert 0", "alert 1", "alert after"]
+    assert len(keys[-1]) == 32
+    errors = [line.message for line in h.logs(handle) if line.level == "error"]
+    assert len(errors) == 1
+    assert "cannot wait" in errors[0]
+    assert h.store.read_sql("SELECT count(*) AS n FROM journal", {})[0]["n"] == 0
 
 
 def test_a_payload_that_does_not_fit_is_no_payload_for_the_hooks(h: Harness) -> None:

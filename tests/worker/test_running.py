@@ -160,6 +160,20 @@ async def knows(_: None, ctx: Context) -> dict[str, object]:
     }
 
 
+@task(id="knows-its-origin")
+def knows_its_origin(_: None, ctx: Context) -> list[object]:
+    return [ctx.run.is_replay, ctx.run.replay_of]
+
+
+def test_a_replay_and_a_fork_know_the_run_that_they_run_again(h: Harness) -> None:
+    first = knows_its_origin.sync.trigger()
+    assert h.output(first) == [False, None]
+    client = Detent(h.transport)
+    for made in (client.runs.replay(first.id), client.runs.fork(first.id)):
+        h.drain()
+        assert client.runs.result(made.id).output == [True, first.id]
+
+
 @task(id="asks")
 async def asks(n: int) -> list[object]:
     handle = await knows.batch_trigger_and_wait(

@@ -15,6 +15,7 @@ from ..model.views import (
     ChildRun,
     Event,
     Health,
+    JournalEntry,
     LogEntry,
     QueueView,
     RunDetail,
@@ -25,7 +26,7 @@ from ..model.views import (
     TriggeredBatch,
     TriggeredRun,
 )
-from . import calls
+from . import calls, replays
 from .calls import Call
 from .pages import Runs
 from .tokens import TokensResource
@@ -82,7 +83,7 @@ def _do(transport: Transport, call: Call[T]) -> T:
 
 
 class RunsResource:
-    """Runs: find, look at, wait for, cancel."""
+    """Runs: find, look at, wait for, cancel, run again."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -137,6 +138,38 @@ class RunsResource:
         """Cancel a run and all that it started; the status it has now (a run that executes is told to stop
         and ends within 30 s). Errors: `NotFound`; `Conflict` when it has ended otherwise."""
         return _do(self._transport, calls.cancel_run(run_id, reason))
+
+    def replay(self, run_id: str, payload: Any = replays.SAME, **options: Unpack[TriggerOptions]) -> TriggeredRun:
+        """Run a run again from its beginning, in whatever state it is: a new run of the same task, with the same
+        payload and options.
+
+        Parameters:
+          payload: another one. `options`: those that are to be otherwise, see `TriggerOptions`; all but ``debounce``.
+
+        Errors: `NotFound`, and those of a trigger.
+        """
+        return _do(self._transport, replays.replay_run(run_id, payload, options))
+
+    def fork(self, run_id: str, at: str | None = None) -> TriggeredRun:
+        """Run a run again from one of its steps on, in whatever state it is: a new run that keeps what was finished
+        before, so that it is not done again.
+
+        Parameters:
+          at: key of the first journal entry that is not kept, see `journal`; None keeps all that is finished.
+
+        Errors: `NotFound` for the run or the entry, and those of a trigger.
+        """
+        return _do(self._transport, replays.fork_run(run_id, at))
+
+    def resume(self, run_id: str) -> Status:
+        """Let a paused run go on (see `RunDetail.paused`); the status it has now. Errors: `NotFound`; `Conflict` when
+        it is not paused."""
+        return _do(self._transport, replays.resume_run(run_id))
+
+    def journal(self, run_id: str, *, after: int | None = None, limit: int = 1000) -> builtins.list[JournalEntry]:
+        """What the run has in its journal: steps, waits, runs that it started; in the order in which they began.
+        `after`: only those with a higher `seq`."""
+        return _do(self._transport, replays.journal_of_run(run_id, after, limit))
 
     def logs(
         self, run_id: str, *, level: str | None = None, after: int | None = None, limit: int = 1000

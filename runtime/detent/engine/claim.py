@@ -25,7 +25,7 @@ _MOST = 256
 
 def claim_runs(scene: Scene, session: Session, request: Claim, env_limit: int | None) -> Claimed | Failure:
     """Duties, and then the best claimable runs, as many as `session` has room for and the limits allow."""
-    if session.draining:
+    if session.draining or session.parent is not None:
         return Claimed()
     room = _MOST if env_limit is None else _env_room(scene, env_limit)
     grants: list[Grant] = []
@@ -146,6 +146,7 @@ def _grant(scene: Scene, session: Session, row: dict[str, Any]) -> Grant:
         payload_ref=row["payload_ref"],
         max_attempts=row["max_attempts"],
         max_duration_ms=row["max_duration_ms"],
+        machine=row["machine"],
         used_ms=row["used_ms"],
         concurrency_key=row["concurrency_key"],
         priority=row["priority"],
@@ -156,6 +157,7 @@ def _grant(scene: Scene, session: Session, row: dict[str, Any]) -> Grant:
         root_id=row["root_id"],
         batch_id=row["batch_id"],
         version=row["version"],
+        replay_of=row["replay_of"],
         first_started_at=row["started_at"],
         resumed=row["sticky_worker"] == session.worker_id,
         recall=bool(row["has_journal"]),

@@ -37,7 +37,7 @@ _decode_strings = msgspec.json.Decoder(list[str]).decode
 _SAME = (
     "task", "queue", "attempt", "created_at", "payload", "payload_ref", "max_attempts", "max_duration_ms",
     "concurrency_key", "priority", "metadata", "idempotency_key", "parent_id", "root_id", "batch_id", "version",
-    "crashes",
+    "crashes", "machine",
 )  # fmt: skip
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from ..errors import DetentError
 from ..model.protocol import (
     Answer,
+    Assign,
     Beat,
     Claim,
     Done,
@@ -40,16 +41,18 @@ from .callbacks import Callbacks
 from .cancel import cancel_run
 from .claim import claim_runs
 from .clock import Clock, SystemClock
-from .duties import end_duty, held_duties, holds_duty
+from .duties import end_duty, holds_duty
 from .duty_triggers import trigger_from_duty
 from .enlist import enlist
 from .finish import finish_run
+from .isolation import assign
 from .journal import recall, record
-from .leases import beat, lose_worker, release
+from .leases import LEASE_MS, beat, hand_back_all, lose_worker, release
 from .loops import Leases, Loop, OnRemove, Retention, Sweeper, Timers
 from .notebook import write_notes
 from .park import park
 from .pauses import pause_run
+from .replays import fork_run, replay_run, resume_paused
 from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
 from .trigger import make_runs, trigger_from_run
@@ -75,6 +78,7 @@ class Engine:
       doorbell: carries rings to workers; None to send them on the workers' own connections.
       on_emit: takes what a run wrote (logs, spans) once the epoch has been checked.
       retention_ms: how long finished runs are kept, in milliseconds; None for ever.
+      lease_ms: how long a worker may be silent before its runs go on elsewhere, in milliseconds.
       on_remove: told of the runs, and the keys of objects, that are about to be removed.
     """
 
@@ -89,11 +93,13 @@ class Engine:
         on_emit: Callable[[Emit], None] | None = None,
         retention_ms: int | None = None,
         on_remove: OnRemove | None = None,
+        lease_ms: int = LEASE_MS,
     ) -> None:
         self.store = store
         self.clock: Clock = clock or SystemClock()
         self.env = env
         self.env_limit = env_limit
+        self.lease_ms = lease_ms
         self.sessions = Sessions(doorbell)
         self._waiters = Waiters()
         #: The addresses that complete tokens.
@@ -102,7 +108,7 @@ class Engine:
         self.listeners: list[Callable[[], None]] = []
         self._on_emit = on_emit
         self._timers = Timers(self.write, store, self.clock)
-        self._leases = Leases(self.write, self.clock, self.lose_worker)
+        self._leases = Leases(self.write, self.clock, self.lose_worker, lease_ms)
         self._sweeper = Sweeper(self.write)
         self._retention = Retention(self.write, store, self.clock, retention_ms, on_remove)
         self._loops: tuple[Loop, ...] = (self._timers, self._leases, self._sweeper, self._retention)
@@ -161,6 +167,18 @@ class Engine:
         """Cancel a run and its descendants; the state it is in now. Errors: `NotFound`, `Conflict`."""
         return self.write(lambda scene: cancel_run(scene, run_id, reason))
 
+    def replay(self, run_id: str, changes: NewRun, given: Collection[str] = ()) -> Handle:
+        """Run a run again, see `replay_run`. Errors: `NotFound`, and those of `trigger`."""
+        return self.write(lambda scene: replay_run(scene, run_id, changes, given, self.knows))
+
+    def fork(self, run_id: str, at: str | None = None, *, new_id: str) -> Handle:
+        """Run a run again from a journal entry on, see `fork_run`. Errors: `NotFound`, and those of `trigger`."""
+        return self.write(lambda scene: fork_run(scene, run_id, new_id, at, self.knows))
+
+    def resume(self, run_id: str) -> None:
+        """Let a paused run go on. Errors: `NotFound`, `Conflict`."""
+        self.write(lambda scene: resume_paused(scene, run_id))
+
     def result(self, run_id: str) -> RunResult | None:
         """How the run stands: its `status` may not be final yet. None when there is no such run."""
         rows = self.store.read("find_run", id=run_id)
@@ -194,9 +212,9 @@ class Engine:
 
     def connect(self, hello: Hello, send: Callable[[Any], None]) -> tuple[Session, Answer]:
         """A worker says hello on a connection that takes pushes by `send`."""
-        session = Session(hello.worker_id, self.env, hello.manifest, send)
+        session = Session(self.env, hello, send)
         elsewhere = self.sessions.tasks_besides(session)
-        answer = self.write(lambda scene: enlist(scene, hello, elsewhere), verb="hello")
+        answer = self.write(lambda scene: enlist(scene, hello, elsewhere, lease_ms=self.lease_ms), verb="hello")
         if not isinstance(answer, Failure):
             self.sessions.add(session)
         return session, answer
@@ -215,8 +233,7 @@ class Engine:
 
         def lose(scene: Scene) -> int:
             if stopped:
-                held = [(run["id"], run["epoch"]) for run in scene.tx.all("held_runs", worker=worker_id)]
-                release(scene, worker_id, Release(held + held_duties(scene, worker_id)))
+                hand_back_all(scene, worker_id)
             return lose_worker(scene, worker_id, cause, code)
 
         held = self.write(lose, verb="gone")
@@ -284,17 +301,29 @@ class Engine:
             case Release():
                 session.draining = session.draining or request.draining
                 return lambda scene: release(scene, worker_id, request)
+            case Assign():
+                self.sessions.adopt(request.to_worker, worker_id)
+                return lambda scene: assign(scene, worker_id, request)
             case Gone():
-                return lambda _scene: Failure("invalid_options", "a worker cannot tell of its own end")
+                return lambda scene: self._cell_gone(scene, worker_id, request)
             case Hello():
                 elsewhere = self.sessions.tasks_besides(session)
-                return lambda scene: enlist(scene, request, elsewhere)
+                return lambda scene: enlist(scene, request, elsewhere, lease_ms=self.lease_ms)
 
     def _trigger_inside(self, scene: Scene, worker_id: str, request: Trigger) -> Answer:
         answer = trigger_from_run(scene, worker_id, request, self.knows)
         if isinstance(answer, Failure) and answer.code == "lease_lost":
             return trigger_from_duty(scene, worker_id, request, self.knows) or answer
         return answer
+
+    def _cell_gone(self, scene: Scene, worker_id: str, request: Gone) -> Answer:
+        if request.worker_id == worker_id:
+            return Failure("invalid_options", "a worker cannot tell of its own end")
+        if request.stopped:
+            hand_back_all(scene, request.worker_id)
+        lose_worker(scene, request.worker_id, request.cause, parent=worker_id, verdict=request.verdict)
+        scene.tx.after_commit(lambda: self.sessions.drop(request.worker_id))
+        return Done()
 
     def _emit(self, scene: Scene, worker_id: str, request: Emit) -> Answer:
         fenced = scene.tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)

@@ -8,7 +8,7 @@ import msgspec
 
 from ..model.protocol import CancelPush, Failure, Hello, Release, Welcome
 from .duties import held_duties
-from .leases import BEAT_MS, LEASE_MS, release
+from .leases import BEATS, LEASE_MS, release
 from .scene import Scene
 
 __all__ = ["enlist"]
@@ -16,13 +16,17 @@ __all__ = ["enlist"]
 _encode = msgspec.json.Encoder().encode
 
 
-def enlist(scene: Scene, request: Hello, elsewhere: Collection[str] = ()) -> Welcome | Failure:
+def enlist(
+    scene: Scene, request: Hello, elsewhere: Collection[str] = (), lease_ms: int = LEASE_MS
+) -> Welcome | Failure:
     """Take the worker in. A worker that was given up as dead must come back under a new id.
 
     Tasks that are neither its own nor run `elsewhere`, by other connected workers, are forgotten.
     """
     tx, env, now = scene.tx, scene.env, scene.now
     manifest = request.manifest
+    if request.parent is not None and tx.one("find_live_worker", id=request.parent) is None:
+        return Failure("lease_lost", f"worker {request.parent}, whose cell this is, was given up")
     taken = tx.run(
         "put_worker",
         id=request.worker_id,
@@ -32,10 +36,20 @@ def enlist(scene: Scene, request: Hello, elsewhere: Collection[str] = ()) -> Wel
         pid_started=request.pid_started,
         version=manifest.version,
         problems=_encode(manifest.problems).decode(),
+        parent=request.parent,
         now=now,
     )
     if not taken:
         return Failure("lease_lost", f"worker {request.worker_id} was given up; start it anew")
+    if request.parent is None:
+        _describe(scene, request, elsewhere)
+    return Welcome(lease_ms // BEATS, lease_ms, env, _settle(scene, request) if request.again else [])
+
+
+def _describe(scene: Scene, request: Hello, elsewhere: Collection[str]) -> None:
+    """Its queues and tasks are known from now on, and runs that waited for them are queued."""
+    tx, env, now = scene.tx, scene.env, scene.now
+    manifest = request.manifest
     for queue in manifest.queues:
         tx.run("put_queue", env=env, name=queue.name, limit_n=queue.limit, limit_per_key=queue.limit_per_key)
     kept = [*(task.id for task in manifest.tasks), *elsewhere]
@@ -53,7 +67,6 @@ def enlist(scene: Scene, request: Hello, elsewhere: Collection[str] = ()) -> Wel
                 scene.bell.due(row["expires_at"])
     # Limits may be others now.
     scene.bell.anyone(env)
-    return Welcome(BEAT_MS, LEASE_MS, env, _settle(scene, request) if request.again else [])
 
 
 def _settle(scene: Scene, request: Hello) -> list[CancelPush]:

@@ -11,7 +11,7 @@ from .duties import owe_hooks
 from .satisfy import deliver
 from .scene import Scene, error_text
 
-__all__ = ["end_run", "finish_run", "wrap_up"]
+__all__ = ["end_run", "enlarge", "finish_run", "wrap_up"]
 
 
 def finish_run(scene: Scene, worker_id: str, request: Finish) -> Done | Failure:
@@ -37,6 +37,13 @@ def finish_run(scene: Scene, worker_id: str, request: Finish) -> Done | Failure:
             return Done()
         # A run that was cancelled meanwhile is not tried again, and did not know that this was its end.
         status, unattended = "CANCELED", True
+    elif status == "QUEUED" and request.machine is not None:
+        if enlarge(scene, worker_id, request.run_id, request.epoch, machine=request.machine, error=request.error):
+            return Done()
+        # It was on that machine already, or was cancelled meanwhile.
+        fenced = scene.tx.one("find_run", id=request.run_id)
+        canceled = fenced is not None and fenced["cancel_requested_at"] is not None
+        status, unattended = "CANCELED" if canceled else "CRASHED", True
     elif status not in FINAL:
         return Failure("invalid_options", f"a run cannot end as {status!r}")
     row = scene.tx.one("finish_run", state=status, output=request.output, output_ref=request.output_ref, **values)
@@ -46,6 +53,19 @@ def finish_run(scene: Scene, worker_id: str, request: Finish) -> Done | Failure:
     if unattended:
         owe_hooks(scene, row, status)
     return Done()
+
+
+def enlarge(scene: Scene, worker_id: str, run_id: str, epoch: int, *, machine: str, error: str | None) -> bool:
+    """EXECUTING → QUEUED: a run that ran out of memory is tried again on a larger `machine`, ahead of new ones, at the
+    price of no attempt; False for one that was on it already, or is to stop."""
+    values = {"id": run_id, "epoch": epoch, "worker": worker_id, "now": scene.now}
+    row = scene.tx.one("enlarge_run", machine=machine, error=error, **values)
+    if row is None:
+        return False
+    scene.record("out_of_memory", row, "QUEUED", worker_id, machine=machine, error=error)
+    scene.bell.freed(row["env"], row["queue"])
+    scene.bell.queued(row["env"], row["task"])
+    return True
 
 
 def _already(scene: Scene, request: Finish) -> Done | Failure:

@@ -17,6 +17,7 @@ from .engine import Engine
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
 from .queries import moment, several, whole
 from .reasons import why_not_running
+from .replay_operations import ReplayOperations
 from .run_lists import RunFilter, check_status, page_of_runs
 from .token_operations import TokenOperations
 from .trace import trace_of
@@ -65,6 +66,7 @@ class Operations:
             "tasks.list": self.list_tasks,
             "tasks.retrieve": self.retrieve_task,
             **self.tokens.by_name,
+            **ReplayOperations(engine, objects).by_name,
         }
         self._takes = {name: frozenset(signature(method).parameters) for name, method in self._by_name.items()}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import near_names
 from ..store import Store
-from .views import iso
+from .views import iso, paused_of
 
 __all__ = ["why_not_running"]
 
@@ -31,6 +31,10 @@ def why_not_running(
         until = iso(row["wake_at"])
         what = f"attempt {row['attempt']} starts" if row["attempt"] > 1 else "it starts"
         return {"code": "delayed", "message": f"delayed: {what} at {until}", "until": until}
+    paused = paused_of(row)
+    if paused is not None:
+        message = f"paused: {paused.get('message', 'it goes on when somebody says so')}; resume, fork or cancel it"
+        return {"code": "run_paused", "message": message}
     if state == "WAITING":
         pending = sum(max(0, wait["pending"]) for wait in waits)
         runs = "1 run that it started" if pending == 1 else f"{pending} runs that it started"

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Protocol
 
-from ..model.manifest import Manifest
-from ..model.protocol import Push, RingPush
+from ..model.protocol import CancelPush, Hello, Push, RingPush
 
 __all__ = ["Doorbell", "Session", "Sessions"]
 
@@ -20,12 +19,16 @@ __all__ = ["Doorbell", "Session", "Sessions"]
 class Session:
     """One connected worker process."""
 
-    def __init__(self, worker_id: str, env: str, manifest: Manifest, send: Callable[[Push], None]) -> None:
-        self.worker_id = worker_id
+    def __init__(self, env: str, hello: Hello, send: Callable[[Push], None]) -> None:
+        self.worker_id = hello.worker_id
         self.env = env
-        self.version = manifest.version
-        self.sync_tasks = frozenset(task.id for task in manifest.tasks if task.sync)
-        self.async_tasks = frozenset(task.id for task in manifest.tasks if not task.sync)
+        self.version = hello.manifest.version
+        #: Of a cell: the worker that it belongs to.
+        self.parent = hello.parent
+        # A process of its own takes the room of a plain run, whatever runs in it.
+        apart = {task.id for task in hello.manifest.tasks if task.sync or (hello.isolates and task.isolation != "none")}
+        self.sync_tasks = frozenset(apart)
+        self.async_tasks = frozenset(task.id for task in hello.manifest.tasks if task.id not in apart)
         self.send = send
         self.draining = False
         self.hungry_sync = 0
@@ -46,12 +49,21 @@ class Sessions:
 
     def __init__(self, doorbell: Doorbell | None = None) -> None:
         self._by_id: dict[str, Session] = {}
+        #: The worker that a cell belongs to.
+        self._parents: dict[str, str] = {}
         self._lock = Lock()
         self._doorbell = doorbell
 
     def add(self, session: Session) -> None:
         with self._lock:
             self._by_id[session.worker_id] = session
+            if session.parent is not None:
+                self._parents[session.worker_id] = session.parent
+
+    def adopt(self, cell_id: str, parent_id: str) -> None:
+        """A worker has a cell, which need not be connected yet."""
+        with self._lock:
+            self._parents.setdefault(cell_id, parent_id)
 
     def remove(self, session: Session) -> None:
         """Forget `session`, unless the worker has come back on another connection meanwhile."""
@@ -66,10 +78,12 @@ class Sessions:
         """Forget a worker that is dead; its rings went nowhere."""
         with self._lock:
             self._by_id.pop(worker_id, None)
+            self._parents.pop(worker_id, None)
 
     def of_env(self, env: str) -> list[Session]:
+        """The workers of an environment, without their cells."""
         with self._lock:
-            return [session for session in self._by_id.values() if session.env == env]
+            return [session for session in self._by_id.values() if session.env == env and session.parent is None]
 
     def tasks_besides(self, session: Session) -> frozenset[str]:
         """The tasks that other workers of its environment run, those not counted that are about to stop."""
@@ -83,7 +97,7 @@ class Sessions:
         known: bool | None = None
         with self._lock:
             for session in self._by_id.values():
-                if session.env == env:
+                if session.env == env and session.parent is None:
                     if session.can_run(task):
                         return True
                     known = False
@@ -94,6 +108,10 @@ class Sessions:
         session = self._by_id.get(worker_id)
         if session is not None:
             session.send(push)
+        # A run whose cell is not there yet, or hears nothing because of what its code does, is stopped by the parent.
+        parent = self._by_id.get(self._parents.get(worker_id, ""))
+        if parent is not None and isinstance(push, CancelPush):
+            parent.send(push)
 
     def wake(self, env: str, queued: dict[str, int], anyone: bool) -> None:
         """Ring hungry workers of `env`: for `queued` runs by task, or, with `anyone`, whoever is hungry."""

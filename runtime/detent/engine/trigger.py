@@ -81,6 +81,7 @@ def make_runs(
                 "queued_at": now if state == "QUEUED" else None,
                 "max_attempts": run.max_attempts,
                 "max_duration_ms": run.max_duration_ms,
+                "machine": run.machine,
                 "priority": run.priority,
                 "payload": run.payload,
                 "payload_ref": run.payload_ref,

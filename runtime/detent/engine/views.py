@@ -16,6 +16,7 @@ __all__ = [
     "error_view",
     "event_view",
     "iso",
+    "journal_view",
     "queue_view",
     "run_detail",
     "run_summary",
@@ -87,8 +88,20 @@ def run_detail(
         "ttl_ms": row["ttl_ms"],
         "priority": row["priority"],
         "max_duration_ms": row["max_duration_ms"],
+        "machine": row["machine"],
         "idempotency_key": row["idempotency_key"],
+        "replay_of": row["replay_of"],
+        "forked_at": row["forked_at"],
+        "paused": paused_of(row),
     }
+
+
+def paused_of(row: Any) -> dict[str, Any] | None:
+    """Why a run that waits goes on only when somebody says so; None where that is not so."""
+    if row["state"] != "WAITING" or row["paused"] is None:
+        return None
+    paused: dict[str, Any] = _decode(row["paused"])
+    return paused
 
 
 def attempts_of(row: Any, events: Sequence[Any]) -> list[dict[str, Any]]:
@@ -110,7 +123,7 @@ def attempts_of(row: Any, events: Sequence[Any]) -> list[dict[str, Any]]:
     return attempts
 
 
-_ENDS = {"retry": "RETRY", "lose_lease": "LOST", "release": "RELEASED", "finish": ""}
+_ENDS = {"retry": "RETRY", "lose_lease": "LOST", "out_of_memory": "OUT_OF_MEMORY", "release": "RELEASED", "finish": ""}
 
 
 def _attempt(event: Any) -> dict[str, Any]:
@@ -172,6 +185,28 @@ def event_view(row: Any) -> dict[str, Any]:
         "epoch": row["epoch"],
         "worker": row["worker_id"],
         "data": data,
+    }
+
+
+def journal_view(row: Any, chars: int) -> dict[str, Any]:
+    """An entry of a journal, its value cut after `chars` characters."""
+    value = row["value"]
+    if value is None and row["value_ref"] is not None:
+        value = "…"
+    elif value is not None and len(value) > chars:
+        value = value[:chars] + "…"
+    return {
+        "seq": row["seq"],
+        "key": row["key"],
+        "kind": row["kind"],
+        "target": row["target"],
+        "status": row["status"],
+        "attempt": row["attempt"],
+        "at": iso(row["at"]),
+        "value": value,
+        "error": error_view(row["error"], short=True),
+        "runs": _decode(row["first_children"]),
+        "runs_total": row["children"],
     }
 
 

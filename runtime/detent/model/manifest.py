@@ -19,8 +19,9 @@ class QueueSpec(Struct, frozen=True, omit_defaults=True):
 
 
 class TaskSpec(Struct, frozen=True, omit_defaults=True):
-    """A task as its worker knows it. `sync` tells a plain ``def`` from an ``async def``. Times are
-    milliseconds. `hooks`: the events that it has hooks for, its own or everyone's."""
+    """A task as its worker knows it. `sync` tells a plain ``def`` from an ``async def``; `isolation` is one of
+    `model.machine.ISOLATIONS`, `machine` a preset or a label. Times are milliseconds. `hooks`: the events that it has
+    hooks for, its own or everyone's."""
 
     id: str
     queue: str
@@ -30,6 +31,8 @@ class TaskSpec(Struct, frozen=True, omit_defaults=True):
     description: str = ""
     max_attempts: int = 3
     max_duration_ms: int | None = None
+    isolation: str = "none"
+    machine: str | None = None
     retry: dict[str, Any] | None = None
     payload_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None

@@ -25,6 +25,7 @@ from .limits import (
     TAG_CHARS,
     TAGS,
 )
+from .machine import machine_name
 from .manifest import QueueSpec
 from .protocol import NewRun
 
@@ -65,6 +66,7 @@ class TriggerOptions(TypedDict, total=False):
     - ``priority``: seconds by which the run goes before runs triggered at the same time.
     - ``tags``: at most 10 texts of 1 to 128 characters. ``metadata``: a JSON object of at most 256 KiB.
     - ``max_attempts``: 1 to 250. ``max_duration``: executing time of an attempt, at least 1 s.
+    - ``machine``: for an isolated task, the preset that limits its CPU and memory; any other name is a label.
     - ``debounce``: triggers in quick succession make one run, see `DebounceOptions`; not together with ``delay``.
     """
 
@@ -79,6 +81,7 @@ class TriggerOptions(TypedDict, total=False):
     metadata: Mapping[str, Any] | None
     max_attempts: int | None
     max_duration: str | float | timedelta | None
+    machine: str | None
     debounce: DebounceOptions | None
 
 
@@ -134,6 +137,8 @@ def new_run(
         run.max_attempts = _integer("max_attempts", given["max_attempts"], 1, ATTEMPTS)
     if "max_duration" in given:
         run.max_duration_ms = _duration("max_duration", given["max_duration"])
+    if "machine" in given:
+        run.machine = machine_name(given["machine"])
     if "tags" in given:
         run.tags = tags_of(given["tags"])
     if "metadata" in given:

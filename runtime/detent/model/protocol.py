@@ -14,6 +14,7 @@ from .manifest import Manifest
 
 __all__ = [
     "Answer",
+    "Assign",
     "Beat",
     "CancelPush",
     "Claim",
@@ -48,6 +49,7 @@ __all__ = [
     "SpanLine",
     "Trigger",
     "Triggered",
+    "Verdict",
     "Wait",
     "WaitResult",
     "Watch",
@@ -90,6 +92,7 @@ class NewRun(Struct, omit_defaults=True):
     metadata: str | None = None
     max_attempts: int | None = None
     max_duration_ms: int | None = None
+    machine: str | None = None
     batch_id: str | None = None
     known: bool = False
 
@@ -117,6 +120,9 @@ class Hello(Struct, tag="hello", omit_defaults=True):
 
     `again`: it was connected before, and `holds` are the runs, with their epochs, that it was granted and has not
     ended: what the engine granted besides never arrived.
+
+    `isolates`: it executes runs of isolated tasks in cells, processes of their own, which take a plain run's room.
+    `parent`: of a cell, the worker that it belongs to; a cell claims nothing and describes no tasks.
     """
 
     worker_id: str
@@ -126,6 +132,8 @@ class Hello(Struct, tag="hello", omit_defaults=True):
     host: str
     again: bool = False
     holds: list[tuple[str, int]] = field(default_factory=list)
+    isolates: bool = False
+    parent: str | None = None
 
 
 class Beat(Struct, tag="beat", omit_defaults=True):
@@ -141,6 +149,14 @@ class Claim(Struct, tag="claim", omit_defaults=True):
 
     sync: int = 0
     async_: int = 0
+
+
+class Assign(Struct, tag="assign"):
+    """A run that this worker has claimed is handed to one of its cells, under the same epoch."""
+
+    run_id: str
+    epoch: int
+    to_worker: str
 
 
 class Entry(Struct, omit_defaults=True):
@@ -262,7 +278,8 @@ class Leave(Struct, tag="leave", omit_defaults=True):
 
 
 class Finish(Struct, tag="finish", omit_defaults=True):
-    """The end of an attempt. `status` is a final one, or ``DELAYED`` for another attempt at `retry_at`.
+    """The end of an attempt. `status` is a final one, ``DELAYED`` for another attempt at `retry_at`, or ``QUEUED``:
+    it ran out of memory, and is tried again on `machine`, at the price of no attempt.
 
     `unattended`: its hooks did not run, or not to their end, so they are to run elsewhere.
     """
@@ -275,6 +292,7 @@ class Finish(Struct, tag="finish", omit_defaults=True):
     error: str | None = None
     retry_at: int | None = None
     started_at: int | None = None
+    machine: str | None = None
     unattended: bool = False
 
 
@@ -296,13 +314,24 @@ class Release(Struct, tag="release", omit_defaults=True):
     evicted: list[tuple[str, int]] = field(default_factory=list)
 
 
+class Verdict(Struct, omit_defaults=True):
+    """How the run of a cell is to end, where its parent killed the cell: `status` is final, `code` that of the error.
+    `machine`: where to try again instead, once."""
+
+    status: str
+    code: str
+    machine: str | None = None
+
+
 class Gone(Struct, tag="gone", omit_defaults=True):
-    """The supervisor of a worker saw its end; said on a connection of its own. `stopped`: it was asked to
-    end."""
+    """The parent of a worker saw its end. `stopped`: it was asked to end.
+
+    A supervisor says so on a connection of its own, a worker of its cells on the connection that it has."""
 
     worker_id: str
     cause: str
     stopped: bool = False
+    verdict: Verdict | None = None
 
 
 class LogLine(Struct, array_like=True):
@@ -358,6 +387,7 @@ Request = (
     Hello
     | Beat
     | Claim
+    | Assign
     | Recall
     | Record
     | Trigger
@@ -425,10 +455,12 @@ class Grant(Struct, omit_defaults=True):
     root_id: str | None = None
     batch_id: str | None = None
     version: str | None = None
+    replay_of: str | None = None
     first_started_at: int | None = None
     resumed: bool = False
     recall: bool = False
     crashes: int = 0
+    machine: str | None = None
     results: list[WaitResult] = field(default_factory=list)
     duty: str = ""
     error: str | None = None

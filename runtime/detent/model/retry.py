@@ -9,6 +9,7 @@ from typing import Any
 
 from detent.errors import InvalidOptions
 from detent.model.duration import SECOND, Duration, parse_duration
+from detent.model.machine import machine_name
 
 __all__ = ["MOST_ATTEMPTS", "RetryPolicy"]
 
@@ -28,6 +29,7 @@ class RetryPolicy:
       min_timeout: the first pause, seconds or text ("500ms").
       max_timeout: the longest pause, seconds or text ("1m"). Both are kept as seconds.
       randomize: spread the pauses, so that many failures at once do not come back at once.
+      out_of_memory: a larger machine, on which an isolated run that ran out of memory is tried once more.
 
     Raises InvalidOptions that names the parameter, the value and what is allowed.
     """
@@ -37,6 +39,7 @@ class RetryPolicy:
     min_timeout: Duration = 1.0
     max_timeout: Duration = 60.0
     randomize: bool = True
+    out_of_memory: str | None = None
 
     def __post_init__(self) -> None:
         attempts, factor = self.max_attempts, self.factor
@@ -48,6 +51,8 @@ class RetryPolicy:
             raise InvalidOptions(f"factor: got {factor!r}, expected a number of 1 or more, for example 2")
         if not isinstance(self.randomize, bool):
             raise InvalidOptions(f"randomize: got {self.randomize!r}, expected True or False")
+        if self.out_of_memory is not None:
+            machine_name(self.out_of_memory, "out_of_memory")
         shortest = parse_duration(self.min_timeout, "min_timeout")
         longest = parse_duration(self.max_timeout, "max_timeout")
         if shortest > longest:

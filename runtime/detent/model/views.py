@@ -18,8 +18,10 @@ __all__ = [
     "ErrorView",
     "Event",
     "Health",
+    "JournalEntry",
     "LogEntry",
     "NotRunning",
+    "Paused",
     "QueueView",
     "RunDetail",
     "RunOutcome",
@@ -91,7 +93,8 @@ class NotRunning(View):
     """Why a run is not executing yet.
 
     `code` is one of ``queued``, ``queue_limit``, ``key_limit``, ``env_limit``, ``paused``, ``delayed``,
-    ``no_worker``, ``waiting``; `message` says it in a sentence. `position` is the place in the queue, from 1.
+    ``no_worker``, ``waiting``, ``run_paused``; `message` says it in a sentence. `position` is the place in the
+    queue, from 1.
     """
 
     code: str
@@ -101,6 +104,21 @@ class NotRunning(View):
     running: int | None = None
     position: int | None = None
     until: datetime | None = None
+
+
+class Paused(View):
+    """Why a run that waits goes on only when somebody says so: its code went another way than its journal.
+
+    At the journal `key` the code asked for `received` where `expected` is recorded. `actions` are what can be done:
+    ``resume`` (once the code fits again), ``fork`` (keep what comes before `key`), ``cancel``.
+    """
+
+    reason: str = ""
+    key: str = ""
+    expected: str = ""
+    received: str = ""
+    message: str = ""
+    actions: list[str] = Field(default_factory=list)
 
 
 class RunSummary(View):
@@ -139,7 +157,12 @@ class RunSummary(View):
 
 
 class RunDetail(RunSummary):
-    """All that is known of one run. `idempotency_key` is the hash under which the key is kept."""
+    """All that is known of one run. `machine` is what its trigger, or an attempt that ran out of memory, asks for;
+    None for that of its task. `idempotency_key` is the hash under which the key is kept.
+
+    `replay_of` is the run that this one runs again; `forked_at` the journal key before which it kept what was done:
+    empty where it kept all, None where it began anew.
+    """
 
     payload: Any = None
     output: Any = None
@@ -152,7 +175,11 @@ class RunDetail(RunSummary):
     ttl_ms: int | None = None
     priority: float = 0
     max_duration_ms: int | None = None
+    machine: str | None = None
     idempotency_key: str | None = None
+    replay_of: str | None = None
+    forked_at: str | None = None
+    paused: Paused | None = None
     not_running: NotRunning | None = None
 
 
@@ -191,6 +218,27 @@ class Event(View):
     epoch: int = 0
     worker: str | None = None
     data: dict[str, Any] | None = None
+
+
+class JournalEntry(View):
+    """One entry of a run's journal: a step, a wait, runs that were started, a value.
+
+    `key` names it, for a fork; `seq` grows in the order in which entries began. `status` is ``open`` (a wait that is
+    not over), ``ok``, ``error``, or ``left`` (ended from inside, by a time-out say). `value` is JSON text, cut
+    with ``…`` after 200 characters. `runs` are the first 20 of the `runs_total` that it started or found.
+    """
+
+    seq: int
+    key: str
+    kind: str
+    target: str = ""
+    status: str = "ok"
+    attempt: int = 1
+    at: datetime
+    value: str | None = None
+    error: ErrorView | None = None
+    runs: list[str] = Field(default_factory=list)
+    runs_total: int = 0
 
 
 class LogEntry(View):
@@ -234,6 +282,8 @@ class TaskView(View):
     description: str = ""
     max_attempts: int = 3
     max_duration_ms: int | None = None
+    isolation: str = "none"
+    machine: str | None = None
     retry: dict[str, Any] | None = None
     payload_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None

@@ -11,12 +11,13 @@ from uuid import UUID, uuid4
 
 from .current import current_run, step_info
 
-__all__ = ["AttemptInfo", "BatchInfo", "Context", "QueueInfo", "RunInfo", "TaskInfo", "WaitInfo"]
+__all__ = ["AttemptInfo", "BatchInfo", "Context", "MachineInfo", "QueueInfo", "RunInfo", "TaskInfo", "WaitInfo"]
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The run. Times are aware datetimes in UTC; durations are seconds."""
+    """The run. Times are aware datetimes in UTC; durations are seconds. `replay_of` is the run that this one runs
+    again, by a replay or a fork."""
 
     id: str
     created_at: datetime
@@ -30,6 +31,12 @@ class RunInfo:
     parent_id: str | None = None
     root_id: str | None = None
     version: str | None = None
+    replay_of: str | None = None
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether this run was made by a replay or a fork of another one."""
+        return self.replay_of is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,16 @@ class BatchInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class MachineInfo:
+    """The machine that was asked for: its name, CPUs and memory in GB; without the two for a label. Only isolated
+    runs are held to it."""
+
+    name: str
+    cpu: float | None = None
+    memory: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """Facts about a run, for ``async def my_task(payload, ctx: Context)``; and time and chance that stay the same
     when the run is executed again after a crash."""
@@ -74,6 +91,7 @@ class Context:
     queue: QueueInfo
     environment: str
     batch: BatchInfo | None = field(default=None)
+    machine: MachineInfo | None = field(default=None)
 
     def now(self) -> datetime:
         """The time, in UTC, as it was when the run came here first: it is in the journal of the run."""

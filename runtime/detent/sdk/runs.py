@@ -1,4 +1,4 @@
-"""`runs`: look at runs and cancel them, from any process."""
+"""`runs`: look at runs, cancel them, run them again, from any process."""
 
 from __future__ import annotations
 

@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, update_wrapper
 from pathlib import Path
-from typing import Any, Generic, TypeVar, Unpack, overload
+from typing import Any, Generic, Literal, TypeVar, Unpack, overload
 
 from ..errors import DiscoveryError, InvalidOptions, InvalidPayload, Unserializable
 from ..model import json_text
 from ..model.duration import Duration, parse_duration
 from ..model.limits import MIN_DURATION_MS, NAME_CHARS
+from ..model.machine import check_isolation, check_larger, machine_name
 from ..model.manifest import TaskSpec
 from ..model.options import TriggerOptions
 from ..model.retry import RetryPolicy
@@ -45,6 +46,8 @@ class Task(Generic[P, R]):
         retry: RetryPolicy | None,
         max_duration_ms: int | None,
         description: str,
+        isolation: str = "none",
+        machine: str | None = None,
         schema: Any = _UNSET,
     ) -> None:
         self.fn = fn
@@ -53,6 +56,8 @@ class Task(Generic[P, R]):
         self.retry = retry
         self.max_duration_ms = max_duration_ms
         self.description = description
+        self.isolation = isolation
+        self.machine = machine
         self.is_async = inspect.iscoroutinefunction(fn)
         self.module = fn.__module__
         self.qualname = fn.__qualname__
@@ -96,6 +101,8 @@ class Task(Generic[P, R]):
             description=self.description,
             max_attempts=3 if self.retry is None else self.retry.max_attempts,
             max_duration_ms=self.max_duration_ms,
+            isolation=self.isolation,
+            machine=self.machine,
             retry=None if self.retry is None else self.retry.to_dict(),
             payload_schema=self._payload_json_schema(),
             output_schema=self.output_schema.json_schema(mode="serialization"),
@@ -282,6 +289,8 @@ def task(
     retry: RetryPolicy | None = None,
     max_duration: Duration | None = None,
     description: str | None = None,
+    isolation: Literal["none", "process"] = "none",
+    machine: str | None = None,
     on_start: Callable[..., Any] | None = None,
     on_success: Callable[..., Any] | None = None,
     on_failure: Callable[..., Any] | None = None,
@@ -300,6 +309,9 @@ def task(
       retry: attempts and pauses; by default 3 attempts, 1 s to 60 s, factor 2, with jitter.
       max_duration: executing time of an attempt, waits left out; seconds or text such as ``"2m"``.
       description: what it does, for people and assistants; the docstring when left out.
+      isolation: ``"process"`` executes each attempt in a process of its own, which can be stopped and limited
+        whatever its code does; see docs/isolation.md.
+      machine: the preset that limits CPU and memory of an isolated run, ``"micro"`` to ``"large-2x"``, or a label.
       on_start, on_success, on_failure, on_complete, on_cancel, on_wait, on_resume, catch_error, middleware: hooks, see
         `Task`.
 
@@ -324,7 +336,14 @@ def task(
         if hook is not None
     }
     return _Declare(
-        task_id=id, queue=queue, retry=retry, max_duration=max_duration, description=description, hooks=hooks
+        task_id=id,
+        queue=queue,
+        retry=retry,
+        max_duration=max_duration,
+        description=description,
+        isolation=isolation,
+        machine=machine,
+        hooks=hooks,
     )
 
 
@@ -343,6 +362,8 @@ def _declare(
     retry: RetryPolicy | None,
     max_duration: Duration | None,
     description: str | None,
+    isolation: str,
+    machine: str | None,
     hooks: dict[str, Callable[..., Any]],
     schema: Any = _UNSET,
 ) -> Task[Any, Any]:
@@ -360,6 +381,9 @@ def _declare(
     duration_ms = None if max_duration is None else parse_duration(max_duration, "max_duration")
     if duration_ms is not None and duration_ms < MIN_DURATION_MS:
         raise InvalidOptions(f"max_duration of task {name!r} must be at least {MIN_DURATION_MS / 1000:g} s")
+    if machine is not None:
+        machine_name(machine, f"machine of task {name!r}")
+    check_larger(machine, None if retry is None else retry.out_of_memory, name)
     made: Task[Any, Any] = Task(
         fn,
         name,
@@ -367,6 +391,8 @@ def _declare(
         retry=retry,
         max_duration_ms=duration_ms,
         description=description or inspect.getdoc(fn) or "",
+        isolation=check_isolation(isolation, name),
+        machine=machine,
         schema=schema,
     )
     for event, hook in hooks.items():

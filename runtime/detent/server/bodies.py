@@ -21,6 +21,7 @@ from ..model.limits import (
     MIN_DURATION_MS,
     NAME_CHARS,
 )
+from ..model.machine import machine_name
 from ..model.options import new_run, tags_of
 from ..model.protocol import NewRun
 
@@ -110,6 +111,8 @@ def _check(run: NewRun, task: str) -> None:
             raise InvalidOptions(f"{name} must have at most {NAME_CHARS} characters, got {len(value)}")
     run.tags = tags_of(run.tags)
     _within("priority", run.priority, -31_536_000, 31_536_000)
+    if run.machine is not None:
+        machine_name(run.machine)
     _within("max_attempts", run.max_attempts, 1, ATTEMPTS)
     _within("max_duration_ms", run.max_duration_ms, MIN_DURATION_MS, 2**53)
     _within("queue_limit", run.queue_limit, 0, 100_000)

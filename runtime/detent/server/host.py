@@ -18,6 +18,7 @@ import psutil
 from ..config import Config, ensure_state_dir
 from ..embedded import running_server
 from ..engine import Engine, failpoints
+from ..engine.leases import LEASE_MS
 from ..engine.operations import Operations
 from ..errors import ConfigError, ProjectLocked, StoreError
 from ..model.protocol import Hello
@@ -99,6 +100,7 @@ class Host:
             on_emit=self.telemetry.append,
             retention_ms=None if keep_s is None else int(keep_s * 1000),
             on_remove=self._remove,
+            lease_ms=self.config.lease_ms or LEASE_MS,
         )
         self.operations = Operations(self.engine, self.telemetry, self.objects)
         http = HttpServer(make_app(self.operations, key=self._key, host=self._host), self._host, self._port)
@@ -195,12 +197,13 @@ class Host:
         """Workers of this host whose process is gone are dead at once, also after all of `detent dev` was killed."""
         here = socket.gethostname()
         for row in self.store.read("list_workers"):
-            if row["host"] == here and not _lives(row["pid"], row["pid_started"]):
+            # The end of a cell is told by its parent, or goes with it.
+            if row["parent"] is None and row["host"] == here and not _lives(row["pid"], row["pid_started"]):
                 self.engine.lose_worker(row["id"], "its process was gone when the server started")
 
     def _on_gone(self, hello: Hello) -> None:
         """On the thread of a connection that has closed: is the worker dead, or will it come back?"""
-        if hello.host != socket.gethostname():
+        if hello.host != socket.gethostname() or hello.parent is not None:
             return
         ends = time.monotonic() + _GONE_WITHIN_S
         while time.monotonic() < ends and not self._stopping.is_set():

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from .life import Life
-from .process import arguments_of, prepare, serve
+from .process import arguments_of, born, prepare, serve
 
 
 def main() -> NoReturn:
     """Run until the parent says so, or is gone."""
     options = arguments_of(sys.argv[1:])
-    life = Life()
+    life = born(options)
     serve(prepare(options.project), options, life)
 
 

@@ -76,19 +76,21 @@ class AsyncRuns:
             self._claim_again = False
             self._maybe_more = bool(grants) or again
         if grants:
-            self._worker.loop.post(lambda: self._start(grants))
+            self._worker.loop.post(lambda: self.start(grants))
         if again:
             self.claim()
 
-    def _start(self, grants: list[Grant]) -> None:
+    def start(self, grants: list[Grant]) -> None:
+        """Execute runs. On the loop's thread."""
         worker = self._worker
         for grant in grants:
             frame = worker.adopted(grant)
             if frame is None:
+                if worker.execute_apart(grant, self._gone):
+                    continue
                 frame = worker.new_frame(grant)
                 if frame is None:
-                    with self._slots.lock:
-                        self._slots.async_used -= 1
+                    self._slots.give_back_async()
                     continue
                 context = copy_context()
                 context.run(frame.bind)
@@ -99,6 +101,11 @@ class AsyncRuns:
                 frame.resume(grant)
             worker.stops.start_clock(frame, grant.used_ms)
             worker.take_early(frame)
+
+    def _gone(self) -> None:
+        """A run does not execute in a process of its own any more."""
+        self._slots.give_back_async()
+        self.claim()
 
     async def _execute(self, frame: Frame) -> None:
         try:

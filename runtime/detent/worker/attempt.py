@@ -31,6 +31,7 @@ from ..sdk.result import Result
 from .error_record import recorded
 from .frame import Frame
 from .hook_calls import Call, call_hooks, driven, end_hooks, log_fault
+from .memory_error import is_out_of_memory, out_of_memory_record
 from .plain_text import clean
 from .scope import enter_end
 from .signals import RunSignal
@@ -186,6 +187,15 @@ async def _failed(frame: Frame, call: Call, payload: Any, error: BaseException, 
         await _stopped(frame, call, payload, error, finish)
         return
     finish.output = finish.output_ref = None
+    if is_out_of_memory(frame, error):
+        record = out_of_memory_record(frame, recorded(error))
+        finish.machine = frame.worker.larger_machine(frame.task, frame.grant)
+        if finish.machine is not None:
+            finish.status, finish.error = "QUEUED", error_text(record)
+            return
+        finish.status, finish.error = "CRASHED", error_text(record)
+        await end_hooks(frame, call, "CRASHED", record, payload=payload, error=error)
+        return
     if not _is_permanent(error):
         error, retry_at = await _retry_time(frame, call, payload, error)
         if retry_at is not None:

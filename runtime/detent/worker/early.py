@@ -37,7 +37,7 @@ class EarlyPushes:
                 return None
         return frame if frame.epoch == push.epoch else None
 
-    def take(self, frame: Frame) -> list[SatisfiedPush | CancelPush]:
-        """What came for a run before its grant."""
+    def take(self, name: str) -> list[SatisfiedPush | CancelPush]:
+        """What came for a run before its grant; see `Grant.name`."""
         with self._lock:
-            return self._kept.pop(frame.name, [])
+            return self._kept.pop(name, [])

@@ -30,16 +30,24 @@ class Endings:
 
     Parameters:
       lock: held while it is decided who ends a run: its own code, or the one that stopped it.
-      send: to the engine.
+      send: to the engine. on_told: called when the engine has heard of an end.
     """
 
     def __init__(
-        self, lock: threading.Lock, stops: Stops, deadlines: Deadlines, send: Callable[[list[Exchange]], None]
+        self,
+        lock: threading.Lock,
+        stops: Stops,
+        deadlines: Deadlines,
+        send: Callable[[list[Exchange]], None],
+        on_told: Callable[[], None],
     ) -> None:
         self._lock = lock
         self._stops = stops
         self._deadlines = deadlines
         self._send = send
+        self._on_told = on_told
+        #: The runs whose end the engine has not confirmed.
+        self.untold: set[str] = set()
 
     def end(self, frame: Frame) -> bool:
         """The end of a run; False when it was reported already."""
@@ -58,13 +66,18 @@ class Endings:
             # A signal for another run hit this one. It is begun again, at the price of no attempt.
             logger.warning("run %s was disturbed while another one was stopped; it starts again", frame.run_id)
             return [hand_back(frame.run_id, frame.epoch)]
+        self.untold.add(frame.run_id)
         return [*frame.words(), self._telling(finish)]
 
     def _telling(self, finish: End, times: int = 1) -> Exchange:
         def take(answer: Answer) -> None:
+            passing = isinstance(answer, Failure) and answer.code in _PASSING and times < _TELLINGS
+            if not passing:
+                self.untold.discard(finish.run_id)
+                self._on_told()
             if not isinstance(answer, Failure) or answer.code == "lease_lost":
                 return
-            if answer.code not in _PASSING or times >= _TELLINGS:
+            if not passing:
                 logger.error("the end of run %s was refused: %s", finish.run_id, answer.message)
                 return
             if times == 1:

@@ -22,8 +22,7 @@ from typing import Any, NoReturn
 import msgspec
 import psutil
 
-from .life import Life
-from .process import Prepared, arguments_of, prepare, serve
+from .process import Prepared, arguments_of, born, prepare, serve
 
 _PR_SET_PDEATHSIG = 1
 _FORK_FAILED = 71
@@ -125,7 +124,7 @@ class _Loop:
         os.close(control)
         os.environ.update(env)
         options = arguments_of(argv)
-        serve(self._prepared, options, Life())
+        serve(self._prepared, options, born(options))
 
     def _reap(self) -> None:
         for pid in list(self._living):

@@ -31,7 +31,8 @@ class Life:
 
     def __init__(self) -> None:
         self._leaving = threading.Event()
-        self._grace_s = 0.0
+        #: How long what executes may go on once the end was asked for, in seconds.
+        self.grace_s = 0.0
         self._control = os.dup(0)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
@@ -42,6 +43,15 @@ class Life:
 
     def live(self, worker: Worker) -> NoReturn:
         """Take runs until the end is asked for, then drain."""
+        self.begin(worker)
+        self._leaving.wait()
+        try:
+            worker.drain(self.grace_s)
+        finally:
+            end(0)
+
+    def begin(self, worker: Worker) -> None:
+        """Start the worker, and say so."""
         if self._leaving.is_set():
             end(0)
         try:
@@ -50,11 +60,10 @@ class Life:
             logger.error("%s", error)  # noqa: TRY400  # it is meant for a person
             end(_NO_ENGINE)
         self.say("ready")
-        self._leaving.wait()
-        try:
-            worker.drain(self._grace_s)
-        finally:
-            end(0)
+
+    def is_leaving(self) -> bool:
+        """Whether the end was asked for."""
+        return self._leaving.is_set()
 
     def say(self, word: str) -> None:
         """Tell the parent, if it is there."""
@@ -64,7 +73,7 @@ class Life:
     def leave(self, grace_s: float) -> None:
         """End once what executes has finished, at the latest after `grace_s` seconds."""
         if not self._leaving.is_set():
-            self._grace_s = grace_s
+            self.grace_s = grace_s
             self._leaving.set()
 
     def on_term(self) -> None:

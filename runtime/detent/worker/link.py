@@ -19,6 +19,7 @@ from ..errors import ServerUnreachable
 from ..model.framing import FrameReader, send_frame
 from ..model.protocol import (
     Answer,
+    Assign,
     Claimed,
     DutyDone,
     Failure,
@@ -33,7 +34,7 @@ from ..model.protocol import (
     Welcome,
 )
 
-__all__ = ["DirectLink", "Exchange", "Link", "SocketLink", "ask", "hand_back", "ignore"]
+__all__ = ["DirectLink", "Exchange", "Link", "SocketLink", "ask", "hand_back", "ignore", "is_passing"]
 
 logger = logging.getLogger("detent.worker")
 
@@ -59,6 +60,10 @@ class Link(Protocol):
     def send(self, exchanges: Sequence[Exchange]) -> None:
         """Send requests together, in order. Each answer comes by its callback, on another thread or before this
         returns."""
+        ...
+
+    def hold(self, run_id: str, epoch: int) -> None:
+        """A run is here by another way than a claim on this link; the engine is told so when the link is back."""
         ...
 
     def close(self) -> None: ...
@@ -101,6 +106,9 @@ class DirectLink:
         answers = self._engine.handle(self._session, [request for request, _ in exchanges])
         for (_, on_answer), answer in zip(exchanges, answers, strict=True):
             on_answer(answer)
+
+    def hold(self, run_id: str, epoch: int) -> None:
+        """Nothing to keep: it is never away."""
 
     def close(self) -> None:
         if self._session is not None:
@@ -154,6 +162,9 @@ class SocketLink:
                 self._flush()
             finally:
                 self._sending.release()
+
+    def hold(self, run_id: str, epoch: int) -> None:
+        self._holds[run_id] = epoch
 
     def close(self) -> None:
         self._closed.set()
@@ -280,7 +291,9 @@ class SocketLink:
                 Finish(run_id=run_id, epoch=epoch)
                 | Pause(run_id=run_id, epoch=epoch)
                 | DutyDone(run_id=run_id, epoch=epoch)
-            ) if not _passes(answer):
+            ) if not is_passing(answer):
+                self._let_go(run_id, epoch)
+            case Assign(run_id=run_id, epoch=epoch) if not isinstance(answer, Failure):
                 self._let_go(run_id, epoch)
             case Release(runs=runs):
                 for run_id, epoch in runs:
@@ -329,8 +342,8 @@ def _nothing() -> None:
     """Before the first connection there is nothing to come back to."""
 
 
-def _passes(answer: Answer) -> bool:
-    """Whether the request will be sent again: the run is still held."""
+def is_passing(answer: Answer) -> bool:
+    """Whether the request was refused for a while only, as when a disk is full: it will be sent again."""
     return isinstance(answer, Failure) and answer.code in ("store_error", "engine_error")
 
 

@@ -24,7 +24,8 @@ class WorkerOptions:
     that do not say. `poll_s`: see `POLL_S`, None for no polling. `drop_tickets`: lose every ticket (tests).
     `stop_grace_s`: see `STOP_GRACE_S`. `parked_coroutines`, `parked_threads`: parked runs that stay in memory, for
     `parked_s` seconds; the others are replayed. `replay`: ``never`` (only where it must be), ``always`` (at each
-    durable wait, to prove that it can be), or ``random:SEED``; see ``DETENT_REPLAY``.
+    durable wait, to prove that it can be), or ``random:SEED``; see ``DETENT_REPLAY``. `machine`: of isolated tasks that
+    do not say. `parent`: of a cell, the worker that it belongs to: it claims nothing.
     """
 
     threads: int = 8
@@ -38,6 +39,8 @@ class WorkerOptions:
     parked_threads: int = 500
     parked_s: float = 900.0
     replay: str = "never"
+    machine: str | None = None
+    parent: str | None = None
 
     @classmethod
     def for_tests(

@@ -12,25 +12,30 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from ..config import Config, load_config
 from ..engine import failpoints
 from ..errors import ConfigError
+from ..model.machine import MACHINES
 from ..model.manifest import Manifest
 from ..objects import open_store
 from ..sdk.task import Task
 from .capture import capture
+from .cell_life import CellLife
 from .child import WRONG_SETTINGS
+from .confinement import confine
 from .discovery import discover
+from .fork_server import ForkServer
 from .life import Life, end
 from .link import SocketLink
 from .manifest import make_manifest
 from .options import WorkerOptions, replay_mode
 from .worker import Worker
 
-__all__ = ["Prepared", "arguments_of", "prepare", "serve"]
+__all__ = ["Prepared", "arguments_of", "born", "prepare", "serve"]
 
 T = TypeVar("T")
 
@@ -53,7 +58,16 @@ def arguments_of(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--async-limit", type=int)
     parser.add_argument("--echo", action="store_true")
+    parser.add_argument("--parent", help="the worker whose cell this is")
+    parser.add_argument("--machine", help="the preset that limits this process")
     return parser.parse_args(argv)
+
+
+def born(options: argparse.Namespace) -> Life:
+    """The life of this process, which is held to its machine from here on. To be called before it has threads."""
+    if options.machine in MACHINES:
+        confine(MACHINES[options.machine])
+    return Life() if options.parent is None else CellLife()
 
 
 def prepare(project: str) -> Prepared:
@@ -72,6 +86,8 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
     # Not before: a fork server takes none, and what it forks has variables of its own.
     _read(failpoints.arm)
     config = prepared.config
+    is_cell = options.parent is not None
+    echo = ["--echo"] if options.echo else []
     capture(getattr(logging, config.log_level.upper(), logging.INFO), echo=options.echo)
     objects = open_store(config.object_store_url)
 
@@ -86,17 +102,21 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
         prepared.tasks,
         prepared.manifest,
         WorkerOptions(
-            threads=options.threads or config.worker.threads,
-            async_limit=options.async_limit or config.worker.async_limit,
+            threads=0 if is_cell else options.threads or config.worker.threads,
+            async_limit=0 if is_cell else options.async_limit or config.worker.async_limit,
             retry=config.retries,
             max_duration_ms=None if config.max_duration is None else int(config.max_duration * 1000),
-            poll_s=None if os.environ.get("DETENT_POLL") == "off" else WorkerOptions.poll_s,
+            poll_s=None if is_cell or os.environ.get("DETENT_POLL") == "off" else WorkerOptions.poll_s,
             drop_tickets=os.environ.get("DETENT_TICKETS") == "drop",
             replay=_read(replay_mode),
+            stop_grace_s=config.worker.stop_grace,
+            machine=config.machine,
+            parent=options.parent,
         ),
         put_object=put_object,
         get_object=lambda key: objects.get(key).decode(),
         worker_id=options.worker_id,
+        fork_server=None if is_cell else partial(ForkServer, config.root, options.socket, echo),
     )
     life.live(worker)
 

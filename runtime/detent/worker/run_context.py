@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ..model.machine import MACHINES
 from ..model.protocol import Grant
-from ..sdk.context import AttemptInfo, BatchInfo, Context, QueueInfo, RunInfo, TaskInfo
+from ..sdk.context import AttemptInfo, BatchInfo, Context, MachineInfo, QueueInfo, RunInfo, TaskInfo
 
 if TYPE_CHECKING:
     from ..sdk.task import Task
@@ -32,13 +33,22 @@ def run_context(worker: Worker, task: Task[Any, Any], grant: Grant, started_at: 
             parent_id=grant.parent_id,
             root_id=grant.root_id,
             version=grant.version,
+            replay_of=grant.replay_of,
         ),
         attempt=AttemptInfo(grant.attempt, _moment(started_at), grant.crashes),
         task=TaskInfo(task.id, task.file),
         queue=QueueInfo(grant.queue),
         environment=worker.env,
         batch=None if grant.batch_id is None else BatchInfo(grant.batch_id),
+        machine=_machine(worker.machine_of(task, grant)),
     )
+
+
+def _machine(name: str | None) -> MachineInfo | None:
+    if name is None:
+        return None
+    preset = MACHINES.get(name)
+    return MachineInfo(name) if preset is None else MachineInfo(*preset)
 
 
 def _moment(ms: int) -> datetime:

@@ -31,6 +31,26 @@ class Slots:
         """Async runs that may be claimed, with the lock held."""
         return self._async_limit - self.async_used
 
+    def take_sync(self) -> None:
+        """A plain run is here by another way than a claim."""
+        with self.lock:
+            self.sync_used += 1
+
+    def take_async(self) -> None:
+        """An async run is here by another way than a claim."""
+        with self.lock:
+            self.async_used += 1
+
+    def give_back_sync(self) -> None:
+        """The room of a plain run that does not execute here, or not any more."""
+        with self.lock:
+            self.sync_used -= 1
+
+    def give_back_async(self) -> None:
+        """The room of an async run that does not execute here, or not any more."""
+        with self.lock:
+            self.async_used -= 1
+
     def free(self, frame: Frame) -> None:
         """The run does not execute here any more: another may. Once for each time that it was claimed."""
         with self.lock:

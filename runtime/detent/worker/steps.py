@@ -23,7 +23,7 @@ from .signals import RunSignal
 if TYPE_CHECKING:
     from .frame import Frame
 
-__all__ = ["Steps"]
+__all__ = ["Steps", "failure"]
 
 _encode = msgspec.json.Encoder().encode
 _decode_error = msgspec.json.Decoder(TaskError).decode
@@ -69,7 +69,7 @@ class Steps:
         except BaseException as error:
             await frame.calls.say(self._record(place.made(status="error", error=_error_text(error))))
             await frame.told(place, at_home)
-            raise _failure(kind, name, error) from error
+            raise failure(kind, name, error) from error
         finally:
             current_step.reset(token)
         entry = place.made(value=_checked(name, text))
@@ -98,7 +98,7 @@ class Steps:
             raise
         except BaseException as error:
             frame.calls.say_sync(self._record(place.made(status="error", error=_error_text(error))))
-            raise _failure(kind, name, error) from error
+            raise failure(kind, name, error) from error
         finally:
             current_step.reset(token)
         with frame.reach.inside():
@@ -139,7 +139,7 @@ def _error_text(error: BaseException) -> str:
     return _encode(recorded(error)).decode()
 
 
-def _failure(kind: str, name: str, error: BaseException) -> BaseException:
+def failure(kind: str, name: str, error: BaseException) -> BaseException:
     """What the code of the run gets to see: the same now and when the step is replayed."""
     if isinstance(error, AbortTaskRunError) or (kind != "step" and isinstance(error, DetentError)):
         return error

@@ -98,6 +98,7 @@ class Stops:
             return
         if frame.unwound and not hooks_had_time:
             self._deadlines.after(_HOOKS_S, lambda: self._give_up(frame, True))
+            self._worker.on_hooks()
             return
         what = "hooks" if frame.unwound else "code"
         frame.log("warn", f"the run was told to stop, but its {what} went on; it was left behind", None, "detent")

@@ -61,7 +61,7 @@ class SyncRuns:
                     # A ticket for async runs may wait for this very thread.
                     self._worker.async_runs.claim()
                 handoff: Future[list[Exchange]] = Future()
-                self._start(grant, handoff)
+                self.start(grant, handoff)
                 # Until the run ends or parks; then this thread goes on with another.
                 pending = handoff.result()
         finally:
@@ -115,8 +115,15 @@ class SyncRuns:
             if grants or not rung:
                 return grants[0] if grants else None
 
-    def _start(self, grant: Grant, handoff: Future[list[Exchange]]) -> None:
+    def start(self, grant: Grant, handoff: Future[list[Exchange]]) -> None:
+        """Execute a run. `handoff` is told what is to be sent when it has ended, or has parked."""
         worker = self._worker
+        if grant.duty and worker.is_async(grant):
+            # The hooks of an isolated task, whose runs take the room of plain ones.
+            self._gone(handoff)
+            worker.slots.take_async()
+            worker.loop.post(partial(worker.async_runs.start, [grant]))
+            return
         frame = worker.adopted(grant)
         if frame is not None:
             self._handoffs[frame.name] = handoff
@@ -124,17 +131,22 @@ class SyncRuns:
             frame.resume(grant)
             worker.take_early(frame)
             return
+        if worker.execute_apart(grant, partial(self._gone, handoff)):
+            return
         frame = worker.new_frame(grant)
         if frame is None:
-            with self._slots.lock:
-                self._slots.sync_used -= 1
-            handoff.set_result([])
+            self._gone(handoff)
             return
         self._handoffs[frame.name] = handoff
         context = copy_context()
         context.run(frame.bind)
         self._threads.run(partial(context.run, self._execute, frame))
         worker.take_early(frame)
+
+    def _gone(self, handoff: Future[list[Exchange]]) -> None:
+        """A run that was claimed does not execute in this process."""
+        self._slots.give_back_sync()
+        handoff.set_result([])
 
     def _execute(self, frame: Frame) -> None:
         self._worker.stops.start_clock(frame, frame.grant.used_ms)

@@ -17,6 +17,7 @@ import psutil
 
 from ..engine.clock import Clock, SystemClock
 from ..model.ids import new_id
+from ..model.machine import MACHINES
 from ..model.manifest import Manifest
 from ..model.protocol import (
     Answer,
@@ -35,12 +36,14 @@ from ..model.retry import RetryPolicy
 from ..sdk.pause import Sleeper
 from ..sdk.task import Task
 from .async_runs import AsyncRuns
+from .cells import Cells
 from .deadlines import Deadlines
 from .duty import DutyFrame
 from .early import EarlyPushes
 from .emitter import Emitter
 from .endings import End, Endings
 from .evictions import Evictions
+from .fork_server import ForkServer
 from .frame import Frame, Stop
 from .heart import Heart
 from .large_texts import LargeTexts
@@ -59,6 +62,8 @@ logger = logging.getLogger("detent.worker")
 
 #: The exit code of a worker that lost its engine.
 _ABANDONED = 70
+#: How long cells may take beyond the grace of a drain, in seconds: less than the supervisor gives.
+_CELLS_S = 1.5
 
 
 class Worker:
@@ -69,6 +74,7 @@ class Worker:
       tasks, manifest: what it can run.
       put_object, get_object: the object store for large payloads and outputs.
       leave: ends this process with an exit code, when it can no longer be sure that its runs are its own.
+      fork_server: makes what runs of isolated tasks get their processes from; without it they execute in this one.
     """
 
     def __init__(
@@ -84,6 +90,7 @@ class Worker:
         worker_id: str | None = None,
         sleeper: Sleeper | None = None,
         leave: Callable[[int], object] = os._exit,
+        fork_server: Callable[[], ForkServer] | None = None,
     ) -> None:
         self.link = link
         self.sleeper = sleeper
@@ -104,7 +111,7 @@ class Worker:
         self.draining = False
         self._deadlines = Deadlines()
         self.stops = Stops(self, self._deadlines, self.options.stop_grace_s)
-        self.endings = Endings(lock, self.stops, self._deadlines, self.send)
+        self.endings = Endings(lock, self.stops, self._deadlines, self.send, self.notify_idle)
         #: Held while it is decided whether a parked frame goes on or is dropped.
         self._adopting = threading.Lock()
         self._evictions = Evictions(self.options, self._deadlines, partial(self._evict, tell=True))
@@ -117,6 +124,11 @@ class Worker:
         self.emitting = threading.Lock()
         self._emitter = Emitter(self._executing_frames, self.send, self.emitting)
         self.heart = Heart(self)
+        self.cells = None if fork_server is None else Cells(self, fork_server)
+        #: Called when less is done here than before.
+        self.on_idle: Callable[[], None] | None = None
+        #: Called when a run that was told to stop has unwound, and its hooks need more time.
+        self.on_hooks: Callable[[], None] = _nothing
 
     # Life.
 
@@ -124,22 +136,38 @@ class Worker:
         """Say hello and begin to claim. Errors: `ServerUnreachable`."""
         self.loop.start()
         process = psutil.Process()
-        hello = Hello(self.worker_id, self._manifest, process.pid, process.create_time(), socket.gethostname())
+        hello = Hello(
+            self.worker_id,
+            self._manifest if self.options.parent is None else Manifest(),
+            process.pid,
+            process.create_time(),
+            socket.gethostname(),
+            isolates=self.cells is not None,
+            parent=self.options.parent,
+        )
         welcome = self.link.open(hello, self._on_push, self._on_back)
         self.env = welcome.env
-        self.tickets.start()
         self.heart.start(welcome)
         self._emitter.start()
+        if self.options.parent is not None:
+            return
+        if self.cells is not None and any(task.isolation != "none" for task in self._tasks.values()):
+            self.cells.start()
+        self.tickets.start()
         self.ring(sync=True)
 
     def drain(self, grace_s: float) -> None:
         """Claim no more, let what executes finish for `grace_s` seconds, hand the rest back unharmed."""
         self.draining = True
         self.send([(Release([]), ignore)])
+        if self.cells is not None:
+            self.cells.drain(grace_s)
         with self._idle:
             self._idle.wait_for(self._is_idle, grace_s)
             left = [(frame.run_id, frame.epoch) for frame in self._executing_frames()]
             left += self.sync_runs.give_up_grants()
+            # Cells that were still busy hand back what they have, which takes them a moment.
+            self._idle.wait_for(self._is_without_cells, _CELLS_S)
         # Answered after all that was sent before: then the ends of runs are known, too.
         done: Future[Answer] = Future()
         self.send([(Release(left), done.set_result)])
@@ -150,13 +178,18 @@ class Worker:
 
     def _is_idle(self) -> bool:
         unreported = any(not frame.parked for frame in list(self._frames.values()))
-        return not unreported and self.sync_runs.is_idle()
+        return not unreported and self.sync_runs.is_idle() and self._is_without_cells()
+
+    def _is_without_cells(self) -> bool:
+        return self.cells is None or self.cells.is_idle()
 
     def notify_idle(self) -> None:
         """Less is done here than before: a drain may be over."""
         if self.draining:
             with self._idle:
                 self._idle.notify_all()
+        if self.on_idle is not None:
+            self.on_idle()
 
     def stop(self) -> None:
         """Let go of everything at once. Runs that execute are not told; the engine finds them lost."""
@@ -165,6 +198,8 @@ class Worker:
         self._emitter.stop()
         self._deadlines.stop()
         self.tickets.stop()
+        if self.cells is not None:
+            self.cells.stop()
         self.loop.stop()
         self.link.close()
 
@@ -183,6 +218,28 @@ class Worker:
 
     def max_duration_of(self, task: Task[Any, Any], grant: Grant) -> int | None:
         return grant.max_duration_ms or task.max_duration_ms or self.options.max_duration_ms
+
+    def machine_of(self, task: Task[Any, Any], grant: Grant) -> str | None:
+        """The machine that a run asks for: a preset or a label."""
+        return grant.machine or task.machine or self.options.machine
+
+    def larger_machine(self, task: Task[Any, Any], grant: Grant) -> str | None:
+        """Where a run that ran out of memory is tried again; None when it was there already, or would have no more."""
+        larger = (task.retry.out_of_memory if task.retry is not None else None) or self.options.retry.out_of_memory
+        if larger is None or larger == grant.machine:
+            return None
+        before, after = MACHINES.get(self.machine_of(task, grant) or ""), MACHINES.get(larger)
+        no_more = before is not None and after is not None and after.memory <= before.memory
+        return None if no_more else larger
+
+    def is_async(self, grant: Grant) -> bool:
+        """Whether the run executes on the event loop."""
+        task = self._tasks.get(grant.task)
+        return task is not None and task.is_async
+
+    def frame_of(self, run_id: str) -> Frame | None:
+        """The run, if it is here."""
+        return self._frames.get(run_id)
 
     def held(self) -> int:
         """How many runs are here, parked ones included."""
@@ -244,6 +301,8 @@ class Worker:
                 frame = self._early.addressee(push)
                 if frame is not None:
                     self._on_home_thread(frame, partial(frame.waits.deliver, push.result))
+            case CancelPush() if self.cells is not None and self.cells.cancel(push):
+                pass
             case CancelPush():
                 frame = self._early.addressee(push)
                 if frame is not None:
@@ -254,10 +313,10 @@ class Worker:
                     frame.evicted = True
                     self._evict(frame)
 
-    def take_early(self, frame: Frame) -> None:
+    def take_early(self, held: Frame | Grant) -> None:
         """The run is here: what was pushed for it before is taken now."""
-        for push in self._early.take(frame):
-            if push.epoch >= frame.epoch:
+        for push in self._early.take(held.name):
+            if push.epoch >= held.epoch:
                 self._on_push(push)
 
     def _on_back(self) -> None:
@@ -291,11 +350,25 @@ class Worker:
         self._evictions.left(frame)
         return frame
 
-    def new_frame(self, grant: Grant) -> Frame | None:
-        """The frame of a run that begins here; None, and the run is handed back, where its task is not known."""
+    def execute_apart(self, grant: Grant, on_end: Callable[[], None]) -> bool:
+        """Execute a run in a process of its own, where that is due; `on_end` is called when it is not there any
+        more."""
+        task = self._tasks.get(grant.task)
+        if self.cells is None or task is None or grant.duty or not self.cells.wants(task, grant):
+            return False
+        self._drop_stale(grant)
+        self.cells.execute(task, grant, on_end)
+        self.take_early(grant)
+        return True
+
+    def _drop_stale(self, grant: Grant) -> None:
         stale = self._frames.pop(grant.name, None)
         if stale is not None:
             self.lose(stale)
+
+    def new_frame(self, grant: Grant) -> Frame | None:
+        """The frame of a run that begins here; None, and the run is handed back, where its task is not known."""
+        self._drop_stale(grant)
         task = self._tasks.get(grant.task)
         if task is None:
             logger.error("run %s of task %r was granted, which this worker does not have", grant.run_id, grant.task)
@@ -347,3 +420,7 @@ class Worker:
 
     def _runs_like(self, frame: Frame) -> AsyncRuns | SyncRuns:
         return self.async_runs if frame.task.is_async else self.sync_runs
+
+
+def _nothing() -> None:
+    """Nobody asks."""

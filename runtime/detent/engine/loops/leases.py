@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..clock import Clock
-from ..leases import LEASE_MS, silent_workers
+from ..leases import BEATS, silent_workers
 from .loop import Loop, Write
 
 __all__ = ["Leases", "Vigil"]
-
-#: How often the leases are looked at, in milliseconds.
-_EVERY_MS = 5_000
 
 
 class Lose(Protocol):
@@ -26,37 +23,39 @@ class Vigil:
     After the store, this process or the clock was away, every worker would seem to have been silent.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lease_ms: int) -> None:
+        self._lease_ms = lease_ms
         self._since: int | None = None
         self._last = 0
 
     def look(self, now: int) -> bool:
         """One look, after the store answered; whether silence counts."""
-        if self._since is None or not 0 <= now - self._last <= LEASE_MS // 2:
+        if self._since is None or not 0 <= now - self._last <= self._lease_ms // 2:
             self._since = now
         self._last = now
-        return now - self._since >= LEASE_MS
+        return now - self._since >= self._lease_ms
 
 
 class Leases(Loop):
-    """Looks for silent workers every few seconds. `lose`: what is done with one."""
+    """Looks for silent workers as often as they beat. `lose`: what is done with one."""
 
-    def __init__(self, write: Write, clock: Clock, lose: Lose) -> None:
+    def __init__(self, write: Write, clock: Clock, lose: Lose, lease_ms: int) -> None:
         super().__init__("leases")
         self._write = write
         self._clock = clock
         self._lose = lose
-        self._vigil = Vigil()
+        self._lease_ms = lease_ms
+        self._vigil = Vigil(lease_ms)
 
     def check(self) -> list[str]:
         """One look; the workers that were given up."""
-        silent = self._write(silent_workers)
+        silent = self._write(lambda scene: silent_workers(scene, self._lease_ms))
         if not self._vigil.look(self._clock.now()):
             return []
         for worker_id in silent:
-            self._lose(worker_id, f"it was silent for {LEASE_MS // 1000} s", code="lease_lost")
+            self._lose(worker_id, f"it was silent for {self._lease_ms / 1000:g} s", code="lease_lost")
         return silent
 
     def _tick(self) -> int | None:
         self.check()
-        return _EVERY_MS
+        return self._lease_ms // BEATS

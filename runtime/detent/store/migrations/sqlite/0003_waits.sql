@@ -1,11 +1,17 @@
 -- `has_journal`: another execution of the run has something to recall. `paused`: JSON on why a WAITING run goes on only
 -- when somebody says so. `replay_of`: the run that this one repeats; with `forked_at` it kept the steps before that
--- journal key. `machine`: what the run needs, where its trigger or an out-of-memory retry says so.
+-- journal key, or, where it is empty, all that were finished. `machine`: what the run needs, where its trigger or an out-of-memory retry says so.
 ALTER TABLE runs ADD COLUMN has_journal INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN paused TEXT;
 ALTER TABLE runs ADD COLUMN machine TEXT;
 ALTER TABLE runs ADD COLUMN replay_of TEXT;
 ALTER TABLE runs ADD COLUMN forked_at TEXT;
+-- The metadata that the run was triggered with, once it is another one: what a replay begins with.
+ALTER TABLE runs ADD COLUMN given_metadata TEXT;
+
+-- The worker that a cell belongs to: a process for one run at a time.
+ALTER TABLE workers ADD COLUMN parent TEXT;
+CREATE INDEX workers_cells ON workers (parent) WHERE parent IS NOT NULL;
 
 -- `seq`: place among the entries of its run, as they began. `done`: place among what the run was told, where it has
 -- several branches. `status`: open (a wait that is not over), ok, error, left (ended from inside, by a time-out say).

@@ -15,5 +15,5 @@ WHERE seq IN (
             ORDER BY order_at LIMIT :n))
     ORDER BY resume DESC, order_at, seq LIMIT :n)
 RETURNING id, seq, env, task, queue, concurrency_key, order_at, epoch, attempt, version, created_at, started_at, used_ms, crashes,
-          payload, payload_ref, metadata, tags, priority, max_attempts, max_duration_ms, idempotency_key, parent_id, root_id,
-          batch_id, sticky_worker, has_waits, has_journal
+          payload, payload_ref, metadata, tags, priority, max_attempts, max_duration_ms, machine, idempotency_key, parent_id, root_id,
+          batch_id, replay_of, sticky_worker, has_waits, has_journal

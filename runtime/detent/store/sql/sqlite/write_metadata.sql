@@ -1,1 +1,1 @@
-UPDATE runs SET metadata = :metadata WHERE id = :id
+UPDATE runs SET given_metadata = coalesce(given_metadata, metadata, '{}'), metadata = :metadata WHERE id = :id

@@ -1,0 +1,1 @@
+UPDATE workers SET beat_at = :now WHERE parent = :parent AND state <> 'dead'

@@ -1,0 +1,1 @@
+UPDATE workers SET beat_at = :now WHERE beat_at > :now AND state <> 'dead'

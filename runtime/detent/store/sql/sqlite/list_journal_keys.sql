@@ -1,0 +1,1 @@
+SELECT key FROM journal WHERE run_id = :run_id ORDER BY seq, key

@@ -1,0 +1,3 @@
+INSERT INTO workers (id, env, host, pid, pid_started, state, beat_at, parent)
+SELECT :id, env, host, pid, pid_started, 'alive', :now, id FROM workers WHERE id = :parent AND state <> 'dead'
+ON CONFLICT (id) DO NOTHING
