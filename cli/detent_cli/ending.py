@@ -129,7 +129,7 @@ def _whole_time(run: RunDetail) -> str:
 
 def _children(run: RunDetail) -> str:
     if len(run.children) < run.children_total:
-        pending = sum(wait.pending for wait in run.waits)
+        pending = sum(wait.pending for wait in run.waits if wait.kind == "children")
         done = run.children_total - pending
     else:
         done = sum(child.finished_at is not None for child in run.children)

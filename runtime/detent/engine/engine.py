@@ -12,6 +12,7 @@ from ..model.protocol import (
     Assign,
     Beat,
     Claim,
+    CompleteToken,
     Done,
     DutyDone,
     Emit,
@@ -21,6 +22,7 @@ from ..model.protocol import (
     Handle,
     Hello,
     Leave,
+    MakeToken,
     NewRun,
     Park,
     Pause,
@@ -55,6 +57,7 @@ from .pauses import pause_run
 from .replays import fork_run, replay_run, resume_paused
 from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
+from .tokens import complete_token, make_token
 from .trigger import make_runs, trigger_from_run
 from .waiters import Waiters
 from .waitpoints import Created, complete_waitpoint, create_waitpoint
@@ -288,6 +291,10 @@ class Engine:
                 return lambda scene: park(scene, worker_id, request)
             case Recall():
                 return lambda scene: recall(scene, worker_id, request)
+            case MakeToken():
+                return lambda scene: make_token(scene, request, self.callbacks)
+            case CompleteToken():
+                return lambda scene: complete_token(scene, request)
             case Pause():
                 return lambda scene: pause_run(scene, worker_id, request)
             case Leave():

@@ -11,6 +11,9 @@ from .views import iso, paused_of
 
 __all__ = ["why_not_running"]
 
+#: Waits that are named one by one.
+_SHOWN = 5
+
 
 def why_not_running(
     store: Store,
@@ -36,9 +39,7 @@ def why_not_running(
         message = f"paused: {paused.get('message', 'it goes on when somebody says so')}; resume, fork or cancel it"
         return {"code": "run_paused", "message": message}
     if state == "WAITING":
-        pending = sum(max(0, wait["pending"]) for wait in waits)
-        runs = "1 run that it started" if pending == 1 else f"{pending} runs that it started"
-        return {"code": "waiting", "message": f"waits for {runs}" if pending else "waits"}
+        return {"code": "waiting", "message": _waits_for(waits)}
     if state not in {"QUEUED", "PENDING_VERSION"}:
         return None
     served = knows(row["task"])
@@ -48,6 +49,16 @@ def why_not_running(
         known = [task["id"] for task in store.read("list_tasks", env=row["env"])]
         return _reason(row, "no_worker", f"no connected worker has this task: {near_names('task', row['task'], known)}")
     return _queue_reason(store, row, env_limit)
+
+
+def _waits_for(waits: Sequence[Any]) -> str:
+    pending = sum(max(0, wait["pending"]) for wait in waits if wait["kind"] == "children")
+    parts = [f"for {pending} run{'s' if pending > 1 else ''} that it started"] if pending else []
+    for wait in [wait for wait in waits if wait["kind"] in ("time", "token") and wait["pending"] > 0][:_SHOWN]:
+        until = "" if wait["until"] is None else f"until {iso(wait['until'])}"
+        token = "" if wait["kind"] == "time" else f"for token {wait['waitpoint_id']}"
+        parts.append(" ".join(part for part in (token, until) if part))
+    return f"waits {', '.join(parts)}" if parts else "waits"
 
 
 def _queue_reason(store: Store, row: Any, env_limit: int | None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ __all__ = [
     "run_detail",
     "run_summary",
     "task_view",
+    "wait_view",
 ]
 
 _decode = msgspec.json.decode
@@ -83,7 +84,7 @@ def run_detail(
         "attempts": attempts_of(row, events),
         "children": [child_view(child) for child in children],
         "children_total": children_total,
-        "waits": [{"key": wait["key"], "kind": "children", "pending": wait["pending"]} for wait in waits],
+        "waits": [wait_view(wait) for wait in waits if wait["kind"] != "timer"],
         "delay_until": iso(row["wake_at"]) if waiting else None,
         "ttl_ms": row["ttl_ms"],
         "priority": row["priority"],
@@ -144,6 +145,17 @@ def _error_of_end(row: Any, event: Any) -> dict[str, Any] | None:
     if "error" in data:
         return error_view(data["error"])
     return {"type": "WorkerLost", "message": data["cause"], "code": "crashed"} if "cause" in data else None
+
+
+def wait_view(row: Any) -> dict[str, Any]:
+    """An open wait. A moment that others share is reached by its waitpoint."""
+    return {
+        "key": row["key"],
+        "kind": row["kind"],
+        "pending": row["pending"],
+        "until": iso(row["until"]),
+        "token": row["waitpoint_id"] if row["kind"] == "token" else None,
+    }
 
 
 def error_view(text: str | None, *, short: bool = False) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ __all__ = [
     "CancelPush",
     "Claim",
     "Claimed",
+    "CompleteToken",
     "Debounce",
     "DutyDone",
     "Emit",
@@ -32,6 +33,7 @@ __all__ = [
     "Hello",
     "Leave",
     "LogLine",
+    "MakeToken",
     "MetadataOp",
     "NewRun",
     "Park",
@@ -47,6 +49,7 @@ __all__ = [
     "RunResult",
     "SatisfiedPush",
     "SpanLine",
+    "TokenMade",
     "Trigger",
     "Triggered",
     "Verdict",
@@ -218,6 +221,30 @@ class Wait(Struct, tag="wait", omit_defaults=True):
     idempotency_ttl_ms: int | None = None
     park: bool = False
     wake_ms: int | None = None
+
+
+class MakeToken(Struct, tag="make_token", omit_defaults=True):
+    """A token, made from inside a run. `id` comes from the run, so that saying it twice makes one.
+
+    It times out after `for_ms`, or at `until`; `idempotency_key` is as it is kept.
+    """
+
+    id: str
+    run_id: str
+    for_ms: int | None = None
+    until: int | None = None
+    tags: list[str] = field(default_factory=list)
+    idempotency_key: str | None = None
+    idempotency_ttl_ms: int | None = None
+
+
+class CompleteToken(Struct, tag="complete_token", omit_defaults=True):
+    """A token is completed with JSON text, from inside a run. `by` names this call, which may be made again."""
+
+    id: str
+    by: str
+    output: str | None = None
+    output_ref: str | None = None
 
 
 class Pause(Struct, tag="pause", omit_defaults=True):
@@ -395,6 +422,8 @@ Request = (
     | Park
     | Watch
     | Leave
+    | MakeToken
+    | CompleteToken
     | Pause
     | Finish
     | DutyDone
@@ -502,6 +531,16 @@ class Recalled(Struct, tag="recalled", omit_defaults=True):
     more: bool = False
 
 
+class TokenMade(Struct, tag="token_made", omit_defaults=True):
+    """A token that was made, or found by its key (`cached`). `url` completes it."""
+
+    id: str
+    url: str
+    cached: bool = False
+    due_at: int | None = None
+    tags: list[str] = field(default_factory=list)
+
+
 class Done(Struct, tag="done", omit_defaults=True):
     """The write is durable."""
 
@@ -513,7 +552,7 @@ class Failure(Struct, tag="failure", omit_defaults=True):
     message: str
 
 
-Answer = Welcome | Claimed | Recalled | Triggered | Parked | Done | Failure
+Answer = Welcome | Claimed | Recalled | Triggered | Parked | TokenMade | Done | Failure
 
 
 class RingPush(Struct, tag="ring", omit_defaults=True):

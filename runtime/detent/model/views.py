@@ -82,11 +82,17 @@ class Attempt(View):
 
 
 class WaitView(View):
-    """A wait of a run: the journal `key` it stands under and how many runs it still waits for."""
+    """A wait of a run: the journal `key` it stands under, and what it waits for.
+
+    `kind` is ``children`` (`pending` of them have not ended), ``time`` (`until` then) or ``token`` (its id, at most
+    `until` then where that is set).
+    """
 
     key: str
     kind: str = "children"
     pending: int = 0
+    until: datetime | None = None
+    token: str | None = None
 
 
 class NotRunning(View):

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import InsideStep, NotInRun
-from ..model.protocol import Handle, NewRun, RunResult, WaitResult
+from ..model.protocol import Handle, MakeToken, NewRun, RunResult, TokenMade, WaitResult
 
 if TYPE_CHECKING:
     from .call import Call
@@ -50,10 +50,11 @@ class WaitFor:
 
 @dataclass(frozen=True, slots=True)
 class StepInfo:
-    """The step that is being executed: its run, and its key in the journal."""
+    """The step that is being executed: its run, its key in the journal, and the kind of its entry."""
 
     run_id: str
     key: str
+    kind: str = "step"
 
     @property
     def idempotency_key(self) -> str:
@@ -100,6 +101,18 @@ class ActiveRun(Protocol):
         ...
 
     def wait_sync(self, wanted: WaitFor) -> WaitResult: ...
+
+    async def make_token(self, request: MakeToken) -> TokenMade:
+        """Make a token. Errors: `InvalidOptions`."""
+        ...
+
+    def make_token_sync(self, request: MakeToken) -> TokenMade: ...
+
+    async def complete_token(self, id: str, by: str, output: str) -> None:
+        """Complete a token with JSON text. Errors: `NotFound`, `Conflict`, `LimitExceeded`."""
+        ...
+
+    def complete_token_sync(self, id: str, by: str, output: str) -> None: ...
 
     def expects(self, kind: str, name: str) -> bool:
         """Whether the journal has an entry of `kind` under `name` at this very place."""

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import NotInRun
+from ..model import json_text
 from ..model.duration import Duration, When
 from ..model.ids import derived_id, new_id
+from ..model.protocol import TokenMade
 from . import pause
 from .call import Call, Waiting
 from .current import ActiveRun, WaitFor, active_run, current_run, current_step, refuse_in_step, step_info
 from .step_value import ANY_VALUE
 from .tokens import Token, TokenResult
-from .wait_options import Key, creation_of, id_of, length_of, moment_of, time_wait, token_result, token_wait
+from .wait_options import Key, id_of, length_of, moment_of, time_wait, token_options, token_result, token_wait
 
 __all__ = ["BlockingWait", "Wait", "wait"]
 
@@ -70,14 +72,17 @@ class BlockingWait:
         tags: str | Sequence[str] = (),
     ) -> Token:
         """See `Wait.create_token`."""
-        values = creation_of(timeout, idempotency_key, idempotency_key_ttl, tags)
-        run = _journaling()
+        options = token_options(timeout, idempotency_key, idempotency_key_ttl, tags)
+        run = current_run.get()
         if run is None:
-            return Token.of(_call("tokens.create", id=new_id("waitpoint"), **values))
+            return Token.of(_call("tokens.create", id=new_id("waitpoint"), **options.values()))
+        here = run
 
         def make() -> Any:
-            return _call("tokens.create", id=_derived_token(), **values)
+            return _plain(here.make_token_sync(options.request(_token_id(), here.ctx.run.id)))
 
+        if current_step.get() is not None:
+            return Token.of(make())
         return Token.of(run.step_sync("create_token", make, ANY_VALUE, kind="create_token"))
 
     def for_token(
@@ -96,16 +101,19 @@ class BlockingWait:
     def complete_token(self, token: Token | str, output: Any = None) -> None:
         """See `Wait.complete_token`."""
         token_id = id_of(token, None)
-        run = _journaling()
+        run = current_run.get()
         if run is None:
             _call("tokens.complete", id=token_id, output=output)
+            return
+        here, text = run, json_text.encode(output, "output")
+
+        def complete() -> None:
+            here.complete_token_sync(token_id, _by(), text)
+
+        if current_step.get() is not None:
+            complete()
         else:
-            run.step_sync(
-                "complete_token",
-                lambda: _call("tokens.complete", id=token_id, output=output, by=_by()) and None,
-                ANY_VALUE,
-                kind="complete_token",
-            )
+            run.step_sync("complete_token", complete, ANY_VALUE, kind="complete_token")
 
     def retrieve_token(self, id: str) -> Any:
         """See `Wait.retrieve_token`."""
@@ -204,16 +212,19 @@ class Wait:
 
         Inside a run the token is in the journal: executed again, the run has the same. Errors: `InvalidOptions`.
         """
-        values = creation_of(timeout, idempotency_key, idempotency_key_ttl, tags)
+        options = token_options(timeout, idempotency_key, idempotency_key_ttl, tags)
 
         async def call() -> Token:
-            run = _journaling()
+            run = current_run.get()
             if run is None:
-                return Token.of(await _call_async("tokens.create", id=new_id("waitpoint"), **values))
+                return Token.of(await _call_async("tokens.create", id=new_id("waitpoint"), **options.values()))
+            here = run
 
             async def make() -> Any:
-                return await _call_async("tokens.create", id=_derived_token(), **values)
+                return _plain(await here.make_token(options.request(_token_id(), here.ctx.run.id)))
 
+            if current_step.get() is not None:
+                return Token.of(await make())
             return Token.of(await run.step("create_token", make, ANY_VALUE, kind="create_token"))
 
         return Call("wait.create_token()", call)
@@ -252,15 +263,19 @@ class Wait:
         token_id = id_of(token, None)
 
         async def call() -> None:
-            run = _journaling()
+            run = current_run.get()
             if run is None:
                 await _call_async("tokens.complete", id=token_id, output=output)
                 return
+            here, text = run, json_text.encode(output, "output")
 
             async def complete() -> None:
-                await _call_async("tokens.complete", id=token_id, output=output, by=_by())
+                await here.complete_token(token_id, _by(), text)
 
-            await run.step("complete_token", complete, ANY_VALUE, kind="complete_token")
+            if current_step.get() is not None:
+                await complete()
+            else:
+                await run.step("complete_token", complete, ANY_VALUE, kind="complete_token")
 
         return Call("wait.complete_token()", call)
 
@@ -298,11 +313,6 @@ def _blocking(what: str) -> ActiveRun:
     raise NotInRun(f"sync.{what} would block the event loop of this async task; write `await {what}`")
 
 
-def _journaling() -> ActiveRun | None:
-    """The current run, where what is done goes into its journal: a step is recorded as a whole."""
-    return None if current_step.get() is not None else current_run.get()
-
-
 def _short(run: ActiveRun, wanted: WaitFor) -> float | None:
     """Seconds of a wait that is too short to give the slot back; None for one that is durable."""
     if wanted.idempotency_key is not None or wanted.tags or run.expects(wanted.kind, wanted.name):
@@ -327,14 +337,22 @@ def _pass_sync(run: ActiveRun, wanted: WaitFor) -> None:
         run.wait_sync(wanted)
 
 
-def _derived_token() -> str:
-    """The id of the token that the present step makes: the same when it is made again after a crash."""
+def _token_id() -> str:
+    """The id of a token that the present step makes: the same when it is made again after a crash."""
     info = step_info("wait.create_token()")
+    if info.kind == "step":
+        return new_id("waitpoint")  # a step of the user's, which may make several
     return derived_id("waitpoint", info.run_id, info.key, 0, 0)
 
 
 def _by() -> str:
     return step_info("wait.complete_token()").idempotency_key
+
+
+def _plain(made: TokenMade) -> dict[str, Any]:
+    """A token as the journal has it."""
+    due_at = None if made.due_at is None else datetime.fromtimestamp(made.due_at / 1000, UTC).isoformat()
+    return {"id": made.id, "url": made.url, "is_cached": made.cached, "tags": made.tags, "timeout_at": due_at}
 
 
 def _call(operation: str, **values: Any) -> Any:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import InvalidOptions
 from ..model.duration import Duration, When, is_moment, parse_duration, parse_when
 from ..model.ids import is_id
-from ..model.options import IdempotencyKey, tags_of
-from ..model.protocol import WaitResult
+from ..model.options import IdempotencyKey, idempotency_hash, tags_of
+from ..model.protocol import MakeToken, WaitResult
 from ..model.task_error import TaskError
 from .current import ActiveRun, WaitFor, current_run
 from .step_value import ANY_VALUE, StepValue
 from .tokens import Token, TokenResult
 
-__all__ = ["Key", "creation_of", "id_of", "length_of", "moment_of", "time_wait", "token_result", "token_wait"]
+__all__ = [
+    "Key",
+    "TokenOptions",
+    "id_of",
+    "length_of",
+    "moment_of",
+    "time_wait",
+    "token_options",
+    "token_result",
+    "token_wait",
+]
 
 #: Milliseconds of each unit that ``wait.for_`` takes by name.
 _UNITS = {"weeks": 604_800_000, "days": 86_400_000, "hours": 3_600_000, "minutes": 60_000, "seconds": 1_000}
@@ -74,10 +85,7 @@ def time_wait(
 
 def token_wait(token: Token | str | None, id: str | None, timeout: When | None) -> WaitFor:
     """The wait for a token."""
-    until, for_ms = None, None
-    if timeout is not None:
-        when = parse_when(timeout, 0, "timeout")
-        until, for_ms = (when, None) if is_moment(timeout) else (None, when)
+    for_ms, until = _timeout_of(timeout)
     return WaitFor("token", "token", "wait.for_token()", id_of(token, id), for_ms, until)
 
 
@@ -102,21 +110,55 @@ def token_result(wanted: WaitFor, ended: WaitResult, returns: Any) -> TokenResul
     return TokenResult(wanted.target, ok=True, output=output)
 
 
-def creation_of(
+@dataclass(frozen=True, slots=True)
+class TokenOptions:
+    """What is said with a token, checked. Times are milliseconds."""
+
+    for_ms: int | None
+    until: int | None
+    tags: list[str]
+    key: str | None
+    key_ttl_ms: int | None
+
+    def values(self) -> dict[str, Any]:
+        """As the operation ``tokens.create`` takes them; a length of time counts from the call to the engine."""
+        values: dict[str, Any] = {"tags": self.tags}
+        if self.for_ms is not None:
+            values["timeout"] = self.for_ms / 1000
+        if self.until is not None:
+            values["timeout"] = datetime.fromtimestamp(self.until / 1000, UTC).isoformat()
+        if self.key is not None:
+            values["idempotency_key"] = self.key
+        if self.key_ttl_ms is not None:
+            values["idempotency_key_ttl"] = self.key_ttl_ms / 1000
+        return values
+
+    def request(self, id: str, run_id: str) -> MakeToken:
+        """As the engine takes it from a run."""
+        key = None if self.key is None else idempotency_hash(self.key)
+        return MakeToken(id, run_id, self.for_ms, self.until, self.tags, key, self.key_ttl_ms)
+
+
+def token_options(
     timeout: When | None, key: Key | None, key_ttl: Duration | None, tags: str | Sequence[str]
-) -> dict[str, Any]:
-    """Checked values of a token, as an operation takes them: a length of time counts from the call to the engine."""
-    values: dict[str, Any] = {"tags": tags_of(tags)}
-    if timeout is not None:
-        when = parse_when(timeout, 0, "timeout")
-        values["timeout"] = timeout if isinstance(timeout, str) else when / 1000
-        if is_moment(timeout) and isinstance(timeout, datetime):
-            values["timeout"] = timeout.isoformat()
-    if key is not None:
-        values["idempotency_key"] = _key_text(key, current_run.get())
-    if key_ttl is not None:
-        values["idempotency_key_ttl"] = parse_duration(key_ttl, "idempotency_key_ttl") / 1000
-    return values
+) -> TokenOptions:
+    """Errors: `InvalidOptions`."""
+    for_ms, until = _timeout_of(timeout)
+    if for_ms == 0:
+        raise InvalidOptions(f"timeout must be longer than 0, got {timeout!r}; leave it out to wait for ever")
+    ttl_ms = None if key_ttl is None else parse_duration(key_ttl, "idempotency_key_ttl")
+    if ttl_ms == 0:
+        raise InvalidOptions("idempotency_key_ttl must be positive; leave the key out instead")
+    text = None if key is None else _key_text(key, current_run.get())
+    return TokenOptions(for_ms, until, tags_of(tags, "token"), text, ttl_ms)
+
+
+def _timeout_of(timeout: When | None) -> tuple[int | None, int | None]:
+    """A length of time, or a moment."""
+    if timeout is None:
+        return None, None
+    when = parse_when(timeout, 0, "timeout")
+    return (None, when) if is_moment(timeout) else (when, None)
 
 
 def _key_text(key: Key, run: ActiveRun | None) -> str:

@@ -10,7 +10,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import by_code
-from ..model.protocol import Answer, Failure, Parked, Recall, Record, Trigger, Triggered, Wait, WaitResult
+from ..model.protocol import (
+    Answer,
+    CompleteToken,
+    Failure,
+    MakeToken,
+    Parked,
+    Recall,
+    Record,
+    Trigger,
+    Triggered,
+    Wait,
+    WaitResult,
+)
 from .parking import Parking
 from .signals import JournalMismatch, LeaseLost, Stopped
 from .waits import post_quietly
@@ -19,6 +31,9 @@ if TYPE_CHECKING:
     from .frame import Frame
 
 __all__ = ["Calls"]
+
+#: Requests that are answered at once.
+Saying = Trigger | Record | Recall | MakeToken | CompleteToken
 
 
 class Calls:
@@ -30,7 +45,7 @@ class Calls:
         self._frame = frame
         self.parking = Parking(frame)
 
-    async def say(self, request: Trigger | Record | Recall) -> Answer:
+    async def say(self, request: Saying) -> Answer:
         """Say it and wait for the answer. Errors: those of the engine; signals for the run."""
         frame = self._frame
         frame.check()
@@ -39,7 +54,7 @@ class Calls:
         self._send(request, loop, partial(_arrive, arrived))
         return self._accept(await arrived)
 
-    def say_sync(self, request: Trigger | Record | Recall) -> Answer:
+    def say_sync(self, request: Saying) -> Answer:
         """`say`, on a thread."""
         frame = self._frame
         frame.check()
@@ -121,9 +136,7 @@ class Calls:
             finally:
                 frame.waits.close(request.key)
 
-    def _send(
-        self, request: Trigger | Wait | Record | Recall, loop: asyncio.AbstractEventLoop, take: Callable[[Answer], None]
-    ) -> None:
+    def _send(self, request: Saying | Wait, loop: asyncio.AbstractEventLoop, take: Callable[[Answer], None]) -> None:
         frame = self._frame
         home = frame.worker.loop
         post = home.post if loop is home.loop else loop.call_soon_threadsafe

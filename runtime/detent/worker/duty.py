@@ -75,7 +75,7 @@ class DutyFrame(Frame):
     @contextmanager
     def _stepping(self, name: str, kind: str) -> Iterator[None]:
         refuse_in_step(f"{kind} {name!r}")
-        token = current_step.set(StepInfo(self.run_id, self.scope.next_key(name, ordered=self.is_home())))
+        token = current_step.set(StepInfo(self.run_id, self.scope.next_key(name, ordered=self.is_home()), kind))
         try:
             yield
         except (RunSignal, asyncio.CancelledError):

@@ -16,17 +16,20 @@ import msgspec
 from ..engine.scene import error_text
 from ..model.protocol import (
     Answer,
+    CompleteToken,
     Emit,
     Entry,
     Failure,
     Grant,
     Handle,
+    MakeToken,
     NewRun,
     Pause,
     Recall,
     Recalled,
     Record,
     RunResult,
+    TokenMade,
     WaitResult,
 )
 from ..model.task_error import TaskError
@@ -142,6 +145,25 @@ class Frame:
 
     def wait_sync(self, wanted: WaitFor) -> WaitResult:
         return Moments(self).wait_sync(wanted)
+
+    async def make_token(self, request: MakeToken) -> TokenMade:
+        answer = await self.calls.say(request)
+        assert isinstance(answer, TokenMade)
+        return answer
+
+    def make_token_sync(self, request: MakeToken) -> TokenMade:
+        answer = self.calls.say_sync(request)
+        assert isinstance(answer, TokenMade)
+        return answer
+
+    async def complete_token(self, id: str, by: str, output: str) -> None:
+        request = CompleteToken(id, by, output)
+        if self.worker.large_texts.is_large(output):
+            request = await asyncio.to_thread(self.worker.large_texts.completion, request)
+        await self.calls.say(request)
+
+    def complete_token_sync(self, id: str, by: str, output: str) -> None:
+        self.calls.say_sync(self.worker.large_texts.completion(CompleteToken(id, by, output)))
 
     async def step(
         self, name: str, call: Callable[[], Any], value: StepValue, *, kind: str = "step", threaded: bool = False

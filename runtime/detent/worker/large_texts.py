@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from ..model.limits import INLINE_BYTES
-from ..model.protocol import Grant, NewRun, RunResult
+from ..errors import LimitExceeded
+from ..model.limits import INLINE_BYTES, OUTPUT_BYTES
+from ..model.protocol import CompleteToken, Grant, NewRun, RunResult
 
 __all__ = ["LargeTexts"]
 
@@ -31,6 +32,20 @@ class LargeTexts:
         if grant.payload_ref is not None:
             return self.get(grant.payload_ref)
         return "null" if grant.payload is None else grant.payload
+
+    def completion(self, request: CompleteToken) -> CompleteToken:
+        """The completion of a token, with a large output put away. Errors: `LimitExceeded`."""
+        output = request.output
+        if output is None or not self.is_large(output):
+            return request
+        if (size := len(output.encode())) > OUTPUT_BYTES:
+            raise LimitExceeded(
+                f"the output is {size:,} bytes of JSON; the limit is {OUTPUT_BYTES:,} (10 MiB). "
+                "Put the data into an object store and send its address"
+            )
+        # Each call has an object of its own: the one that loses must not replace the winner's.
+        ref = self.put(f"waitpoints/{request.id}/{request.by}.json", output)
+        return CompleteToken(request.id, request.by, output_ref=ref)
 
     def offload(self, runs: Sequence[NewRun]) -> list[NewRun]:
         """The runs, with large payloads put away."""

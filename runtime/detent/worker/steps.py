@@ -53,7 +53,7 @@ class Steps:
                     place.entry.value = await asyncio.to_thread(frame.worker.large_texts.get, place.entry.value_ref)
                 return _replayed(kind, name, place.entry, value)
         await frame.make_sure()
-        token = current_step.set(StepInfo(frame.run_id, place.key))
+        token = current_step.set(StepInfo(frame.run_id, place.key, kind))
         try:
             result = await asyncio.to_thread(call) if threaded else call()
             if inspect.isawaitable(result):
@@ -91,7 +91,7 @@ class Steps:
                     place.entry.value = frame.worker.large_texts.get(place.entry.value_ref)
                 return _replayed(kind, name, place.entry, value)
         frame.make_sure_sync()
-        token = current_step.set(StepInfo(frame.run_id, place.key))
+        token = current_step.set(StepInfo(frame.run_id, place.key, kind))
         try:
             text = value.dump(call())
         except RunSignal:
