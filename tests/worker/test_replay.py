@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from detent import Context, Retry, idempotency_keys, task
+from detent import Context, Retry, idempotency_keys, step, task, wait
 from detent.testing import Harness, harness
 
 thrice = Retry(max_attempts=3, randomize=False)
@@ -207,3 +207,33 @@ def test_a_run_that_goes_another_way_than_before_is_paused_with_both_ways_named(
     paused = json.loads(row["paused"])
     assert (paused["reason"], paused["key"]) == ("journal_mismatch", "trigger#1")
     assert (paused["expected"], paused["received"]) == ("trigger 'slow-effect'", "trigger 'effect'")
+
+
+attempts: list[int] = []
+
+
+@task(id="two-ways", retry=Retry(max_attempts=2, min_timeout=0))
+async def two_ways(_: None, ctx: Context) -> list[int]:
+    attempts.append(ctx.attempt.number)
+    kept = [await step("kept", lambda: len(attempts))]
+    if ctx.attempt.number == 1:
+        await effect.trigger_and_wait("one")
+        await wait.for_(hours=1)
+        raise ValueError("another attempt goes another way")
+    kept.append(await step("new", lambda: len(attempts)))
+    await effect.trigger_and_wait("one")
+    await wait.for_(hours=2)
+    return [*kept, await step("last", lambda: len(attempts))]
+
+
+@pytest.mark.parametrize("replay", ["never", "always"])
+def test_a_later_attempt_that_goes_another_way_is_replayed_as_it_went(replay: str) -> None:
+    """Given steps of attempt 1 that attempt 2 finds again, in another order and between new ones, when attempt 2 is
+    replayed, then nothing is taken for a mismatch and no step runs twice."""
+    attempts.clear()
+    effects.clear()
+    with harness(replay=replay) as made:
+        output = made.output(two_ways.sync.trigger(None))
+    assert output[0] == 1
+    assert effects == ["one"]
+    assert output[1] == attempts.index(2) + 1

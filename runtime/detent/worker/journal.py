@@ -104,10 +104,12 @@ class Journal:
         with self._lock:
             key = self._scope.next_key(name, ordered=ordered)
             entry = self._recorded(key, kind, target, ordered=ordered)
-            if entry is not None and entry.kind != "trigger":
+            if entry is None:
+                entry = self._of_earlier_attempt(key, kind, target)
+            if entry is not None:
                 return Place(key, kind, target, entry.seq, entry)
             self._seq += 1
-            return Place(key, kind, target, self._seq if entry is None else entry.seq, entry)
+            return Place(key, kind, target, self._seq, None)
 
     def expects(self, kind: str, name: str) -> bool:
         """Whether the next entry of the calling branch is one of `kind` under this name."""
@@ -122,19 +124,26 @@ class Journal:
         else:
             waiting = self._by_branch.get(current_branch()) if self._by_branch is not None else None
             entry = waiting[0] if waiting else None
-        if entry is not None:
-            if (entry.key, entry.kind, entry.target) != (key, kind, target):
-                raise JournalMismatch(entry.key, _shown(entry.kind, entry.target), _shown(kind, target))
-            if ordered:
-                assert self._by_branch is not None
-                branch = current_branch()
-                self._by_branch[branch].popleft()
-                if not self._by_branch[branch]:
-                    del self._by_branch[branch]
-            return entry
+        if entry is None:
+            return None
+        if (entry.key, entry.kind, entry.target) != (key, kind, target):
+            if self._of_earlier_attempt(key, kind, target) is not None:
+                return None
+            raise JournalMismatch(entry.key, _shown(entry.kind, entry.target), _shown(kind, target))
+        if ordered:
+            assert self._by_branch is not None
+            branch = current_branch()
+            self._by_branch[branch].popleft()
+            if not self._by_branch[branch]:
+                del self._by_branch[branch]
+        return entry
+
+    def _of_earlier_attempt(self, key: str, kind: str, target: str) -> Entry | None:
+        """What an earlier attempt has finished. A later one may go another way, so its order does not matter; of
+        triggers the engine decides which of the runs still stand."""
         earlier = self._earlier.get(key) if self._earlier is not None else None
-        # A later attempt may go another way.
-        return earlier if earlier is not None and (earlier.kind, earlier.target) == (kind, target) else None
+        fits = earlier is not None and (earlier.kind, earlier.target) == (kind, target) and kind != "trigger"
+        return earlier if fits else None
 
     def unread(self) -> Entry | None:
         """The first entry of the main task that has not been come to."""
