@@ -128,8 +128,8 @@ unwound = threading.Event()
 async def zombie(_: None, ctx: Context) -> str:
     if ctx.attempt.crashes == 0:
         entered.set()
-        await asyncio.to_thread(go_on.wait)
         try:
+            await asyncio.to_thread(go_on.wait)
             await effect.trigger("of the zombie")
         except BaseException as error:
             zombie_writes.append(type(error).__name__)
@@ -158,8 +158,10 @@ def zombie_plain(_: None, ctx: Context) -> str:
 async def zombie_ends(_: None, ctx: Context) -> str:
     if ctx.attempt.crashes == 0:
         entered.set()
-        await asyncio.to_thread(go_on.wait)
-        unwound.set()
+        try:
+            await asyncio.to_thread(go_on.wait)
+        finally:
+            unwound.set()
         return "first life"
     return "second life"
 
@@ -178,7 +180,8 @@ def test_the_zombie_of_a_lost_worker_can_write_nothing_and_unwinds(h: Harness, m
     h.drain()
     assert h.run(handle).output == "second life"
     assert effects == []
-    assert zombie_writes == ([] if made is zombie_ends else ["LeaseLost"])
+    # The worker may have heard before: then the run was cancelled where it stood.
+    assert zombie_writes in ([[]] if made is zombie_ends else [["LeaseLost"], ["CancelledError"]])
 
 
 turns: dict[str, int] = {}

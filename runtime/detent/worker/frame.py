@@ -6,8 +6,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,47 +14,35 @@ import msgspec
 from ..engine.scene import error_text
 from ..model.protocol import (
     Answer,
-    CompleteToken,
     Emit,
     Entry,
     Failure,
     Grant,
-    Handle,
-    MakeToken,
-    NewRun,
     Pause,
     Recall,
     Recalled,
     Record,
-    RunResult,
-    TokenMade,
-    WaitResult,
 )
 from ..model.task_error import TaskError
-from ..sdk.current import RetriedBlock, WaitFor, current_run, current_step, refuse_in_step
+from ..sdk.current import current_run, current_step, refuse_in_step
 from ..sdk.pause import use_sleeper
 from .calls import Calls
 from .capture import renew
-from .children import Children
 from .hook_calls import Call as HookCall
 from .hook_calls import call_hooks, driven, has_hooks
+from .inside import Inside
 from .journal import Journal, Place
 from .link import Exchange, ignore
-from .moments import Moments
 from .notes import Notes
 from .reach import Reach
-from .retried import Retried
 from .run_context import run_context
 from .scope import Scope, enter
 from .signals import Evicted, JournalMismatch, LeaseLost, RunSignal
-from .steps import Steps
 from .turns import Turns
 from .waits import Waits
 
 if TYPE_CHECKING:
-    from ..sdk.call import Call
     from ..sdk.context import WaitInfo
-    from ..sdk.step_value import StepValue
     from ..sdk.task import Task
     from .deadlines import Deadline
     from .worker import Worker
@@ -78,8 +64,8 @@ class Stop(msgspec.Struct, frozen=True):
         return error_text(TaskError(kind, self.reason, code=self.status.lower()))
 
 
-class Frame:
-    """One run in this process, from its claim to its end or its loss. Implements `sdk.current.ActiveRun`."""
+class Frame(Inside):
+    """One run in this process, from its claim to its end or its loss."""
 
     def __init__(self, worker: Worker, task: Task[Any, Any], grant: Grant) -> None:
         self.worker = worker
@@ -122,74 +108,8 @@ class Frame:
         self.evicted_at_wait = False
         self._swallowing_told = False
         #: Calls that were made and not awaited so far, in words.
-        self._calls: dict[int, str] = {}
-        self._notes = Notes(grant, self.reach, worker.now, worker.noted)
-
-    # What the SDK asks.
-
-    def idempotency_scope(self, scope: str) -> str:
-        return f"{self.run_id}/{self.grant.attempt}" if scope == "attempt" else self.run_id
-
-    async def trigger(
-        self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
-    ) -> tuple[list[Handle], list[RunResult]]:
-        return await Children(self).trigger(runs, wait=wait, batch_id=batch_id)
-
-    def trigger_sync(
-        self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
-    ) -> tuple[list[Handle], list[RunResult]]:
-        return Children(self).trigger_sync(runs, wait=wait, batch_id=batch_id)
-
-    async def wait(self, wanted: WaitFor) -> WaitResult:
-        return await Moments(self).wait(wanted)
-
-    def wait_sync(self, wanted: WaitFor) -> WaitResult:
-        return Moments(self).wait_sync(wanted)
-
-    async def make_token(self, request: MakeToken) -> TokenMade:
-        answer = await self.calls.say(request)
-        assert isinstance(answer, TokenMade)
-        return answer
-
-    def make_token_sync(self, request: MakeToken) -> TokenMade:
-        answer = self.calls.say_sync(request)
-        assert isinstance(answer, TokenMade)
-        return answer
-
-    async def complete_token(self, id: str, by: str, output: str) -> None:
-        request = CompleteToken(id, by, output)
-        if self.worker.large_texts.is_large(output):
-            request = await asyncio.to_thread(self.worker.large_texts.completion, request)
-        await self.calls.say(request)
-
-    def complete_token_sync(self, id: str, by: str, output: str) -> None:
-        self.calls.say_sync(self.worker.large_texts.completion(CompleteToken(id, by, output)))
-
-    async def step(
-        self, name: str, call: Callable[[], Any], value: StepValue, *, kind: str = "step", threaded: bool = False
-    ) -> Any:
-        return await Steps(self).step(name, call, value, kind=kind, threaded=threaded)
-
-    def step_sync(self, name: str, call: Callable[[], Any], value: StepValue, *, kind: str = "step") -> Any:
-        return Steps(self).step_sync(name, call, value, kind=kind)
-
-    def value(self, name: str, make: Callable[[], Any]) -> Any:
-        return make() if current_step.get() is not None else Steps(self).value(name, make)
-
-    def retry_begun(self, name: str) -> RetriedBlock:
-        return Retried(self, name)
-
-    def expects(self, kind: str, name: str) -> bool:
-        return current_step.get() is None and self.journal.expects(kind, name)
-
-    def now_ms(self) -> int:
-        return self.worker.now()
-
-    def called(self, call: Call[Any]) -> None:
-        self._calls[id(call)] = f"{call.what} at {call.place}"
-
-    def awaited(self, call: Call[Any]) -> None:
-        self._calls.pop(id(call), None)
+        self.unawaited: dict[int, str] = {}
+        self.notebook = Notes(grant, self.reach, worker.now, worker.noted)
 
     # What its words to the engine need.
 
@@ -306,7 +226,7 @@ class Frame:
 
     def tell_of_calls(self) -> None:
         """At the end of the run: calls that were made and never awaited did nothing."""
-        calls, self._calls = self._calls, {}
+        calls, self.unawaited = self.unawaited, {}
         for what in calls.values():
             text = f"{what} was never awaited, so it did nothing; write `await` before it"
             self.log("warn", text, None, "detent")
@@ -320,25 +240,6 @@ class Frame:
                 self.task.id,
                 self.run_id,
             )
-
-    # What it writes, unless it has written it before.
-
-    def log(self, level: str, message: str, attributes: dict[str, Any] | None, source: str) -> None:
-        if not self.journal.is_replaying():
-            self._notes.log(level, message, attributes, source)
-
-    def span(self, name: str, kind: str, attributes: dict[str, Any]) -> AbstractContextManager[None]:
-        return nullcontext() if self.journal.is_replaying() else self._notes.span(name, kind, attributes)
-
-    def change_metadata(self, target: str, op: str, key: str, value: Any) -> None:
-        if not self.journal.is_replaying():
-            self._notes.change_metadata(target, op, key, value)
-
-    def metadata(self) -> dict[str, Any]:
-        return self._notes.metadata()
-
-    def add_tags(self, tags: list[str]) -> None:
-        self._notes.add_tags(tags)
 
     async def hooks(self, event: str, **values: Any) -> None:
         """Run the hooks of an event in the middle of the task's code, which may take `values` besides payload and
@@ -416,7 +317,7 @@ class Frame:
     # What it wrote.
 
     def has_notes(self) -> bool:
-        return self._notes.any()
+        return self.notebook.any()
 
     def notes(self) -> list[tuple[Emit, Any]]:
         """What has been written and not been sent yet, as requests to go before the next verb of this run."""
@@ -436,7 +337,7 @@ class Frame:
         if not self.has_notes() and not report_start:
             return []
         started_at = None if self.started_reported else self.started_at
-        emit = self._notes.take(self.run_id, self.epoch, self.grant.attempt, started_at)
+        emit = self.notebook.take(self.run_id, self.epoch, self.grant.attempt, started_at)
         self.started_reported = True
         return [(emit, partial(self._emitted, self.epoch))]
 

@@ -1,0 +1,128 @@
+"""A run as its own code sees it, through the SDK."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, cast
+
+from ..model.protocol import CompleteToken, Grant, Handle, MakeToken, NewRun, RunResult, TokenMade, WaitResult
+from ..sdk.current import RetriedBlock, WaitFor, current_step
+from .children import Children
+from .moments import Moments
+from .retried import Retried
+from .steps import Steps
+
+if TYPE_CHECKING:
+    from ..sdk.call import Call
+    from ..sdk.context import Context
+    from ..sdk.step_value import StepValue
+    from .calls import Calls
+    from .frame import Frame
+    from .journal import Journal
+    from .notes import Notes
+    from .worker import Worker
+
+__all__ = ["Inside"]
+
+
+class Inside:
+    """The part of a `Frame` that implements `sdk.current.ActiveRun`."""
+
+    worker: Worker
+    grant: Grant
+    run_id: str
+    ctx: Context
+    journal: Journal
+    calls: Calls
+    notebook: Notes
+    #: Calls that were made and not awaited so far, in words.
+    unawaited: dict[int, str]
+
+    @property
+    def _frame(self) -> Frame:
+        return cast("Frame", self)  # nothing else is made of this part
+
+    def idempotency_scope(self, scope: str) -> str:
+        return f"{self.run_id}/{self.grant.attempt}" if scope == "attempt" else self.run_id
+
+    async def trigger(
+        self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
+    ) -> tuple[list[Handle], list[RunResult]]:
+        return await Children(self._frame).trigger(runs, wait=wait, batch_id=batch_id)
+
+    def trigger_sync(
+        self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
+    ) -> tuple[list[Handle], list[RunResult]]:
+        return Children(self._frame).trigger_sync(runs, wait=wait, batch_id=batch_id)
+
+    async def wait(self, wanted: WaitFor) -> WaitResult:
+        return await Moments(self._frame).wait(wanted)
+
+    def wait_sync(self, wanted: WaitFor) -> WaitResult:
+        return Moments(self._frame).wait_sync(wanted)
+
+    async def make_token(self, request: MakeToken) -> TokenMade:
+        answer = await self.calls.say(request)
+        assert isinstance(answer, TokenMade)
+        return answer
+
+    def make_token_sync(self, request: MakeToken) -> TokenMade:
+        answer = self.calls.say_sync(request)
+        assert isinstance(answer, TokenMade)
+        return answer
+
+    async def complete_token(self, id: str, by: str, output: str) -> None:
+        request = CompleteToken(id, by, output)
+        if self.worker.large_texts.is_large(output):
+            request = await asyncio.to_thread(self.worker.large_texts.completion, request)
+        await self.calls.say(request)
+
+    def complete_token_sync(self, id: str, by: str, output: str) -> None:
+        self.calls.say_sync(self.worker.large_texts.completion(CompleteToken(id, by, output)))
+
+    async def step(
+        self, name: str, call: Callable[[], Any], value: StepValue, *, kind: str = "step", threaded: bool = False
+    ) -> Any:
+        return await Steps(self._frame).step(name, call, value, kind=kind, threaded=threaded)
+
+    def step_sync(self, name: str, call: Callable[[], Any], value: StepValue, *, kind: str = "step") -> Any:
+        return Steps(self._frame).step_sync(name, call, value, kind=kind)
+
+    def value(self, name: str, make: Callable[[], Any]) -> Any:
+        return make() if current_step.get() is not None else Steps(self._frame).value(name, make)
+
+    def retry_begun(self, name: str) -> RetriedBlock:
+        return Retried(self._frame, name)
+
+    def expects(self, kind: str, name: str) -> bool:
+        return current_step.get() is None and self.journal.expects(kind, name)
+
+    def now_ms(self) -> int:
+        return self.worker.now()
+
+    def called(self, call: Call[Any]) -> None:
+        self.unawaited[id(call)] = f"{call.what} at {call.place}"
+
+    def awaited(self, call: Call[Any]) -> None:
+        self.unawaited.pop(id(call), None)
+
+    # What it writes, unless it has written it before.
+
+    def log(self, level: str, message: str, attributes: dict[str, Any] | None, source: str) -> None:
+        if not self.journal.is_replaying():
+            self.notebook.log(level, message, attributes, source)
+
+    def span(self, name: str, kind: str, attributes: dict[str, Any]) -> AbstractContextManager[None]:
+        return nullcontext() if self.journal.is_replaying() else self.notebook.span(name, kind, attributes)
+
+    def change_metadata(self, target: str, op: str, key: str, value: Any) -> None:
+        if not self.journal.is_replaying():
+            self.notebook.change_metadata(target, op, key, value)
+
+    def metadata(self) -> dict[str, Any]:
+        return self.notebook.metadata()
+
+    def add_tags(self, tags: list[str]) -> None:
+        self.notebook.add_tags(tags)
