@@ -122,19 +122,21 @@ class Journal:
         else:
             waiting = self._by_branch.get(current_branch()) if self._by_branch is not None else None
             entry = waiting[0] if waiting else None
-        if entry is not None:
-            if (entry.key, entry.kind, entry.target) != (key, kind, target):
-                raise JournalMismatch(entry.key, _shown(entry.kind, entry.target), _shown(kind, target))
-            if ordered:
-                assert self._by_branch is not None
-                branch = current_branch()
-                self._by_branch[branch].popleft()
-                if not self._by_branch[branch]:
-                    del self._by_branch[branch]
-            return entry
         earlier = self._earlier.get(key) if self._earlier is not None else None
-        # A later attempt may go another way.
-        return earlier if earlier is not None and (earlier.kind, earlier.target) == (kind, target) else None
+        if earlier is not None and (earlier.kind, earlier.target) != (kind, target):
+            earlier = None  # a later attempt may go another way
+        if entry is None or (entry.key != key and earlier is not None):
+            # What an earlier attempt had finished was not recorded again, so it has no place among what comes.
+            return earlier
+        if (entry.key, entry.kind, entry.target) != (key, kind, target):
+            raise JournalMismatch(entry.key, _shown(entry.kind, entry.target), _shown(kind, target))
+        if ordered:
+            assert self._by_branch is not None
+            branch = current_branch()
+            self._by_branch[branch].popleft()
+            if not self._by_branch[branch]:
+                del self._by_branch[branch]
+        return entry
 
     def unread(self) -> Entry | None:
         """The first entry of the main task that has not been come to."""
