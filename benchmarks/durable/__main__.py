@@ -37,7 +37,9 @@ def main() -> int:
     out = options.out or (PAGE if whole else None)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        data = _measure(names, options.passes or (1 if options.quick else 3), Sizes.quick() if options.quick else Sizes())
+        data = _measure(
+            names, options.passes or (1 if options.quick else 3), Sizes.quick() if options.quick else Sizes()
+        )
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)
         return 130

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -35,7 +34,12 @@ class Project:
     """
 
     def __init__(
-        self, folder: Path, *, workers: int = 1, arguments: Sequence[str] = (), environment: dict[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        workers: int = 1,
+        arguments: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
     ) -> None:
         self._root = folder / "project"
         self._workers = workers

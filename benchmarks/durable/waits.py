@@ -46,7 +46,11 @@ def chains(folder: Path, sizes: Sizes, seed: int) -> Iterator[Measure]:
         for job in (jobs.async_steps, jobs.child_chain, jobs.wait_chain):
             project.run(job, 50)
         for length in sizes.chains:
-            for what, job in (("steps", jobs.async_steps), ("child calls", jobs.child_chain), ("waits", jobs.wait_chain)):
+            for what, job in (
+                ("steps", jobs.async_steps),
+                ("child calls", jobs.child_chain),
+                ("waits", jobs.wait_chain),
+            ):
                 yield Measure("chains", f"{what}|{length}", project.run(job, length) * 1000 / length, "ms/link")
 
 
