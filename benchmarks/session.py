@@ -23,8 +23,8 @@ from benchmarks.measure import Sizes, measures
 
 def main() -> int:
     system, folder, sizes, seed = sys.argv[1:]
-    lines = _private_stdout()
-    threading.Thread(target=_end_with_the_starter, daemon=True).start()
+    lines = private_stdout()
+    threading.Thread(target=end_with_the_starter, daemon=True).start()
 
     def say(**event: Any) -> None:
         lines.write(json.dumps(event) + "\n")
@@ -62,14 +62,14 @@ def _run(system: str, folder: Path, sizes: Sizes, seed: int, say: Any) -> None:
         driver.stop()
 
 
-def _private_stdout() -> TextIO:
+def private_stdout() -> TextIO:
     """The pipe to the starter, kept from libraries that print."""
     pipe = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return pipe
 
 
-def _end_with_the_starter() -> None:
+def end_with_the_starter() -> None:
     while os.read(0, 1024):
         pass
     if os.getpgrp() == os.getpid():

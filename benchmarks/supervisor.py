@@ -17,7 +17,6 @@ from typing import Any
 import psutil
 
 from benchmarks.drivers.base import ROOT
-from benchmarks.measure import Sizes
 
 SESSION_SECONDS = 180
 """After this a session is taken to hang and is killed with all its processes."""
@@ -27,25 +26,34 @@ class SessionFailed(RuntimeError):
     """The session ended without having measured everything; the text says why."""
 
 
-def run_session(system: str, folder: Path, sizes: Sizes, seed: int) -> Generator[dict[str, Any], None, None]:
+def run_session(
+    system: str,
+    folder: Path,
+    sizes: Any,
+    seed: int,
+    *,
+    module: str = "benchmarks.session",
+    seconds: float = SESSION_SECONDS,
+) -> Generator[dict[str, Any], None, None]:
     """Measure one system once; yield the session's events as they come.
 
-    The first event carries ``system``; each later one ``measure``. Raises :class:`SessionFailed`. Whatever
-    happens, also when the generator is closed early, every process of the session is dead afterwards.
+    The first event says what is measured; each later one carries a ``measure``. `sizes` is a dataclass that the
+    session's `module` understands. Raises :class:`SessionFailed`. Whatever happens, also when the generator is
+    closed early, every process of the session is dead afterwards.
     """
     folder.mkdir(parents=True)
     log = folder / "session.log"
     arguments = [
         sys.executable,
         "-m",
-        "benchmarks.session",
+        module,
         system,
         str(folder),
         json.dumps(asdict(sizes)),
         str(seed),
     ]
     with log.open("wb") as errors, _process_group(arguments, errors) as process:
-        timer = threading.Timer(SESSION_SECONDS, process.kill)
+        timer = threading.Timer(seconds, process.kill)
         timer.daemon = True
         timer.start()
         try:

@@ -53,6 +53,32 @@ def chain(length: int, queued: bool) -> float:
     return time.perf_counter() - began
 
 
+@DBOS.step()
+def plain_step(number: int) -> int:
+    return number
+
+
+@DBOS.step()
+async def async_step(number: int) -> int:
+    return number
+
+
+@DBOS.workflow(name="plain_steps")
+def plain_steps(count: int) -> float:
+    began = time.perf_counter()
+    for number in range(count):
+        assert plain_step(number) == number
+    return time.perf_counter() - began
+
+
+@DBOS.workflow(name="async_steps")
+async def async_steps(count: int) -> float:
+    began = time.perf_counter()
+    for number in range(count):
+        assert await async_step(number) == number
+    return time.perf_counter() - began
+
+
 def _child(number: int, queued: bool) -> Any:
     return DBOS.enqueue_workflow(QUEUE, noop, number) if queued else DBOS.start_workflow(noop, number)
 

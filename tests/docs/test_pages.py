@@ -22,7 +22,15 @@ DOCS = ROOT / "docs"
 SOURCES = ("runtime", "cli")
 #: What `Config` holds that is no key of the settings, or is spelled otherwise there.
 NOT_KEYS = {"root", "file", "retries", "worker", "queues"}
-FROM_ENVIRONMENT = {"api_url", "secret_key", "database_url", "broker_url", "object_store_url", "sqlite_sync"}
+FROM_ENVIRONMENT = {
+    "api_url",
+    "secret_key",
+    "database_url",
+    "broker_url",
+    "object_store_url",
+    "sqlite_sync",
+    "lease_ms",
+}
 
 
 def page(name: str) -> str:

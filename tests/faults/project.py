@@ -25,7 +25,7 @@ from detent import Detent
 from detent.config import load_config
 from detent.embedded import ProjectTransport, running_server
 
-__all__ = ["Project", "Service", "wait_for"]
+__all__ = ["Project", "Service", "is_gone", "wait_for"]
 
 T = TypeVar("T")
 
@@ -331,6 +331,14 @@ class Project:
         report.raise_if_wrong()
         assert report.runs == total
         return report
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, though it may not have been reaped yet."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def doubled(lines: Iterable[list[str]]) -> dict[str, int]:

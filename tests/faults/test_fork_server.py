@@ -15,7 +15,7 @@ from detent.embedded import running_server
 from detent.model.ids import new_id
 from detent.worker.fork_server import ForkServer
 
-from .project import TASKS, Project, wait_for
+from .project import TASKS, Project, is_gone, wait_for
 
 STARTS_A_THREAD = """
 import threading
@@ -71,7 +71,22 @@ def test_forked_workers_end_with_their_fork_server(tmp_path: Path) -> None:
         assert all(worker.ready() for worker in workers)
         os.kill(forks.pid, signal.SIGKILL)
         assert [worker.wait(10) for worker in workers] == [-signal.SIGKILL] * 3
-        wait_for("all end", lambda: not any(psutil.pid_exists(worker.pid) for worker in workers))
+        wait_for("all end", lambda: all(is_gone(worker.pid) for worker in workers))
+
+
+def test_a_worker_that_ends_has_its_cells_hand_back_what_they_could_not_finish(tmp_path: Path) -> None:
+    with forking(tmp_path, TASKS.replace('id="gated-plain"', 'id="gated-plain", isolation="process"')) as started:
+        project, forks = started
+        worker = forks.fork(new_id("worker"))
+        assert worker.ready()
+        client = project.client()
+        run = client.tasks.trigger("gated-plain", "never")
+        [[_, _, cell]] = wait_for("it begins", lambda: project.effects("began"))
+        worker.tell("drain 0.1")
+        assert worker.wait(10) == 0
+        wait_for("the cell has ended", lambda: is_gone(int(cell)))
+        assert [event.kind for event in client.runs.events(run.id)] == ["trigger", "claim", "assign", "release"]
+        assert project.check().lost_leases == 0
 
 
 def test_tasks_that_start_threads_when_imported_get_fresh_processes(tmp_path: Path) -> None:

@@ -112,6 +112,8 @@ def swallows(ctx: Context) -> None:
         except BaseException:
             pass
 """
+#: For a test in which a lease passes.
+LEASE_MS = 1_500
 SETTINGS = """
 [worker]
 stop_grace = 0.3
@@ -119,9 +121,9 @@ stop_grace = 0.3
 
 
 @contextmanager
-def served(folder: Path, tasks: str = TASKS) -> Iterator[tuple[Project, Service, Detent]]:
+def served(folder: Path, tasks: str = TASKS, **env: str) -> Iterator[tuple[Project, Service, Detent]]:
     with Project(folder / "p", tasks, SETTINGS) as project:
-        dev = project.dev()
+        dev = project.dev(**env)
         yield project, dev, project.client()
 
 
@@ -201,7 +203,7 @@ def test_leaving_the_interpreter_is_an_ordinary_failure_of_that_run(tmp_path: Pa
 
 
 def test_a_run_that_blocks_the_event_loop_loses_no_lease_and_its_neighbours_neither(tmp_path: Path) -> None:
-    with served(tmp_path) as (project, dev, client):
+    with served(tmp_path, DETENT_LEASE_MS=str(LEASE_MS)) as (project, dev, client):
         client.tasks.trigger("neighbour-async")
         client.tasks.trigger("neighbour")
         wait_for("the neighbours begin", lambda: len(project.effects("neighbour")) == 2)
@@ -209,7 +211,7 @@ def test_a_run_that_blocks_the_event_loop_loses_no_lease_and_its_neighbours_neit
         wait_for("the loop is blocked", lambda: project.effects("blocks"))
         [worker] = dev.workers()
         blocked = project.beats(worker.pid)
-        wait_for("the worker beats", lambda: project.beats(worker.pid) > blocked)
+        wait_for("a lease is over", lambda: project.beats(worker.pid) > blocked + LEASE_MS)
         project.open_gate("door")
         project.open_gate("loop")
         report = project.finished(3)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.faults.project import Project, wait_for
+from tests.faults.project import Project, is_gone, wait_for
 
 from detent import Detent, task
 from detent.errors import InvalidOptions
@@ -48,6 +48,14 @@ async def alone_async(n: int, ctx: Context) -> int:
     if ctx.attempt.number <= n:
         raise SystemExit(3)
     return ctx.attempt.number
+
+
+@task(id="lingers", isolation="process")
+async def lingers(ctx: Context) -> str:
+    effect("lingers", ctx.run.id)
+    # The loop is busy between the end of the run and the word of it: longer than its process looks away.
+    asyncio.get_running_loop().call_soon(time.sleep, 0.8)
+    return "done"
 
 
 @task(id="in-process")
@@ -165,6 +173,13 @@ def test_each_attempt_of_an_isolated_run_executes_in_a_process_of_its_own(served
     assert ended(client, inside.id).output == worker.pid
 
 
+def test_a_process_does_not_end_before_the_engine_has_heard_of_the_end_of_its_run(served: Served) -> None:
+    project, client, _ = served
+    run = client.tasks.trigger("lingers")
+    assert ended(client, run.id).output == "done"
+    assert project.effects("lingers") == [[run.id]]
+
+
 @pytest.mark.parametrize("name", ["waits", "waits-plain"])
 def test_an_isolated_run_that_waits_leaves_its_process_and_is_replayed_in_another(served: Served, name: str) -> None:
     project, client, _ = served
@@ -175,7 +190,7 @@ def test_an_isolated_run_that_waits_leaves_its_process_and_is_replayed_in_anothe
         return [words[1] for words in project.effects(kind) if words[0] == run.id]
 
     [first] = wait_for("the run begins", lambda: of_run("top"))
-    wait_for("its process has ended", lambda: not psutil.pid_exists(int(first)))
+    wait_for("its process has ended", lambda: is_gone(int(first)))
     assert client.runs.retrieve(run.id).status == "WAITING"
     project.open_gate(gate)
     assert ended(client, run.id).output == 7
@@ -196,7 +211,7 @@ def test_a_cancelled_isolated_run_is_killed_whatever_its_code_does(served: Serve
     client.runs.cancel(run.id, "not wanted")
     told = ended(client, run.id)
     assert (told.status, told.error.message, told.error.code) == ("CANCELED", "not wanted", "canceled")
-    wait_for("its process has ended", lambda: not psutil.pid_exists(pid))
+    wait_for("its process has ended", lambda: is_gone(pid))
     assert worker.is_running()
 
 
@@ -207,7 +222,7 @@ def test_an_isolated_run_that_used_its_time_is_killed_while_it_is_blocked_in_c(s
     assert (told.status, told.error.code) == ("TIMED_OUT", "timed_out")
     assert "max_duration of 1 s" in told.error.message
     [pid] = [int(words[1]) for words in project.effects("stuck") if words[0] == run.id]
-    wait_for("its process has ended", lambda: not psutil.pid_exists(pid))
+    wait_for("its process has ended", lambda: is_gone(pid))
 
 
 def test_a_cancelled_isolated_run_that_stops_by_itself_runs_its_hooks(served: Served) -> None:
@@ -234,7 +249,7 @@ def test_what_an_isolated_run_has_started_ends_with_it(served: Served) -> None:
     run = client.tasks.trigger("leaves-a-process")
     assert ended(client, run.id).status == "COMPLETED"
     [[helper]] = project.effects("helper")
-    wait_for("its helper has ended", lambda: not psutil.pid_exists(int(helper)))
+    wait_for("its helper has ended", lambda: is_gone(int(helper)))
 
 
 def test_a_worker_that_is_killed_takes_its_cells_along_and_their_runs_go_on(tmp_path: Path) -> None:
@@ -245,7 +260,7 @@ def test_a_worker_that_is_killed_takes_its_cells_along_and_their_runs_go_on(tmp_
         [[_, cell]] = wait_for("it begins", lambda: project.effects("holds"))
         [worker] = dev.workers()
         worker.kill()
-        wait_for("the cell has ended", lambda: not psutil.pid_exists(int(cell)))
+        wait_for("the cell has ended", lambda: is_gone(int(cell)))
         wait_for("it begins again", lambda: len(project.effects("holds")) == 2)
         project.open_gate("door")
         report = project.finished(1)
@@ -254,21 +269,20 @@ def test_a_worker_that_is_killed_takes_its_cells_along_and_their_runs_go_on(tmp_
         assert client.runs.retrieve(run.id).output == 0
 
 
-def test_a_worker_that_drains_lets_its_cells_finish_and_hands_the_rest_back(tmp_path: Path) -> None:
+def test_a_worker_that_drains_lets_its_cells_finish(tmp_path: Path) -> None:
     with Project(tmp_path / "p", TASKS, SETTINGS) as project:
         dev = project.dev()
-        client = project.client()
-        run = client.tasks.trigger("holds", "door")
+        run = project.client().tasks.trigger("holds", "door")
         [[_, cell]] = wait_for("it begins", lambda: project.effects("holds"))
+        [worker] = dev.workers()
         dev.signal(signal.SIGTERM)
-        dev.signal(signal.SIGTERM)
-        assert dev.process.wait(20) is not None
-        wait_for("all have ended", lambda: not project.processes())
-        project.dev()
+        wait_for("the worker drains", lambda: project.worker_states(worker.pid) == ["draining"])
         project.open_gate("door")
-        assert project.finished(1).states == {"COMPLETED": 1}
-        assert client.runs.retrieve(run.id).attempt == 1
-        assert not psutil.pid_exists(int(cell))
+        assert dev.process.wait(20) == 0
+        report = project.finished(1)
+        assert (report.states, report.lost_leases) == ({"COMPLETED": 1}, 0)
+        assert [words[0] for words in project.effects("holds")] == [run.id]
+        assert is_gone(int(cell))
 
 
 @task(id="declared-isolated", isolation="process", machine="micro")

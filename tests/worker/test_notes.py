@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -158,3 +160,25 @@ def test_outside_of_a_run_there_is_nothing_to_write_to() -> None:
         metadata.set("a", 1)
     with pytest.raises(NotInRun, match=r"tags.add\(\)"):
         tags.add("a")
+
+
+def test_a_run_that_writes_nothing_is_known_to_execute_all_the_same() -> None:
+    """Given an idle worker, when a run begins that says nothing, then its start is told soon and not with its end."""
+    changed, go_on = threading.Event(), threading.Event()
+
+    @task(id="quiet")
+    def quiet() -> None:
+        assert go_on.wait(30)
+
+    with harness([quiet]) as other:
+        other.engine.listeners.append(changed.set)
+        handle = quiet.sync.trigger()
+        ends = time.monotonic() + 20
+        while other.store.read("find_run", id=handle.id)[0]["started_at"] is None and time.monotonic() < ends:
+            changed.wait(0.1)
+            changed.clear()
+        row = other.store.read("find_run", id=handle.id)[0]
+        go_on.set()
+        other.drain()
+    assert row["state"] == "EXECUTING"
+    assert row["started_at"] is not None

@@ -240,3 +240,48 @@ def test_a_later_attempt_that_goes_another_way_is_replayed_as_it_went(replay: st
     assert output[0] == 1
     assert effects == ["one"]
     assert output[1] == attempts.index(2) + 1
+
+
+def done(name: str) -> str:
+    effects.append(name)
+    return name
+
+
+@task(id="steps-again", retry=thrice)
+async def steps_again(_: None, ctx: Context) -> list[str]:
+    first = await step("first", done, "first")
+    if ctx.attempt.number == 1:
+        raise ValueError("not yet")
+    last = await step("last", done, "last")
+    if ctx.attempt.crashes == 0:
+        entered.set()
+        await asyncio.to_thread(go_on.wait)
+    return [first, last]
+
+
+@task(id="steps-again-plain", retry=thrice)
+def steps_again_plain(_: None, ctx: Context) -> list[str]:
+    first = step.sync("first", done, "first")
+    if ctx.attempt.number == 1:
+        raise ValueError("not yet")
+    last = step.sync("last", done, "last")
+    if ctx.attempt.crashes == 0:
+        entered.set()
+        go_on.wait()
+    return [first, last]
+
+
+@pytest.mark.parametrize("made", [steps_again, steps_again_plain])
+def test_a_later_attempt_whose_worker_is_lost_finds_the_steps_of_all_attempts(h: Harness, made) -> None:
+    """Given a step of a first attempt and one of the second, when the worker of the second is lost, then the third
+    execution finds both, in an order in which no journal has them."""
+    handle = made.sync.trigger(None)
+    drained = threading.Thread(target=h.drain)
+    drained.start()
+    assert entered.wait(10)
+    h.start_worker()
+    lose(h, 0)
+    go_on.set()
+    drained.join(30)
+    assert h.output(handle) == ["first", "last"]
+    assert effects == ["first", "last"]

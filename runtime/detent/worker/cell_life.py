@@ -104,7 +104,8 @@ class CellLife(Life):
         if not self._begun:
             return False
         frame = self._frame
-        if frame is None or frame.done:
+        # `done` alone is too early: between it and what is then sent lies the moment in which nobody knows of the end.
+        if frame is None or (frame.done and worker.frame_of(frame.run_id) is not frame):
             return not worker.endings.untold
         if frame.parked or frame.lost:
             self._left_since = self._left_since or time.monotonic()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..engine import failpoints
 from ..model.ids import new_id
 from ..model.limits import CRASHES
 from ..model.machine import MACHINES, Machine
@@ -230,7 +231,9 @@ class Cells:
     def _start(self, cell: Cell) -> Forked:
         """A cell that is connected to the engine. Errors: `OSError`, `TimeoutError`."""
         machine = [] if cell.machine is None else ["--machine", cell.machine.name]
-        process = self._ready_server().fork(cell.worker_id, ["--parent", self._worker.worker_id, *machine])
+        # Fail points are for the worker that claims: a cell would pass them anew each time it is started again.
+        unarmed = {failpoints.VARIABLE: ""}
+        process = self._ready_server().fork(cell.worker_id, ["--parent", self._worker.worker_id, *machine], unarmed)
         with cell.lock:
             cell.process = process
             if cell.leaving:

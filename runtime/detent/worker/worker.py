@@ -376,6 +376,8 @@ class Worker:
             return None
         frame = DutyFrame(self, task, grant) if grant.duty else Frame(self, task, grant)
         self._frames[grant.name] = frame
+        # A run that writes nothing is shown as executing all the same.
+        self._emitter.wake()
         return frame
 
     def park(self, frame: Frame) -> None:

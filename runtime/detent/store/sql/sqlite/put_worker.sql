@@ -1,4 +1,4 @@
 INSERT INTO workers (id, env, host, pid, pid_started, version, state, beat_at, problems, parent)
 VALUES (:id, :env, :host, :pid, :pid_started, :version, 'alive', :now, :problems, :parent)
-ON CONFLICT (id) DO UPDATE SET state = 'alive', beat_at = :now, problems = :problems
+ON CONFLICT (id) DO UPDATE SET state = 'alive', pid = :pid, pid_started = :pid_started, beat_at = :now, problems = :problems
 WHERE workers.state <> 'dead'
