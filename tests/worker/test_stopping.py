@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from detent import Context, Retry, task
+from detent import Context, Retry, task, wait
 from detent.client import Detent
 from detent.testing import Harness, harness
 
@@ -288,3 +288,30 @@ async def slow() -> str:
 def test_time_spent_waiting_for_children_does_not_count(h: Harness) -> None:
     handles = [patient.sync.trigger(), patient_plain.sync.trigger()]
     assert [h.output(handle) for handle in handles] == ["worth it", "worth it"]
+
+
+unwinding: list[str] = []
+
+
+@task(id="holds-something")
+async def holds_something(_: None) -> str:
+    try:
+        await wait.for_(hours=1)
+    finally:
+        unwinding.append("let go")
+    return "went on"
+
+
+def test_a_worker_that_drains_lets_its_parked_runs_unwind_and_they_go_on_elsewhere() -> None:
+    """Given a parked run that holds something, when its worker drains, then its ``finally`` runs there, and the run
+    goes on on another worker without another attempt."""
+    unwinding.clear()
+    with harness() as h:
+        handle = holds_something.sync.trigger(None)
+        h.drain(advance=False)
+        assert h.run(handle).status == "WAITING"
+        h.start_worker()
+        h.workers[0].drain(5)
+        assert unwinding == ["let go"]
+        assert h.output(handle) == "went on"
+        assert h.run(handle).attempt == 1

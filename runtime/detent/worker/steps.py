@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -55,10 +56,10 @@ class Steps:
         await frame.make_sure()
         token = current_step.set(StepInfo(frame.run_id, place.key, kind))
         try:
-            result = await asyncio.to_thread(call) if threaded else call()
-            if inspect.isawaitable(result):
-                result = await result
-            text = value.dump(result)
+            with self._span(name, kind):
+                result = await asyncio.to_thread(call) if threaded else call()
+                if inspect.isawaitable(result):
+                    result = await result
         except RunSignal:
             raise
         except asyncio.CancelledError:
@@ -72,7 +73,8 @@ class Steps:
             raise failure(kind, name, error) from error
         finally:
             current_step.reset(token)
-        entry = place.made(value=_checked(name, text))
+        text = _checked(name, value.dump(result))
+        entry = place.made(value=text)
         if frame.worker.large_texts.is_large(text):
             entry.value_ref = await asyncio.to_thread(frame.worker.large_texts.put, self._object(place), text)
             entry.value = None
@@ -93,7 +95,8 @@ class Steps:
         frame.make_sure_sync()
         token = current_step.set(StepInfo(frame.run_id, place.key, kind))
         try:
-            text = value.dump(call())
+            with self._span(name, kind):
+                result = call()
         except RunSignal:
             raise
         except BaseException as error:
@@ -102,7 +105,8 @@ class Steps:
         finally:
             current_step.reset(token)
         with frame.reach.inside():
-            entry = place.made(value=_checked(name, text))
+            text = _checked(name, value.dump(result))
+            entry = place.made(value=text)
             if frame.worker.large_texts.is_large(text):
                 entry.value_ref = frame.worker.large_texts.put(self._object(place), text)
                 entry.value = None
@@ -118,6 +122,9 @@ class Steps:
         made = make()
         frame.journal.add(place.made(value=json_text.encode(made, name)))
         return made
+
+    def _span(self, name: str, kind: str) -> AbstractContextManager[None]:
+        return self._frame.span(name, kind, {}) if kind == "step" else nullcontext()
 
     def _record(self, entry: Entry) -> Record:
         return Record(self._frame.run_id, self._frame.epoch, [entry])

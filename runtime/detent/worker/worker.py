@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -64,6 +65,8 @@ logger = logging.getLogger("detent.worker")
 _ABANDONED = 70
 #: How long cells may take beyond the grace of a drain, in seconds: less than the supervisor gives.
 _CELLS_S = 1.5
+#: How long the code of parked runs may take to unwind at the end of the process, in seconds.
+_UNWINDING_S = 1.0
 
 
 class Worker:
@@ -171,10 +174,20 @@ class Worker:
         # Answered after all that was sent before: then the ends of runs are known, too.
         done: Future[Answer] = Future()
         self.send([(Release(left), done.set_result)])
+        self._unwind_parked()
         try:
             done.result(timeout=5)
         except TimeoutError:
             logger.warning("the engine did not confirm the end of this worker and the hand-back of %d runs", len(left))
+
+    def _unwind_parked(self) -> None:
+        """Runs that are parked go on elsewhere; what their code has in ``finally`` gets a moment here."""
+        parked = [frame for frame in list(self._frames.values()) if frame.parked and self._evict(frame)]
+        tasks = {frame.main for frame in parked if frame.main is not None}
+        if tasks and self.loop.thread.is_alive():
+            unwound = asyncio.run_coroutine_threadsafe(asyncio.wait(tasks, timeout=_UNWINDING_S), self.loop.loop)
+            with suppress(TimeoutError):
+                unwound.result(_UNWINDING_S + 1)
 
     def _is_idle(self) -> bool:
         unreported = any(not frame.parked for frame in list(self._frames.values()))
