@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Coroutine, Generator
+from itertools import count
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -15,6 +16,7 @@ __all__ = ["Call", "Waiting"]
 T = TypeVar("T")
 U = TypeVar("U")
 
+_numbers = count(1)
 _OWN = str(Path(__file__).parent.parent)
 
 
@@ -27,10 +29,12 @@ class Call(Coroutine[Any, Any, T]):
       start: makes the coroutine that does it.
     """
 
-    __slots__ = ("_inner", "_missed", "_run", "_start", "place", "what")
+    __slots__ = ("_inner", "_missed", "_run", "_start", "number", "place", "what")
 
     def __init__(self, what: str, start: Callable[[], Coroutine[Any, Any, T]]) -> None:
         self.what = what
+        #: Tells calls apart also when they are gone, as `id` does not.
+        self.number = next(_numbers)
         self._start = start
         self._inner: Coroutine[Any, Any, T] | None = None
         self._run: ActiveRun | None = current_run.get()

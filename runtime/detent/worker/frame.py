@@ -227,7 +227,7 @@ class Frame(Inside):
     def tell_of_calls(self) -> None:
         """At the end of the run: calls that were made and never awaited did nothing."""
         calls, self.unawaited = self.unawaited, {}
-        for what in calls.values():
+        for what in dict.fromkeys(calls.values()):
             text = f"{what} was never awaited, so it did nothing; write `await` before it"
             self.log("warn", text, None, "detent")
 

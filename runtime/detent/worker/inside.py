@@ -103,10 +103,10 @@ class Inside:
         return self.worker.now()
 
     def called(self, call: Call[Any]) -> None:
-        self.unawaited[id(call)] = f"{call.what} at {call.place}"
+        self.unawaited[call.number] = f"{call.what} at {call.place}"
 
     def awaited(self, call: Call[Any]) -> None:
-        self.unawaited.pop(id(call), None)
+        self.unawaited.pop(call.number, None)
 
     # What it writes, unless it has written it before.
 
