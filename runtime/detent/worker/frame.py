@@ -156,13 +156,14 @@ class Frame(Inside):
             self.journal.delivered(place.key)
 
     async def make_sure(self) -> None:
-        """Before something is done that may not be undone: after a silence, ask whether the run is still ours (C3)."""
-        if not self.worker.heart.is_sure():
+        """Before something is done that may not be undone: what it may depend on, such as ``ctx.uuid()``, is durable
+        then; and after a silence, ask whether the run is still ours (C3)."""
+        if self.journal.has_unsent or not self.worker.heart.is_sure():
             await self.calls.say(Record(self.run_id, self.epoch))
 
     def make_sure_sync(self) -> None:
         """`make_sure`, on a thread."""
-        if not self.worker.heart.is_sure():
+        if self.journal.has_unsent or not self.worker.heart.is_sure():
             self.calls.say_sync(Record(self.run_id, self.epoch))
 
     async def before_wait(self, place: Place, info: WaitInfo) -> None:

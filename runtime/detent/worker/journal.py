@@ -183,6 +183,11 @@ class Journal:
         with self._lock:
             self._unsent = [*(self._unsent or ()), entry]
 
+    @property
+    def has_unsent(self) -> bool:
+        """Whether entries have been added that no request has taken along yet."""
+        return self._unsent is not None
+
     def next_order(self) -> int | None:
         """The place of what the run is told now; None while it has one branch, where order follows from the code."""
         if not self._scope.branched:
