@@ -110,11 +110,9 @@ class Cells:
         threading.Thread(target=self._ready_server, name="detent-cells", daemon=True).start()
 
     def wants(self, task: Task[Any, Any], grant: Grant) -> bool:
-        """Whether this run is to execute in a cell: its task says so, or it lost its worker before and may take the
-        next one down, too (C14). Where a worker was lost with very many runs only the second loss decides."""
-        if task.isolation == "process" or grant.crashes >= CRASHES - 1:
-            return True
-        return grant.crashes > 0 and self._suspects < _SUSPECTS
+        """Whether this run is to execute in a cell: its task says so, or it has lost two workers in a row and may take
+        the next one down, too (C14). After the first loss it goes on in a worker, since that is quicker."""
+        return task.isolation == "process" or grant.crashes >= CRASHES - 1
 
     def execute(self, task: Task[Any, Any], grant: Grant, on_end: Callable[[], None]) -> None:
         """Execute a run that this worker has claimed; `on_end` is called when it does not execute here any more."""
