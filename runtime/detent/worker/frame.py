@@ -289,8 +289,14 @@ class Frame(Inside):
             return
         if not self.task.is_async:
             self.interrupt(signal)
-        elif self.main is not None and not waits:
-            self.main.cancel()
+        elif not waits:
+            self.cancel_main()
+
+    def cancel_main(self) -> None:
+        """Cancel the task of an async run; from the loop. A turn later, since a task that is cancelled before its first
+        step never makes it, and could tell nobody of its end."""
+        if self.main is not None:
+            self.worker.loop.loop.call_soon(self.main.cancel)
 
     def interrupt(self, signal: type[RunSignal]) -> None:
         """Raise `signal` in a plain run: at its next bytecode, and where it waits for other runs."""
