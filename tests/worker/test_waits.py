@@ -65,7 +65,7 @@ def test_a_run_that_waits_an_hour_goes_on_at_the_next_line_after_an_hour(h: Harn
     assert (h.run(handle).status, h.run(handle).output) == ("COMPLETED", "rested")
     assert seen == ["before", "after"]
     assert hours(h, start) == 1
-    assert kinds(h, handle) == ["trigger", "claim", "park", "resume", "claim", "complete"]
+    assert kinds(h, handle) == ["trigger", "claim", "park", "resume", "claim", "finish"]
 
 
 @both

@@ -174,8 +174,10 @@ class Harness:
         return executing <= self.sleeper.sleeping_runs()
 
     def _is_still(self) -> bool:
-        """Whether runs that sleep hold what the others need: then only the clock can go on."""
-        return bool(self.sleeper.sleeping_runs()) and not self._changed.wait(_STILL_S)
+        """Whether runs that sleep hold what the others need, or wait where they cannot park: then only the clock can
+        go on."""
+        held = bool(self.sleeper.sleeping_runs()) or any(worker.waits_unparked() for worker in self.workers)
+        return held and not self._changed.wait(_STILL_S)
 
     def _next_due(self) -> int | None:
         times = [self.engine.next_due(), self.sleeper.next_due()]

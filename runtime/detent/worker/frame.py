@@ -89,6 +89,8 @@ class Frame(Inside):
         self.lost = False
         self.done = False
         self.parked = False
+        #: The epoch under which it was parked last.
+        self.parked_epoch = -1
         #: Whether it counts among the runs that this process executes.
         self.holds_slot = True
         #: Whether its own code has ended after it was told to stop; only hooks may still run.
