@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.worker.elsewhere import entries, go_elsewhere, kinds, parked
 
 from detent import Context, Retry, queue, task, wait
 from detent.client import Detent
 from detent.sdk.result import RunHandle
 from detent.sync import wait as wait_sync
 from detent.testing import Harness, harness
-from tests.worker.elsewhere import entries, go_elsewhere, kinds, parked
 
 once = Retry(max_attempts=1)
 seen: list[Any] = []

@@ -51,7 +51,9 @@ class Waits:
     def apart(self) -> bool:
         """Whether there is a wait that is not one of the loop's coroutines."""
         waiters = list(self._waiters.values())
-        return any(not waiter.done() and not (self._is_async and isinstance(waiter, asyncio.Future)) for waiter in waiters)
+        return any(
+            not waiter.done() and not (self._is_async and isinstance(waiter, asyncio.Future)) for waiter in waiters
+        )
 
     def deliver(self, result: WaitResult) -> None:
         """A wait is satisfied. On the loop's thread for async runs."""
