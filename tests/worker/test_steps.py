@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from tests.worker.elsewhere import entries, go_elsewhere, parked
 
 from detent import AbortTaskRunError, Context, Retry, step, task, wait
 from detent.errors import DetentError, InvalidOptions, LimitExceeded, StepFailed, Unserializable
 from detent.sync import step as step_sync
 from detent.sync import wait as wait_sync
 from detent.testing import Harness, harness
-from tests.worker.elsewhere import entries, go_elsewhere, parked
 
 once = Retry(max_attempts=1)
 twice = Retry(max_attempts=2, randomize=False)
@@ -422,7 +422,24 @@ def test_an_unfinished_step_is_made_again_under_the_same_key(h: Harness, made: A
 
 # Names.
 
-NAMES = ["1/2", "a#1", "a", "a", "*/x", "./y", "1*/z", "a>b", "wait#1", "wait", "value", "ünï 🚀", " ", "x" * 128, "\n", "'"]
+NAMES = [
+    "1/2",
+    "a#1",
+    "a",
+    "a",
+    "*/x",
+    "./y",
+    "1*/z",
+    "a>b",
+    "wait#1",
+    "wait",
+    "value",
+    "ünï 🚀",
+    " ",
+    "x" * 128,
+    "\n",
+    "'",
+]
 
 
 @task(id="s-names", retry=once)
