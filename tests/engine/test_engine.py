@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from threading import Event
+
 from tests.engine.bench import Bench
 
+from detent.engine.cancel import cancel_run
+from detent.engine.scene import Scene
 from detent.model.protocol import Beat, CancelPush, Claim, Claimed, Done, Failure, Finish, Push, Watch
 
 
@@ -43,3 +48,23 @@ def test_a_connection_that_fails_keeps_no_other_worker_from_being_told(bench: Be
     bench.engine.cancel(parent)
 
     assert other.heard(CancelPush) == [CancelPush(child.run_id, child.epoch, "")]
+
+
+def test_who_begins_to_wait_for_a_run_while_its_end_is_being_committed_hears_of_it(bench: Bench) -> None:
+    """Given a run whose end is written and not committed, when somebody begins to wait for it just then and still reads
+    that it goes on, then the commit wakes them."""
+    run = bench.trigger()
+    waiting = ExitStack()
+    heard: list[Event] = []
+
+    def end(scene: Scene) -> None:
+        cancel_run(scene, run)
+        # Spoken after all others, and before the commit.
+        scene.tx.notes["latecomer"] = lambda _tx: heard.append(
+            waiting.enter_context(bench.engine._waiters.waiting_for(run))
+        )
+
+    with waiting:
+        bench.engine.write(end)
+        [ended] = heard
+        assert ended.is_set()

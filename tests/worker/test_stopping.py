@@ -48,6 +48,26 @@ def test_a_delayed_run_is_cancelled_without_running(h: Harness) -> None:
     assert "not wanted" in h.run(handle).error.message
 
 
+@task(id="unbegun")
+async def unbegun() -> None:
+    await asyncio.Event().wait()
+
+
+def test_an_async_run_that_is_cancelled_between_its_claim_and_its_first_step_ends_at_once() -> None:
+    """Given an event loop that is busy, when a run is claimed and cancelled before the loop turns, then it ends as soon
+    as the loop does, and not after the grace."""
+    busy = threading.Event()
+    with harness([unbegun], stop_grace=60) as h:
+        h.worker.loop.post(busy.wait)
+        handle = unbegun.sync.trigger(None)
+        while h.run(handle).status == "QUEUED":
+            time.sleep(0.001)
+        assert h.engine.cancel(handle.id) == "EXECUTING"
+        busy.set()
+        h.drain(timeout=20)
+        assert h.run(handle).status == "CANCELED"
+
+
 @task(id="blocks", queue="one-at-a-time")
 async def blocks() -> str:
     entered.set()

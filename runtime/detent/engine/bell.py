@@ -75,9 +75,9 @@ class Bell:
     def __call__(self, tx: Tx) -> None:
         for listener in self._listeners:
             tx.after_commit(listener)
-        if self._ended and self._waiters:
-            waiters = self._waiters
-            tx.after_commit(lambda: waiters.tell(self._ended))
+        if self._ended and self._waiters is not None:
+            # Also where nobody waits yet: who begins to, before the commit, still reads that the run goes on.
+            tx.after_commit(partial(self._waiters.tell, self._ended))
         anyone = self._anyone
         for env, queue in self._freed:
             if env in anyone:

@@ -38,6 +38,3 @@ class Waiters:
             events = [event for run_id in ended for event in self._events.pop(run_id, ())]
         for event in events:
             event.set()
-
-    def __bool__(self) -> bool:
-        return bool(self._events)

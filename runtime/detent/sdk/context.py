@@ -94,8 +94,9 @@ class Context:
     machine: MachineInfo | None = field(default=None)
 
     def now(self) -> datetime:
-        """The time, in UTC, as it was when the run came here first: it is in the journal of the run."""
-        return datetime.fromisoformat(str(self._value("now", lambda: datetime.now(UTC).isoformat())))
+        """The time, in UTC, as it was when the run came here first: it is in the journal of the run. It goes by the
+        same clock as waits: in tests by the virtual one."""
+        return datetime.fromisoformat(str(self._value("now", _now)))
 
     def uuid(self) -> UUID:
         """A random UUID (version 4), the same when the run is executed again."""
@@ -114,6 +115,12 @@ class Context:
         run = current_run.get()
         # A function that is called by itself, in a test say, has no journal.
         return make() if run is None else run.value(name, make)
+
+
+def _now() -> str:
+    run = current_run.get()
+    moment = datetime.now(UTC) if run is None else datetime.fromtimestamp(run.now_ms() / 1000, UTC)
+    return moment.isoformat()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from ..worker.worker import STOP_GRACE_S, Worker, WorkerOptions
 from .clock import VirtualClock, VirtualSleeper
 
 if TYPE_CHECKING:
-    from ..model.views import LogEntry, RunDetail
+    from ..model.views import LogEntry, RunDetail, TriggeredRun
     from ..sdk.task import Task
 
 __all__ = ["Harness", "harness"]
@@ -124,14 +124,14 @@ class Harness:
         self._move(until)
         self.drain(advance=False)
 
-    def run(self, run: RunHandle | str) -> RunDetail:
+    def run(self, run: RunHandle | TriggeredRun | str) -> RunDetail:
         """The run as it is now."""
         from ..client import Detent
 
         self._flush()
         return Detent(self.transport).runs.retrieve(_id(run))
 
-    def logs(self, run: RunHandle | str) -> list[LogEntry]:
+    def logs(self, run: RunHandle | TriggeredRun | str) -> list[LogEntry]:
         """The lines of a run so far."""
         from ..client import Detent
 
@@ -142,7 +142,7 @@ class Harness:
             lines += page
         return lines
 
-    def output(self, run: RunHandle | str) -> Any:
+    def output(self, run: RunHandle | TriggeredRun | str) -> Any:
         """Drain, and the output of the run as a JSON value. Errors: `RunFailed` when it did not complete."""
         self.drain()
         ended = self.run(run)
@@ -174,8 +174,10 @@ class Harness:
         return executing <= self.sleeper.sleeping_runs()
 
     def _is_still(self) -> bool:
-        """Whether runs that sleep hold what the others need: then only the clock can go on."""
-        return bool(self.sleeper.sleeping_runs()) and not self._changed.wait(_STILL_S)
+        """Whether runs that sleep hold what the others need, or wait where they cannot park: then only the clock can
+        go on."""
+        held = bool(self.sleeper.sleeping_runs()) or any(worker.waits_unparked() for worker in self.workers)
+        return held and not self._changed.wait(_STILL_S)
 
     def _next_due(self) -> int | None:
         times = [self.engine.next_due(), self.sleeper.next_due()]
@@ -232,7 +234,7 @@ def _latest(declared: Iterable[Task[Any, Any]]) -> list[Task[Any, Any]]:
     return list({task.id: task for task in declared}.values())
 
 
-def _id(run: RunHandle | str) -> str:
+def _id(run: RunHandle | TriggeredRun | str) -> str:
     run_id = run if isinstance(run, str) else run.id
     if not is_id("run", run_id):
         raise DetentError(f"{run_id!r} is not the id of a run")

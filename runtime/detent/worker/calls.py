@@ -82,7 +82,7 @@ class Calls:
         def take(answer: Answer) -> None:
             # Also when nobody waits for the answer any more: a slot that the engine took back is not held here.
             if _parks(answer):
-                frame.worker.park(frame)
+                frame.worker.park(frame, request.epoch)
             _arrive(arrived, answer)
 
         self._send(request, loop, take)
@@ -121,7 +121,7 @@ class Calls:
             def take(answer: Answer) -> None:
                 # Here, and not on the run's thread: the run may be granted again by the very next message.
                 if _parks(answer):
-                    frame.worker.park(frame)
+                    frame.worker.park(frame, request.epoch)
                 arrived.set_result(answer)
 
             frame.worker.link.send([*frame.words(), (request, take)])

@@ -34,14 +34,19 @@ class Children:
         texts = frame.worker.large_texts
         if wait and place.entry is not None and place.entry.status == "left" and frame.turns is not None:
             await frame.turns.give_up(place.entry)
+        if (refusal := place.refusal()) is not None:
+            await frame.told(place, at_home)
+            raise refusal
         request = self._request(place, await texts.offloaded(runs), wait, batch_id)
         if wait:
             info = WaitInfo("children", place.key, place.target)
             await frame.before_wait(place, info)
-            answer, result = await frame.calls.wait(request)
+            with frame.asking(place):
+                answer, result = await frame.calls.wait(request)
             results = await texts.loaded(result.runs)
         else:
-            answer, results = await frame.calls.say(request), []
+            with frame.asking(place):
+                answer, results = await frame.calls.say(request), []
         await frame.told(place, at_home)
         if wait:
             await frame.after_wait(info)
@@ -53,14 +58,18 @@ class Children:
         frame = self._frame
         with frame.reach.inside():
             place = self._begin(runs, frame.reach.is_here(), wait=wait)
+            if (refusal := place.refusal()) is not None:
+                raise refusal
             request = self._request(place, frame.worker.large_texts.offload(runs), wait, batch_id)
         if not wait:
-            answer = frame.calls.say_sync(request)
+            with frame.asking(place):
+                answer = frame.calls.say_sync(request)
             assert isinstance(answer, Triggered)
             return answer.handles, []
         info = WaitInfo("children", place.key, place.target)
         frame.before_wait_sync(place, info)
-        answer, result = frame.calls.wait_sync(request)
+        with frame.asking(place):
+            answer, result = frame.calls.wait_sync(request)
         frame.after_wait_sync(info)
         assert isinstance(answer, Triggered)
         return answer.handles, frame.worker.large_texts.load(result.runs)

@@ -6,12 +6,15 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..engine.scene import error_text
+from ..errors import DetentError, StoreError
 from ..model.protocol import (
     Answer,
     Emit,
@@ -89,6 +92,8 @@ class Frame(Inside):
         self.lost = False
         self.done = False
         self.parked = False
+        #: The epoch under which it was parked last.
+        self.parked_epoch = -1
         #: Whether it counts among the runs that this process executes.
         self.holds_slot = True
         #: Whether its own code has ended after it was told to stop; only hooks may still run.
@@ -154,6 +159,19 @@ class Frame(Inside):
             await self.turns.take(place)
         if place.entry is None or place.entry.done is None:
             self.journal.delivered(place.key)
+
+    @contextmanager
+    def asking(self, place: Place) -> Iterator[None]:
+        """Around what is asked of the engine at `place`. What it refuses, it refuses again in the same words when the
+        run is executed again: the code may have gone on after it."""
+        try:
+            yield
+        except DetentError as error:
+            # A plain `DetentError`, like one of the store, is no refusal but trouble of the engine's own.
+            if type(error) is not DetentError and not isinstance(error, StoreError):
+                text = error_text(TaskError(type(error).__name__, str(error), code=error.code))
+                self.journal.add(place.made(status="error", error=text, done=self.journal.next_order()))
+            raise
 
     async def make_sure(self) -> None:
         """Before something is done that may not be undone: what it may depend on, such as ``ctx.uuid()``, is durable
@@ -289,8 +307,14 @@ class Frame(Inside):
             return
         if not self.task.is_async:
             self.interrupt(signal)
-        elif self.main is not None and not waits:
-            self.main.cancel()
+        elif not waits:
+            self.cancel_main()
+
+    def cancel_main(self) -> None:
+        """Cancel the task of an async run; from the loop. A turn later, since a task that is cancelled before its first
+        step never makes it, and could tell nobody of its end."""
+        if self.main is not None:
+            self.worker.loop.loop.call_soon(self.main.cancel)
 
     def interrupt(self, signal: type[RunSignal]) -> None:
         """Raise `signal` in a plain run: at its next bytecode, and where it waits for other runs."""

@@ -7,7 +7,11 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from ..errors import DetentError, by_code
 from ..model.protocol import Entry, Record
+from ..model.task_error import TaskError
 from .scope import branch_of, current_branch
 from .signals import JournalMismatch
 
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
     from .scope import Scope
 
 __all__ = ["Journal", "Place"]
+
+_decode_error = msgspec.json.Decoder(TaskError).decode
 
 
 class Place:
@@ -28,6 +34,13 @@ class Place:
         self.target = target
         self.seq = seq
         self.entry = entry
+
+    def refusal(self) -> DetentError | None:
+        """The error that the engine answered here before."""
+        if self.entry is None or self.entry.status != "error" or self.entry.error is None:
+            return None
+        error = _decode_error(self.entry.error)
+        return by_code(error.code, error.message)
 
     def made(self, **values: object) -> Entry:
         """The entry for this place."""

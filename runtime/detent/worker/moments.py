@@ -32,10 +32,14 @@ class Moments:
         info = WaitInfo(wanted.kind, place.key, wanted.target)
         if place.entry is not None and place.entry.status == "left" and frame.turns is not None:
             await frame.turns.give_up(place.entry)
+        if (refusal := place.refusal()) is not None:
+            await frame.told(place, at_home)
+            raise refusal
         result = self._recorded(place)
         if result is None:
             await frame.before_wait(place, info)
-            _, result = await frame.calls.wait(self._request(place, wanted))
+            with frame.asking(place):
+                _, result = await frame.calls.wait(self._request(place, wanted))
         await frame.told(place, at_home)
         await frame.after_wait(info)
         if result.output_ref is not None:
@@ -48,10 +52,13 @@ class Moments:
         with frame.reach.inside():
             place = self._begin(wanted, frame.reach.is_here())
         info = WaitInfo(wanted.kind, place.key, wanted.target)
+        if (refusal := place.refusal()) is not None:
+            raise refusal
         result = self._recorded(place)
         if result is None:
             frame.before_wait_sync(place, info)
-            _, result = frame.calls.wait_sync(self._request(place, wanted))
+            with frame.asking(place):
+                _, result = frame.calls.wait_sync(self._request(place, wanted))
         frame.after_wait_sync(info)
         if result.output_ref is not None:
             result.output = frame.worker.large_texts.get(result.output_ref)

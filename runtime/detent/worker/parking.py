@@ -118,12 +118,14 @@ class Parking:
                 return
         self._asking = True
 
+        epoch = frame.epoch
+
         def take(answer: Answer) -> None:
-            frame.worker.loop.post(lambda: self._answered(answer))
+            frame.worker.loop.post(lambda: self._answered(answer, epoch))
 
-        frame.worker.link.send([*frame.words(), (Park(frame.run_id, frame.epoch, keys, frame.scope.wake_ms()), take)])
+        frame.worker.link.send([*frame.words(), (Park(frame.run_id, epoch, keys, frame.scope.wake_ms()), take)])
 
-    def _answered(self, answer: Answer) -> None:
+    def _answered(self, answer: Answer, epoch: int) -> None:
         frame = self._frame
         self._asking = False
         if isinstance(answer, Failure):
@@ -132,7 +134,7 @@ class Parking:
             return
         assert isinstance(answer, Parked)
         if answer.parked:
-            frame.worker.park(frame)
+            frame.worker.park(frame, epoch)
         else:
             self.go_on()
         for result in answer.results:

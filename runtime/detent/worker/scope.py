@@ -18,6 +18,9 @@ __all__ = ["Scope", "branch_of", "current_branch", "current_scope", "enter", "en
 #: What the key of an entry begins with when it was made in a branch: the numbers of the tasks that led there.
 _BRANCH = re.compile(r"(\d+(?:\.\d+)*)/")
 
+#: ... and when it was made in a helper thread or a step of a branch.
+_APART = re.compile(r"(\d+(?:\.\d+)*)?\*/")
+
 #: Functions of the standard library in which a task waits for other tasks.
 _JOINS = {
     ("asyncio.tasks", "_wait"),
@@ -109,7 +112,7 @@ class Scope:
         if path:
             return f"{path}/{name}"
         # A name that looks like a branch must not be taken for one.
-        return f"./{name}" if _BRANCH.match(name) or name.startswith(("*/", "./")) else name
+        return f"./{name}" if name.startswith("./") or _BRANCH.match(name) or _APART.match(name) else name
 
     def next_child(self) -> str:
         """The path of the next task that the current branch creates."""
@@ -165,7 +168,7 @@ def branch_of(key: str) -> str | None:
     found = _BRANCH.match(key)
     if found is not None:
         return found.group(1)
-    return None if re.match(r"(\d+(?:\.\d+)*)?\*/", key) else ""
+    return None if _APART.match(key) else ""
 
 
 def current_branch() -> str:

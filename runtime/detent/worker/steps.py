@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import AbortTaskRunError, DetentError, LimitExceeded, StepFailed, by_code
+from ..errors import AbortTaskRunError, DetentError, LimitExceeded, StepFailed, Unserializable, by_code
 from ..model import json_text
 from ..model.limits import OUTPUT_BYTES
 from ..model.protocol import Entry, Record
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from .frame import Frame
 
 __all__ = ["Steps", "failure"]
+
+#: Not to be wrapped: they say that another attempt would end the same way.
+_AS_THEY_ARE = (AbortTaskRunError, Unserializable, LimitExceeded)
+_CODES_AS_THEY_ARE = frozenset(kind.code for kind in _AS_THEY_ARE)
 
 _encode = msgspec.json.Encoder().encode
 _decode_error = msgspec.json.Decoder(TaskError).decode
@@ -60,6 +64,7 @@ class Steps:
                 result = await asyncio.to_thread(call) if threaded else call()
                 if inspect.isawaitable(result):
                     result = await result
+            text = _checked(name, value.dump(result))
         except RunSignal:
             raise
         except asyncio.CancelledError:
@@ -73,7 +78,6 @@ class Steps:
             raise failure(kind, name, error) from error
         finally:
             current_step.reset(token)
-        text = _checked(name, value.dump(result))
         entry = place.made(value=text)
         if frame.worker.large_texts.is_large(text):
             entry.value_ref = await asyncio.to_thread(frame.worker.large_texts.put, self._object(place), text)
@@ -97,6 +101,7 @@ class Steps:
         try:
             with self._span(name, kind):
                 result = call()
+            text = _checked(name, value.dump(result))
         except RunSignal:
             raise
         except BaseException as error:
@@ -105,7 +110,6 @@ class Steps:
         finally:
             current_step.reset(token)
         with frame.reach.inside():
-            text = _checked(name, value.dump(result))
             entry = place.made(value=text)
             if frame.worker.large_texts.is_large(text):
                 entry.value_ref = frame.worker.large_texts.put(self._object(place), text)
@@ -148,7 +152,7 @@ def _error_text(error: BaseException) -> str:
 
 def failure(kind: str, name: str, error: BaseException) -> BaseException:
     """What the code of the run gets to see: the same now and when the step is replayed."""
-    if isinstance(error, AbortTaskRunError) or (kind != "step" and isinstance(error, DetentError)):
+    if isinstance(error, _AS_THEY_ARE) or (kind != "step" and isinstance(error, DetentError)):
         return error
     return StepFailed(name, recorded(error))
 
@@ -158,7 +162,7 @@ def _replayed(kind: str, name: str, entry: Entry, value: StepValue) -> Any:
         error = _decode_error(entry.error or "{}")
         if error.code == AbortTaskRunError.code:
             raise AbortTaskRunError(error.message)
-        if kind != "step" and error.code:
+        if error.code and (kind != "step" or error.code in _CODES_AS_THEY_ARE):
             raise by_code(error.code, error.message)
         raise StepFailed(name, error)
     return value.load("null" if entry.value is None else entry.value)

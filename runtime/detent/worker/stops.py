@@ -80,8 +80,7 @@ class Stops:
         def cancel() -> None:
             turned.set()
             # The task was made in the same turn of the loop as the frame.
-            if frame.main is not None:
-                frame.main.cancel()
+            frame.cancel_main()
             frame.wake_threads(Stopped)
 
         def press() -> None:

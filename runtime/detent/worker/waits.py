@@ -48,6 +48,13 @@ class Waits:
         """The keys that are still waited for."""
         return [key for key, waiter in list(self._waiters.items()) if not waiter.done()]
 
+    def apart(self) -> bool:
+        """Whether there is a wait that is not one of the loop's coroutines."""
+        waiters = list(self._waiters.values())
+        return any(
+            not waiter.done() and not (self._is_async and isinstance(waiter, asyncio.Future)) for waiter in waiters
+        )
+
     def deliver(self, result: WaitResult) -> None:
         """A wait is satisfied. On the loop's thread for async runs."""
         waiter = self._waiters.get(result.key)

@@ -258,6 +258,10 @@ class Worker:
         """How many runs are here, parked ones included."""
         return len(self._frames)
 
+    def waits_unparked(self) -> bool:
+        """Whether a run waits on a helper thread, or on an event loop of its own, and keeps its slot meanwhile."""
+        return any(frame.waits.apart() for frame in self._executing_frames())
+
     def blocking_frame(self) -> Frame | None:
         """The run whose code the event loop executes right now."""
         try:
@@ -355,6 +359,10 @@ class Worker:
 
     def adopted(self, grant: Grant) -> Frame | None:
         """The parked frame of a run that comes back to this worker."""
+        frame = self._frames.get(grant.name)
+        if frame is not None and grant.resumed and frame.epoch + 1 == grant.epoch:
+            # It was parked, even if the answer that says so is still under way on another thread.
+            self.park(frame, frame.epoch)
         with self._adopting:
             frame = self._frames.get(grant.name)
             if frame is None or not grant.resumed or not frame.parked:
@@ -393,9 +401,13 @@ class Worker:
         self._emitter.wake()
         return frame
 
-    def park(self, frame: Frame) -> None:
-        """The engine has taken back slot and lease of this run: so does this process."""
-        frame.parked = True
+    def park(self, frame: Frame, epoch: int) -> None:
+        """The engine has taken back slot and lease that the run had under `epoch`: so does this process, once."""
+        with self._adopting:
+            if frame.parked_epoch >= epoch:
+                return
+            frame.parked_epoch = epoch
+            frame.parked = True
         self.stops.stop_clock(frame)
         self._runs_like(frame).parked(frame)
         if frame.evicted:
