@@ -31,10 +31,13 @@ $(BIN)/python:
 demo: install
 	$(BIN)/detent demo
 
-# The second run loses every work ticket on purpose: what remains is the poll, and nothing may be lost by it.
+# On two cores at once. The second run loses every work ticket on purpose: what remains is the poll, and nothing may be
+# lost by it.
+PARALLEL := -n 2 --dist worksteal
+
 test: check
-	$(BIN)/python -m pytest
-	DETENT_TICKETS=drop $(BIN)/python -m pytest -q tests/worker
+	$(BIN)/python -m pytest $(PARALLEL)
+	DETENT_TICKETS=drop $(BIN)/python -m pytest -q $(PARALLEL) tests/worker
 
 check: install
 	$(BIN)/ruff check .
