@@ -5,22 +5,35 @@ was.
     report.raise_if_wrong()
 
 It reads nothing but the events, the runs' queues and the queues' limits, in the order in which they were
-committed.
+committed. `check_rest` then looks at every table once all runs have ended, and `check_sweeping_again` lets the loops
+of an engine pass over it, which must change nothing.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from detent.engine import Engine
+from detent.engine.clock import Clock, SystemClock
 from detent.model.status import FINAL
-from detent.store import Store
+from detent.store import SqliteStore, Store
 
-__all__ = ["QueueReport", "Report", "check", "check_history"]
+__all__ = [
+    "LimitChange",
+    "QueueReport",
+    "Report",
+    "check",
+    "check_ended",
+    "check_history",
+    "check_rest",
+    "check_sweeping_again",
+]
 
 _EVENTS = """
 SELECT e.seq, e.run_id, e.at, e.kind, e.state, e.epoch, e.worker_id, r.queue, r.concurrency_key
@@ -29,22 +42,72 @@ FROM events e JOIN runs r ON r.id = e.run_id ORDER BY e.seq
 _RUNS = "SELECT id, state, epoch FROM runs"
 _QUEUES = "SELECT name, limit_n, limit_per_key FROM queues"
 
+_FINAL = ", ".join(f"'{state}'" for state in sorted(FINAL))
+#: What must not be there when every run has ended, by what is wrong with it.
+_LEFT_OVER = {
+    "a run that has ended and still has a worker": """
+        SELECT id FROM runs WHERE worker_id IS NOT NULL OR sticky_worker IS NOT NULL""",
+    "a run that is held by a dead worker, or by none": """
+        SELECT r.id FROM runs r LEFT JOIN workers w ON w.id = r.worker_id
+        WHERE r.state = 'EXECUTING' AND (w.state IS NULL OR w.state = 'dead')""",
+    "a wait of a run that has ended": f"""
+        SELECT w.run_id || ' ' || w.key FROM waits w LEFT JOIN runs r ON r.id = w.run_id
+        WHERE r.id IS NULL OR r.state IN ({_FINAL})""",
+    "an edge to a run that does not exist": """
+        SELECT c.run_id || ' ' || c.key FROM children c
+        WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = c.child_id)
+           OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = c.run_id)""",
+    "a child of no journal entry, or of more than one": """
+        SELECT r.id FROM runs r WHERE r.parent_id IS NOT NULL
+          AND (SELECT count(*) FROM children c WHERE c.child_id = r.id AND c.run_id = r.parent_id) <> 1""",
+    "a completed parent that waited for a run that has not ended": f"""
+        SELECT p.id FROM children c JOIN runs p ON p.id = c.run_id JOIN runs r ON r.id = c.child_id
+        JOIN journal j ON j.run_id = c.run_id AND j.key = c.key
+        WHERE c.awaited = 1 AND p.state = 'COMPLETED' AND j.status = 'ok' AND r.state NOT IN ({_FINAL})""",
+    "a place in the journal that two entries share": """
+        SELECT run_id || ' ' || seq FROM journal WHERE seq > 0 GROUP BY run_id, seq HAVING count(*) > 1""",
+    "an entry in the journal of no run": """
+        SELECT j.run_id || ' ' || j.key FROM journal j WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = j.run_id)""",
+    "a step that is open although its run has completed": """
+        SELECT j.run_id || ' ' || j.key FROM journal j JOIN runs r ON r.id = j.run_id
+        WHERE j.status = 'open' AND r.state = 'COMPLETED'""",
+    "an idempotency key that leads nowhere": """
+        SELECT i.key FROM idempotency i WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = i.run_id)""",
+    "a batch with another number of runs": """
+        SELECT b.id FROM batches b
+        WHERE (SELECT count(*) FROM runs r WHERE r.batch_id = b.id) > b.total""",
+    "a duty that nobody has done": "SELECT run_id FROM duties",
+    "a token that is due and waits": """
+        SELECT id FROM waitpoints WHERE status = 'WAITING' AND due_at <= :now""",
+    "a run that has ended at no time": f"""
+        SELECT id FROM runs WHERE (state IN ({_FINAL})) <> (finished_at IS NOT NULL)""",
+}
+
+
+class LimitChange(NamedTuple):
+    """The `limit` of a queue is another since the event with the number `after`, which was before the moment `at`, in
+    milliseconds since 1970."""
+
+    after: int
+    at: int
+    queue: str
+    limit: int | None
+
 
 @dataclass
 class QueueReport:
-    """What one queue did. `backlog_ms`: how long runs were queued; `used`: the share of its limit then in
-    use."""
+    """What one queue did. `backlog_ms`: how long runs were queued; `possible_ms`, `used_ms`: what its limit allowed to
+    execute meanwhile, and what did; `used`: the share."""
 
     limit: int | None
     most: int = 0
     backlog_ms: int = 0
+    possible_ms: int = 0
     used_ms: int = 0
 
     @property
     def used(self) -> float:
-        if not self.limit or not self.backlog_ms:
-            return 1.0
-        return self.used_ms / (self.limit * self.backlog_ms)
+        return self.used_ms / self.possible_ms if self.possible_ms else 1.0
 
 
 @dataclass
@@ -68,23 +131,78 @@ class Report:
         assert not self.broken, "\n".join(self.broken[:20])
 
 
-def check(database_path: Path) -> Report:
-    """Read the history in the file of an embedded store, which may be in use."""
-    with closing(sqlite3.connect(f"{database_path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+def check(database_path: Path, limits: Sequence[LimitChange] = ()) -> Report:
+    """Read the history in the file of an embedded store, which may be in use.
+
+    `limits`: how the limits of queues were changed; the others are as they are now.
+    """
+    with closing(_reading(database_path)) as db:
         db.row_factory = sqlite3.Row
         db.execute("BEGIN")
-        return _replay(*(db.execute(sql).fetchall() for sql in (_EVENTS, _RUNS, _QUEUES)))
+        return _replay(*(db.execute(sql).fetchall() for sql in (_EVENTS, _RUNS, _QUEUES)), limits)
 
 
-def check_history(store: Store) -> Report:
-    """Read the history through a store of this process, which must be at rest."""
-    return _replay(*(store.read_sql(sql, {}) for sql in (_EVENTS, _RUNS, _QUEUES)))
+def check_history(store: Store, limits: Sequence[LimitChange] = ()) -> Report:
+    """Read the history through a store of this process, which must be at rest. `limits`: see `check`."""
+    return _replay(*(store.read_sql(sql, {}) for sql in (_EVENTS, _RUNS, _QUEUES)), limits)
+
+
+def check_ended(database_path: Path, clock: Clock | None = None, limits: Sequence[LimitChange] = ()) -> Report:
+    """The whole oracle, for a project whose runs have all ended; the report. `limits`: see `check`."""
+    report = check(database_path, limits)
+    report.raise_if_wrong()
+    assert not report.unfinished, f"runs that have not ended: {report.states}"
+    broken = check_rest(database_path, clock)
+    assert not broken, "\n".join(broken[:20])
+    check_sweeping_again(database_path, clock)
+    return report
+
+
+def check_rest(database_path: Path, clock: Clock | None = None) -> list[str]:
+    """What is left over in a project whose runs have all ended, in words."""
+    with closing(_reading(database_path)) as db:
+        now = (clock or SystemClock()).now()
+        return [
+            f"{what}: {row[0]}"
+            for what, sql in _LEFT_OVER.items()
+            for row in db.execute(sql, {"now": now}).fetchmany(5)
+        ]
+
+
+def check_sweeping_again(database_path: Path, clock: Clock | None = None) -> None:
+    """Let an engine without workers do all that its loops do, twice. It must find nothing to do."""
+    store = SqliteStore(database_path, "OFF")
+    try:
+        engine = Engine(store, clock)
+        before = _contents(database_path)
+        for _ in range(2):
+            engine.sweep()
+            engine.check_leases()
+            engine.tidy()
+            engine.remove_old_runs()
+        after = _contents(database_path)
+    finally:
+        store.close()
+    changed = [table for table in before if before[table] != after[table]]
+    assert not changed, f"sweeping again changed {', '.join(changed)}"
+
+
+def _contents(database_path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with closing(_reading(database_path)) as db:
+        db.row_factory = None
+        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {table: sorted(db.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in tables}
+
+
+def _reading(database_path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database_path.absolute().as_uri()}?mode=ro", uri=True)
 
 
 class _Replay:
-    def __init__(self, queues: list[Any]) -> None:
+    def __init__(self, queues: list[Any], changes: Sequence[LimitChange]) -> None:
         self.report = Report()
-        self.limits = {row["name"]: row["limit_n"] for row in queues}
+        self.limits = {row["name"]: row["limit_n"] for row in queues} | {change.queue: None for change in changes}
+        self.changes = deque(sorted(changes))
         self.key_limits = {row["name"]: row["limit_per_key"] for row in queues}
         self.state: dict[str, str] = {}
         self.epoch: dict[str, int] = {}
@@ -93,8 +211,14 @@ class _Replay:
         self.queued: Counter[str] = Counter()
         self.since: dict[str, int] = {}
         self.finishes: Counter[str] = Counter()
+        self.buried: set[str] = set()
 
     def see(self, event: Any) -> None:
+        while self.changes and self.changes[0].after < event["seq"]:
+            change = self.changes.popleft()
+            if change.queue in self.report.queues:
+                self._let_time_pass(self.report.queues[change.queue], change.queue, change.at)
+            self.limits[change.queue] = change.limit
         if event["kind"] == "hooks_lost":
             if self.state.get(event["run_id"]) not in FINAL:
                 self._broken(f"event {event['seq']}, run {event['run_id']}: hooks of an end were lost before the end")
@@ -115,7 +239,11 @@ class _Replay:
         report.most = max(report.most, self.executing[queue])
         if event["kind"] == "claim":
             self._check_limits(event, key)
-        self.report.lost_leases += event["kind"] == "lose_lease"
+        if event["kind"] == "lose_lease":
+            self.report.lost_leases += 1
+            self.buried.add(event["worker_id"])
+        elif event["worker_id"] in self.buried:
+            self._broken(f"event {event['seq']}, run {run_id}: {event['kind']} by {event['worker_id']}, which is dead")
 
     def _let_time_pass(self, report: QueueReport, queue: str, at: int) -> None:
         """Between two events of a queue its numbers stand still."""
@@ -123,7 +251,10 @@ class _Replay:
         self.since[queue] = at
         if self.queued[queue]:
             report.backlog_ms += passed
-            report.used_ms += passed * self.executing[queue]
+            limit = self.limits.get(queue)
+            if limit is not None:
+                report.possible_ms += passed * limit
+                report.used_ms += passed * min(limit, self.executing[queue])
 
     def _check_edge(self, event: Any, before: str | None) -> None:
         where = f"event {event['seq']}, run {event['run_id']}: {event['kind']}"
@@ -172,8 +303,8 @@ class _Replay:
         self.report.broken.append(text)
 
 
-def _replay(events: list[Any], runs: list[Any], queues: list[Any]) -> Report:
-    replay = _Replay(queues)
+def _replay(events: list[Any], runs: list[Any], queues: list[Any], limits: Sequence[LimitChange]) -> Report:
+    replay = _Replay(queues, limits)
     for event in events:
         replay.see(event)
     return replay.end(runs)
