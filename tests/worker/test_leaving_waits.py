@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from detent import queue, task
+from detent.model.protocol import Grant, Leave
 from detent.testing import Harness, harness
 
 starts: list[str] = []
@@ -118,3 +121,46 @@ def test_a_plain_task_with_a_loop_of_its_own_feels_it_too(h: Harness) -> None:
 def test_a_run_that_left_its_wait_holds_a_slot_again(h: Harness) -> None:
     handles = [leaver.sync.trigger("by_timeout") for _ in range(4)]
     assert [h.output(handle) for handle in handles] == [["timeout", 7]] * 4
+
+
+@task(id="loop-leaver")
+def loop_leaver(_: None) -> list[object]:
+    try:
+        asyncio.run(by_timeout())
+    except TimeoutError:
+        went_on.set()
+    return ["timeout", quick.sync.trigger_and_wait(7).unwrap()]
+
+
+went_on = threading.Event()
+
+
+def test_a_plain_run_goes_on_only_once_it_knows_that_it_was_claimed_again(h: Harness, monkeypatch: Any) -> None:
+    """Given a thread that asks whether its run is parked just while another one takes it up, then it waits until the
+    other is done: before, its words would be of the epoch that is over."""
+    went_on.clear()
+    taken_up = threading.Event()
+    worker = h.worker
+    adopted, send, start_clock = worker.adopted, worker.link.send, worker.stops.start_clock
+
+    def noted(grant: Grant) -> Any:
+        frame = adopted(grant)
+        if frame is not None:
+            taken_up.set()
+        return frame
+
+    def sent(exchanges: Any) -> None:
+        send(exchanges)
+        if any(isinstance(request, Leave) for request, _ in exchanges):
+            assert taken_up.wait(10)
+
+    def held_up(frame: Any, used_ms: int) -> None:
+        if taken_up.is_set() and frame.task.id == "loop-leaver":
+            went_on.wait(0.3)
+        start_clock(frame, used_ms)
+
+    monkeypatch.setattr(worker, "adopted", noted)
+    monkeypatch.setattr(worker.link, "send", sent)
+    monkeypatch.setattr(worker.stops, "start_clock", held_up)
+    handle = loop_leaver.sync.trigger(None)
+    assert h.output(handle) == ["timeout", 7]

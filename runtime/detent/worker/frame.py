@@ -94,6 +94,8 @@ class Frame(Inside):
         self.parked = False
         #: The epoch under which it was parked last.
         self.parked_epoch = -1
+        #: Whether the parked run was claimed again and goes on in a moment.
+        self.taken_up = False
         #: Whether it counts among the runs that this process executes.
         self.holds_slot = True
         #: Whether its own code has ended after it was told to stop; only hooks may still run.
@@ -288,10 +290,12 @@ class Frame(Inside):
     def resume(self, grant: Grant) -> None:
         """The parked run was claimed again, by this worker."""
         self.epoch = grant.epoch
-        self.parked = False
         self.evicted = False
         self.holds_slot = True
         self.scope.on_end = None
+        self.taken_up = False
+        # Last: from here on other threads of the run go on, and say their words under the new epoch.
+        self.parked = False
         for result in grant.results:
             self.waits.deliver(result)
         self.calls.parking.resumed(grant)

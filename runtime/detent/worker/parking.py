@@ -65,17 +65,25 @@ class Parking:
         if frame.lost or frame.done or frame.stop is not None or frame.mismatched or frame.worker.loop.stopping:
             return
         request = Leave(frame.run_id, frame.epoch, key, frame.journal.next_order())
-        frame.worker.link.send([*frame.words(), (request, self._left)])
-        while (frame.parked or self._asking) and not frame.lost and not frame.worker.loop.stopping:
+        # Words of a run that is parked, or about to be, would be refused: they wait until it has been claimed again.
+        words = [] if frame.parked or self._asking else frame.words()
+        frame.worker.link.send([*words, (request, self._left)])
+        while self._is_away():
             back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._returning.append(back)
             try:
-                await asyncio.shield(back)
+                # It may have come back just now: a plain run is claimed again by another thread.
+                if self._is_away():
+                    await asyncio.shield(back)
             except asyncio.CancelledError:
                 continue  # the cancellation that ended the wait is raised soon enough
             finally:
                 if back in self._returning:
                     self._returning.remove(back)
+
+    def _is_away(self) -> bool:
+        frame = self._frame
+        return (frame.parked or self._asking) and not frame.lost and not frame.worker.loop.stopping
 
     def resumed(self, grant: Grant) -> None:
         """The parked run was claimed again."""

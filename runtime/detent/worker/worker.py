@@ -190,7 +190,7 @@ class Worker:
                 unwound.result(_UNWINDING_S + 1)
 
     def _is_idle(self) -> bool:
-        unreported = any(not frame.parked for frame in list(self._frames.values()))
+        unreported = any(not frame.parked or frame.taken_up for frame in list(self._frames.values()))
         return not unreported and self.sync_runs.is_idle() and self._is_without_cells()
 
     def _is_without_cells(self) -> bool:
@@ -367,7 +367,7 @@ class Worker:
             frame = self._frames.get(grant.name)
             if frame is None or not grant.resumed or not frame.parked:
                 return None
-            frame.parked = False
+            frame.taken_up = True
         self._evictions.left(frame)
         return frame
 
@@ -437,7 +437,7 @@ class Worker:
     def _evict(self, frame: Frame, *, tell: bool = False) -> bool:
         """Drop a parked frame, unless it was taken up again meanwhile."""
         with self._adopting:
-            if not frame.parked or self._frames.get(frame.name) is not frame:
+            if not frame.parked or frame.taken_up or self._frames.get(frame.name) is not frame:
                 return False
             self.forget(frame)
         if tell:
