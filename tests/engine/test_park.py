@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.engine.bench import Bench, new
 
 from detent.model.manifest import QueueSpec
-from detent.model.protocol import Done, EvictPush, Parked, SatisfiedPush, Watch
+from detent.model.protocol import Done, EvictPush, Parked, Pause, SatisfiedPush, Watch
 
 
 def test_a_parked_run_holds_no_slot_and_goes_on_with_the_result(bench: Bench) -> None:
@@ -209,3 +209,22 @@ def test_a_run_that_parks_on_a_worker_about_to_stop_is_for_anyone(bench: Bench) 
     first.fan_out(grant, "1", "child")
     second.finish(second.take())
     assert second.take().run_id == run
+
+
+def test_a_clock_that_went_back_gives_no_run_more_time(bench: Bench) -> None:
+    worker = bench.worker("parent", "child")
+    run = bench.trigger("parent")
+    grant = worker.take()
+    bench.clock.forward(-3600)
+    worker.fan_out(grant, "1", "child")
+    assert bench.row(run)["used_ms"] == 0
+
+
+def test_a_pause_of_a_run_that_is_to_stop_ends_it_however_often_it_is_said(bench: Bench) -> None:
+    worker = bench.worker()
+    run = bench.trigger()
+    grant = worker.take()
+    bench.engine.cancel(run)
+    pause = Pause(run, grant.epoch, "step#0", "x", "y", "it went another way")
+    assert worker.say(pause, pause) == [Done(), Done()]
+    assert bench.state(run) == "CANCELED"

@@ -35,9 +35,9 @@ def pause_run(scene: Scene, worker_id: str, request: Pause) -> Done | Failure:
     if scene.tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id) is not None:
         # It was to be cancelled.
         error = TaskError("RunCanceled", "the run was cancelled", code="canceled")
-        end_run(scene, request.run_id, "EXECUTING", "CANCELED", error, fence=True)
+        end_run(scene, request.run_id, "EXECUTING", "CANCELED", error)
         return Done()
     row = scene.tx.one("find_run", id=request.run_id)
-    if row is not None and row["epoch"] == request.epoch and row["paused"] is not None:
+    if row is not None and row["epoch"] == request.epoch and (row["paused"] is not None or row["state"] == "CANCELED"):
         return Done()
     return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
