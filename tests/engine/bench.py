@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from detent.engine import Engine, Session
-from detent.engine.leases import LEASE_MS
 from detent.model.ids import new_id
 from detent.model.manifest import Manifest, QueueSpec, TaskSpec
 from detent.model.protocol import (
@@ -123,13 +122,15 @@ class Worker:
 
 
 class Bench:
-    """An engine on a file in `folder`, without loops of its own: time passes when a test says so."""
+    """An engine on a file in `folder`, without loops of its own: time passes when a test says so. `limits`: more
+    parameters of the engine."""
 
-    def __init__(self, folder: Path, *, env_limit: int | None = None, lease_ms: int = LEASE_MS) -> None:
+    def __init__(self, folder: Path, **limits: Any) -> None:
         self.clock = VirtualClock()
         self.path = folder / "detent.db"
         self.store = SqliteStore(self.path)
-        self.engine = Engine(self.store, self.clock, env_limit=env_limit, lease_ms=lease_ms)
+        self.limits = limits
+        self.engine = Engine(self.store, self.clock, **limits)
 
     def close(self) -> None:
         self.store.close()
@@ -138,7 +139,7 @@ class Bench:
         """The engine stops, and another one starts on the same file."""
         self.store.close()
         self.store = SqliteStore(self.path)
-        self.engine = Engine(self.store, self.clock, env_limit=self.engine.env_limit, lease_ms=self.engine.lease_ms)
+        self.engine = Engine(self.store, self.clock, **self.limits)
 
     def worker(
         self,
