@@ -16,6 +16,7 @@ from ..engine.scene import error_text
 from ..errors import (
     AbortTaskRunError,
     DiscoveryError,
+    InsideStep,
     InvalidOptions,
     InvalidPayload,
     LimitExceeded,
@@ -267,4 +268,6 @@ def _is_permanent(error: BaseException) -> bool:
     """Whether another attempt would end the same way; of a group, whether one of its errors is such."""
     if isinstance(error, BaseExceptionGroup):
         return any(map(_is_permanent, error.exceptions))
-    return isinstance(error, AbortTaskRunError | InvalidPayload | Unserializable | LimitExceeded | DiscoveryError)
+    return isinstance(
+        error, AbortTaskRunError | InvalidPayload | InsideStep | Unserializable | LimitExceeded | DiscoveryError
+    )

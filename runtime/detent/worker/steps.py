@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import AbortTaskRunError, DetentError, LimitExceeded, StepFailed, Unserializable, by_code
+from ..errors import AbortTaskRunError, DetentError, InsideStep, LimitExceeded, StepFailed, Unserializable, by_code
 from ..model import json_text
 from ..model.limits import OUTPUT_BYTES
 from ..model.protocol import Entry, Record
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Steps", "failure"]
 
 #: Not to be wrapped: they say that another attempt would end the same way.
-_AS_THEY_ARE = (AbortTaskRunError, Unserializable, LimitExceeded)
+_AS_THEY_ARE = (AbortTaskRunError, InsideStep, Unserializable, LimitExceeded)
 _CODES_AS_THEY_ARE = frozenset(kind.code for kind in _AS_THEY_ARE)
 
 _encode = msgspec.json.Encoder().encode
