@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import Context
+from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from ..engine.park import TIMER
 from ..model.protocol import Answer, Failure, Grant, Leave, Park, Parked, WaitResult
@@ -67,7 +70,7 @@ class Parking:
         request = Leave(frame.run_id, frame.epoch, key, frame.journal.next_order())
         # Words of a run that is parked, or about to be, would be refused: they wait until it has been claimed again.
         words = [] if frame.parked or self._asking else frame.words()
-        frame.worker.link.send([*words, (request, self._left)])
+        frame.worker.link.send([*words, (request, partial(self._left, request))])
         while self._is_away():
             back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._returning.append(back)
@@ -99,9 +102,20 @@ class Parking:
         for back in returning:
             post_quietly(back.get_loop().call_soon_threadsafe, lambda back=back: _settle(back, signal))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
-    def _left(self, answer: Answer) -> None:
+    def _left(self, request: Leave, answer: Answer) -> None:
         if isinstance(answer, Failure) and answer.code == "lease_lost":
-            self._frame.worker.lose(self._frame)
+            # After whatever came before this answer, such as the grant that makes the request one of an old epoch.
+            self._frame.worker.loop.post(partial(self._leave_again, request))
+
+    def _leave_again(self, request: Leave) -> None:
+        frame = self._frame
+        if frame.lost or frame.done:
+            return
+        if frame.epoch == request.epoch:
+            frame.worker.lose(frame)
+            return
+        again = replace(request, epoch=frame.epoch)
+        frame.worker.link.send([(again, partial(self._left, again))])
 
     def _park_if_waiting(self) -> None:
         frame = self._frame

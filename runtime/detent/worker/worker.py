@@ -365,7 +365,7 @@ class Worker:
             self.park(frame, frame.epoch)
         with self._adopting:
             frame = self._frames.get(grant.name)
-            if frame is None or not grant.resumed or not frame.parked:
+            if frame is None or not grant.resumed or not frame.parked or frame.lost:
                 return None
             frame.taken_up = True
         self._evictions.left(frame)
