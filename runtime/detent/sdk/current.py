@@ -85,7 +85,8 @@ class ActiveRun(Protocol):
     async def trigger(
         self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
     ) -> tuple[list[Handle], list[RunResult]]:
-        """Start runs under the next journal key; with `wait` their results, in order."""
+        """Start runs under the next journal key; with `wait` their results, in order. A batch gets, in the place of
+        `batch_id`, an id that is the same when the run is executed again; `runs` say it."""
         ...
 
     def trigger_sync(
@@ -116,6 +117,10 @@ class ActiveRun(Protocol):
 
     def expects(self, kind: str, name: str) -> bool:
         """Whether the journal has an entry of `kind` under `name` at this very place."""
+        ...
+
+    def skip(self, name: str) -> None:
+        """Something under `name` is not recorded; what comes next under it has a number of its own all the same."""
         ...
 
     async def step(

@@ -127,6 +127,7 @@ async def start_batch(items: list[BatchItem], shared: Mapping[str, Any]) -> Batc
         return BatchHandle(batch_id, ())
     if run is not None:
         handles = (await run.trigger(made, wait=False, batch_id=batch_id))[0]
+        batch_id = made[0].batch_id or batch_id
     else:
         from ..connection import default_transport
 
@@ -142,6 +143,7 @@ def start_batch_sync(items: list[BatchItem], shared: Mapping[str, Any]) -> Batch
         return BatchHandle(batch_id, ())
     if run is not None:
         handles = run.trigger_sync(made, wait=False, batch_id=batch_id)[0]
+        batch_id = made[0].batch_id or batch_id
     else:
         from ..connection import default_transport
 
@@ -170,7 +172,7 @@ async def start_batch_and_wait(items: list[BatchItem], shared: Mapping[str, Any]
     if not made:
         return BatchResult(batch_id, ())
     _, results = await run.trigger(made, wait=True, batch_id=batch_id)
-    return BatchResult(batch_id, tuple(map(_result, items, results)))
+    return BatchResult(made[0].batch_id or batch_id, tuple(map(_result, items, results)))
 
 
 def start_batch_and_wait_sync(items: list[BatchItem], shared: Mapping[str, Any]) -> BatchResult[Any]:
@@ -180,7 +182,7 @@ def start_batch_and_wait_sync(items: list[BatchItem], shared: Mapping[str, Any])
     if not made:
         return BatchResult(batch_id, ())
     _, results = run.trigger_sync(made, wait=True, batch_id=batch_id)
-    return BatchResult(batch_id, tuple(map(_result, items, results)))
+    return BatchResult(made[0].batch_id or batch_id, tuple(map(_result, items, results)))
 
 
 def _blocking_run(what: str) -> ActiveRun:

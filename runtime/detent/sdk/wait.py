@@ -324,6 +324,7 @@ def _short(run: ActiveRun, wanted: WaitFor) -> float | None:
 async def _pass(run: ActiveRun, wanted: WaitFor) -> None:
     seconds = _short(run, wanted)
     if seconds is not None:
+        run.skip(wanted.name)
         await pause.sleep(seconds)
     else:
         await run.wait(wanted)
@@ -332,6 +333,7 @@ async def _pass(run: ActiveRun, wanted: WaitFor) -> None:
 def _pass_sync(run: ActiveRun, wanted: WaitFor) -> None:
     seconds = _short(run, wanted)
     if seconds is not None:
+        run.skip(wanted.name)
         pause.sleep_sync(seconds)
     else:
         run.wait_sync(wanted)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..model.ids import derived_id
 from ..model.protocol import Handle, NewRun, RunResult, Trigger, Triggered
 from ..sdk.context import WaitInfo
 from .journal import Place
@@ -31,6 +32,7 @@ class Children:
         frame = self._frame
         at_home = asyncio.get_running_loop() is frame.worker.loop.loop
         place = self._begin(runs, at_home, wait=wait)
+        batch_id = self._named(place, runs, batch_id)
         texts = frame.worker.large_texts
         if wait and place.entry is not None and place.entry.status == "left" and frame.turns is not None:
             await frame.turns.give_up(place.entry)
@@ -60,6 +62,7 @@ class Children:
             place = self._begin(runs, frame.reach.is_here(), wait=wait)
             if (refusal := place.refusal()) is not None:
                 raise refusal
+            batch_id = self._named(place, runs, batch_id)
             request = self._request(place, frame.worker.large_texts.offload(runs), wait, batch_id)
         if not wait:
             with frame.asking(place):
@@ -78,6 +81,16 @@ class Children:
         target = ",".join(sorted({run.task for run in runs}))
         what = "a trigger that waits" if wait else None
         return self._frame.begin("trigger", "trigger", target, ordered=at_home, waits=what)
+
+    def _named(self, place: Place, runs: Sequence[NewRun], batch_id: str | None) -> str | None:
+        """The id of the batch: the same when the run is executed again, so that there is one batch and not two."""
+        if batch_id is None:
+            return None
+        frame = self._frame
+        derived = derived_id("batch", frame.run_id, place.key, 0, frame.grant.attempt)
+        for run in runs:
+            run.batch_id = derived
+        return derived
 
     def _request(self, place: Place, runs: list[NewRun], wait: bool, batch_id: str | None) -> Trigger:
         frame = self._frame

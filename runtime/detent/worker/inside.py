@@ -99,6 +99,10 @@ class Inside:
     def expects(self, kind: str, name: str) -> bool:
         return current_step.get() is None and self.journal.expects(kind, name)
 
+    def skip(self, name: str) -> None:
+        self._frame.check()
+        self.journal.skip(name, ordered=self._frame.is_home())
+
     def now_ms(self) -> int:
         return self.worker.now()
 

@@ -78,7 +78,7 @@ class Journal:
         self._by_branch: dict[str, deque[Entry]] | None = None
         self._unordered: dict[str, Entry] | None = None
         self._earlier: dict[str, Entry] | None = None
-        self._untold: frozenset[str] = frozenset()
+        self._untold: set[str] = set()
         self._unsent: list[Entry] | None = None
         self._delivered: list[tuple[str, int]] | None = None
 
@@ -117,12 +117,28 @@ class Journal:
         with self._lock:
             key = self._scope.next_key(name, ordered=ordered)
             entry = self._recorded(key, kind, target, ordered=ordered)
-            if entry is None:
-                entry = self._of_earlier_attempt(key, kind, target)
             if entry is not None:
                 return Place(key, kind, target, entry.seq, entry)
             self._seq += 1
-            return Place(key, kind, target, self._seq, None)
+            entry = self._adopted(key, kind, target)
+            return Place(key, kind, target, self._seq, entry)
+
+    def _adopted(self, key: str, kind: str, target: str) -> Entry | None:
+        """What an earlier attempt finished here. It belongs to this attempt from now on, in the place where this one
+        came to it, so that the attempt is replayed from entries of its own."""
+        earlier = self._earlier.get(key) if self._earlier is not None else None
+        # A later attempt may go another way. Of triggers the engine decides which of the runs still stand.
+        if earlier is None or (earlier.kind, earlier.target) != (kind, target) or kind == "trigger":
+            return None
+        entry = Entry(key, kind, target, self._seq, value=earlier.value, value_ref=earlier.value_ref)
+        self._unsent = [*(self._unsent or ()), entry]
+        self._untold.add(key)
+        return entry
+
+    def skip(self, name: str, *, ordered: bool) -> None:
+        """The calling branch does something under `name` that is not recorded."""
+        with self._lock:
+            self._scope.next_key(name, ordered=ordered)
 
     def expects(self, kind: str, name: str) -> bool:
         """Whether the next entry of the calling branch is one of `kind` under this name."""
@@ -137,26 +153,16 @@ class Journal:
         else:
             waiting = self._by_branch.get(current_branch()) if self._by_branch is not None else None
             entry = waiting[0] if waiting else None
-        if entry is None:
-            return None
-        if (entry.key, entry.kind, entry.target) != (key, kind, target):
-            if self._of_earlier_attempt(key, kind, target) is not None:
-                return None
-            raise JournalMismatch(entry.key, _shown(entry.kind, entry.target), _shown(kind, target))
-        if ordered:
-            assert self._by_branch is not None
-            branch = current_branch()
-            self._by_branch[branch].popleft()
-            if not self._by_branch[branch]:
-                del self._by_branch[branch]
+        if entry is not None:
+            if (entry.key, entry.kind, entry.target) != (key, kind, target):
+                raise JournalMismatch(entry.key, _shown(entry.kind, entry.target), _shown(kind, target))
+            if ordered:
+                assert self._by_branch is not None
+                branch = current_branch()
+                self._by_branch[branch].popleft()
+                if not self._by_branch[branch]:
+                    del self._by_branch[branch]
         return entry
-
-    def _of_earlier_attempt(self, key: str, kind: str, target: str) -> Entry | None:
-        """What an earlier attempt has finished. A later one may go another way, so its order does not matter; of
-        triggers the engine decides which of the runs still stand."""
-        earlier = self._earlier.get(key) if self._earlier is not None else None
-        fits = earlier is not None and (earlier.kind, earlier.target) == (kind, target) and kind != "trigger"
-        return earlier if fits else None
 
     def unread(self) -> Entry | None:
         """The first entry of the main task that has not been come to."""
@@ -226,13 +232,11 @@ class Journal:
         return Record(run_id, epoch, unsent or [], delivered or [])
 
 
-def _untold(branches: dict[str, deque[Entry]]) -> frozenset[str]:
+def _untold(branches: dict[str, deque[Entry]]) -> set[str]:
     """The entries after which no other came: at the end of each branch, unless the main task made branches after it."""
     first_of_branch = min((waiting[0].seq for branch, waiting in branches.items() if branch), default=None)
     ends = [waiting[-1] for waiting in branches.values()]
-    return frozenset(
-        end.key for end in ends if branch_of(end.key) or first_of_branch is None or end.seq > first_of_branch
-    )
+    return {end.key for end in ends if branch_of(end.key) or first_of_branch is None or end.seq > first_of_branch}
 
 
 def _shown(kind: str, target: str) -> str:

@@ -32,6 +32,7 @@ class Retried:
         self._name = f"retry:{name}"
         self.recorded: str | None = None
         self._mark = -1
+        frame.check()
         if current_step.get() is not None or not frame.is_home():
             return
         if frame.journal.expects("retry", self._name):
@@ -54,10 +55,11 @@ class Retried:
 
     def _record(self, value: Any) -> Record | None:
         frame = self._frame
-        if self._mark != frame.journal.seq or not _is_plain(value):
+        if current_step.get() is not None or not frame.is_home():
             return None
-        text = json_text.encode(value, "value")
-        if len(text) * 4 > INLINE_BYTES:
+        text = json_text.encode(value, "value") if self._mark == frame.journal.seq and _is_plain(value) else None
+        if text is None or len(text) * 4 > INLINE_BYTES:
+            frame.skip(self._name)
             return None
         place = frame.begin("retry", self._name, "", ordered=True)
         return Record(frame.run_id, frame.epoch, [place.made(value=text)])
