@@ -24,10 +24,6 @@ logger = logging.getLogger("detent.worker")
 _HELPERS = 64
 
 
-#: What is posted belongs to no run, whichever run posts it.
-_OUTSIDE = Context()
-
-
 class _Loop(asyncio.SelectorEventLoop):
     """Tells each run of the timers that it sets: a time-out around a wait holds also when the frame is gone."""
 
@@ -74,7 +70,9 @@ class LoopThread:
         if not self._scheduled:
             self._scheduled = True
             try:
-                self.loop.call_soon_threadsafe(self._drain, context=_OUTSIDE)
+                # In an empty context: what is posted belongs to no run, whichever run posts it. In a new one: two loops
+                # of one process cannot be in the same at once.
+                self.loop.call_soon_threadsafe(self._drain, context=Context())
             except RuntimeError:
                 if not self._stopping:
                     raise
@@ -99,7 +97,7 @@ class LoopThread:
             # One that failed, or was hit by a signal for a run, takes none of the others with it.
             if self._posted and not self._scheduled:
                 self._scheduled = True
-                self.loop.call_soon(self._drain, context=_OUTSIDE)
+                self.loop.call_soon(self._drain, context=Context())
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)

@@ -21,8 +21,6 @@ __all__ = ["Parking"]
 
 #: A run that does not wait in all of its branches is looked at again after so many seconds.
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.5
-#: What belongs to no run: a timer of ours is none of the run's.
-_OUTSIDE = Context()
 
 
 class Parking:
@@ -58,7 +56,8 @@ class Parking:
     def _watch(self) -> None:
         self._look_after_s = _FIRST_LOOK_S
         self._frame.scope.on_end = self._park_if_waiting
-        self._frame.worker.loop.loop.call_soon(self._park_if_waiting, context=_OUTSIDE)
+        # In an empty context: timers of ours are none of the run's.
+        self._frame.worker.loop.loop.call_soon(self._park_if_waiting, context=Context())
 
     async def leave(self, key: str) -> None:
         """A wait was ended from inside, by a time-out for instance. A run that is parked is claimed again before its
@@ -130,7 +129,7 @@ class Parking:
         if frame.turns or not frame.scope.is_waiting(frame.worker.loop.loop) or len(keys) != len(frame.waits):
             # No event tells that a branch went from work to waiting for another one, so it is looked at again.
             loop = frame.worker.loop.loop
-            self._look_again = loop.call_later(self._look_after_s, self._park_if_waiting, context=_OUTSIDE)
+            self._look_again = loop.call_later(self._look_after_s, self._park_if_waiting, context=Context())
             self._look_after_s = min(_LONGEST_LOOK_S, self._look_after_s * 2)
             return
 

@@ -21,8 +21,6 @@ __all__ = ["Turns"]
 
 #: A run that is not at rest is looked at again after so many seconds.
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.001, 0.25
-#: What belongs to no run.
-_OUTSIDE = Context()
 
 
 class Turns:
@@ -97,7 +95,8 @@ class Turns:
         self._look_after_s = _FIRST_LOOK_S
         if not self._looking:
             self._looking = True
-            asyncio.get_running_loop().call_soon(self._look, context=_OUTSIDE)
+            # In an empty context: timers of ours are none of the run's.
+            asyncio.get_running_loop().call_soon(self._look, context=Context())
 
     def _look(self) -> None:
         self._looking = False
@@ -107,7 +106,7 @@ class Turns:
         if not frame.scope.is_waiting(frame.worker.loop.loop):
             self._looking = True
             # Most branches go on at once; one that waits for the world is looked after at growing distances.
-            frame.worker.loop.loop.call_later(self._look_after_s, self._look, context=_OUTSIDE)
+            frame.worker.loop.loop.call_later(self._look_after_s, self._look, context=Context())
             self._look_after_s = min(_LONGEST_LOOK_S, self._look_after_s * 2)
             return
         if self._unordered:
