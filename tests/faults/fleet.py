@@ -134,6 +134,16 @@ class Fleet:
             self.killed[worker.worker_id] = time.time_ns() // 1_000_000
             worker.kill()
 
+    def kill_process(self, worker_id: str, pid: int) -> bool:
+        """SIGKILL to a worker or to a process that it has started for one run; False when there is none yet."""
+        with suppress(psutil.NoSuchProcess):
+            family = psutil.Process(self._forks.pid).children(recursive=True)
+            for process in [process for process in family if process.pid == pid]:
+                self.killed[worker_id] = time.time_ns() // 1_000_000
+                process.kill()
+                return True
+        return False
+
     def kill_any(self) -> None:
         """SIGKILL to one at random."""
         self.kill(self._chance.choice(self.workers()))

@@ -113,6 +113,7 @@ def jump_about(folder: Path, *, jumps: int, seed: int) -> None:
 
     assert not timers.early, timers.early
     assert overdue == 0
+    bench.engine.tidy()
     bench.close()
     report = check_ended(bench.path, bench.clock)
     assert report.lost_leases == 0
