@@ -495,6 +495,29 @@ def test_a_helper_thread_that_waits_is_replayed(h: Harness) -> None:
     assert hours(h, start) <= 1
 
 
+@task(id="w-abandons-helper", retry=once)
+async def abandons_helper(ctx: Context) -> str:
+    try:
+        await asyncio.wait_for(asyncio.to_thread(_waits_in_helper), 0.05)
+    except TimeoutError:
+        return "went on"
+    return "unreached"
+
+
+def _waits_in_helper() -> None:
+    try:
+        wait_sync.for_(hours=1)
+    finally:
+        left.set()
+
+
+def test_a_helper_thread_that_waits_is_not_left_behind_by_its_run(h: Harness) -> None:
+    left.clear()
+    handle = abandons_helper.sync.trigger()
+    assert h.output(handle) == "went on"
+    assert left.wait(5)
+
+
 @task(id="w-own-loop", retry=once)
 def own_loop(ctx: Context) -> str:
     seen.append("before")

@@ -214,6 +214,9 @@ class Worker:
         if self.cells is not None:
             self.cells.stop()
         self.loop.stop()
+        for frame in list(self._frames.values()):
+            # Python waits for helper threads before it ends: none may be left where nobody will wake it.
+            frame.wake_threads(LeaseLost)
         self.link.close()
 
     def abandon(self, cause: str) -> None:
@@ -433,6 +436,8 @@ class Worker:
         if self._frames.get(frame.name) is frame:
             del self._frames[frame.name]
         self._evictions.left(frame)
+        # A helper thread that still waits would be waiting for ever.
+        frame.wake_threads(LeaseLost)
 
     def _evict(self, frame: Frame, *, tell: bool = False) -> bool:
         """Drop a parked frame, unless it was taken up again meanwhile."""
