@@ -67,6 +67,7 @@ async def attempt(frame: Frame, call: Call) -> Finish | Pause | None:
         if frame.mismatched is not None and frame.stop is None:
             return frame.pause()
         if frame.lost:
+            frame.tell_of_swallowing()
             return None
         enter_end()
         if frame.stop is not None:

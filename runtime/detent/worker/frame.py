@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -139,7 +140,8 @@ class Frame(Inside):
         if self.mismatched is not None:
             raise self.mismatched
         if self.lost:
-            self._tell_of_swallowing()
+            if not isinstance(sys.exception(), RunSignal):  # in a `finally` it has not been swallowed
+                self.tell_of_swallowing()
             raise LeaseLost(f"run {self.run_id} is no longer this worker's")
 
     def mismatch(self, signal: JournalMismatch) -> None:
@@ -252,7 +254,8 @@ class Frame(Inside):
             text = f"{what} was never awaited, so it did nothing; write `await` before it"
             self.log("warn", text, None, "detent")
 
-    def _tell_of_swallowing(self) -> None:
+    def tell_of_swallowing(self) -> None:
+        """The code goes on, or has come to its end, though it was thrown out of its wait."""
         if self.evicted_at_wait and not self._swallowing_told:
             self._swallowing_told = True
             logger.warning(
