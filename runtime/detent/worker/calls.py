@@ -50,6 +50,7 @@ class Calls:
         frame = self._frame
         frame.check()
         loop = asyncio.get_running_loop()
+        await self._come_back(request, loop)
         arrived: asyncio.Future[Answer] = loop.create_future()
         self._send(request, loop, partial(_arrive, arrived))
         return self._accept(await arrived)
@@ -69,6 +70,7 @@ class Calls:
         frame.check()
         loop = asyncio.get_running_loop()
         at_home = loop is frame.worker.loop.loop
+        await self._come_back(request, loop)
         key = request.key
         waiter: asyncio.Future[WaitResult] = loop.create_future()
         frame.waits.open(key, waiter)
@@ -135,6 +137,15 @@ class Calls:
                 return answer, result
             finally:
                 frame.waits.close(request.key)
+
+    async def _come_back(self, request: Saying | Wait, loop: asyncio.AbstractEventLoop) -> None:
+        """A parked run that was woken by none of its waits, say by a semaphore that it shares with another run, has no
+        slot: it is claimed again before it says anything."""
+        if loop is self._frame.worker.loop.loop and self.parking.is_away():
+            await self.parking.leave("")
+            self._frame.check()
+        if not isinstance(request, MakeToken | CompleteToken):
+            request.epoch = self._frame.epoch
 
     def _send(self, request: Saying | Wait, loop: asyncio.AbstractEventLoop, take: Callable[[Answer], None]) -> None:
         frame = self._frame

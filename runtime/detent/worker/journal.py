@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Iterable
+from contextvars import Context
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -63,6 +65,7 @@ class Journal:
         "_earlier",
         "_lock",
         "_order",
+        "_same_turn",
         "_scope",
         "_seq",
         "_unordered",
@@ -75,6 +78,7 @@ class Journal:
         self._lock = threading.Lock()
         self._seq = 0
         self._order = 0
+        self._same_turn = False
         self._by_branch: dict[str, deque[Entry]] | None = None
         self._unordered: dict[str, Entry] | None = None
         self._earlier: dict[str, Entry] | None = None
@@ -208,12 +212,22 @@ class Journal:
         return self._unsent is not None
 
     def next_order(self) -> int | None:
-        """The place of what the run is told now; None while it has one branch, where order follows from the code."""
+        """The place of what the run is told now; None while it has one branch, where order follows from the code.
+
+        What it is told in one turn of the loop has numbers without a gap, so that it is told so again.
+        """
         if not self._scope.branched:
             return None
         with self._lock:
-            self._order += 1
+            self._order += 1 if self._same_turn else 2
+            if not self._same_turn:
+                self._same_turn = True
+                # After all that is ready by now. In an empty context: it is none of the run's.
+                asyncio.get_running_loop().call_soon(self._end_turn, context=Context())
             return self._order
+
+    def _end_turn(self) -> None:
+        self._same_turn = False
 
     def delivered(self, key: str) -> None:
         """The run is told the result of `key` now."""

@@ -70,12 +70,12 @@ class Parking:
         # Words of a run that is parked, or about to be, would be refused: they wait until it has been claimed again.
         words = [] if frame.parked or self._asking else frame.words()
         frame.worker.link.send([*words, (request, partial(self._left, request))])
-        while self._is_away():
+        while self.is_away():
             back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._returning.append(back)
             try:
                 # It may have come back just now: a plain run is claimed again by another thread.
-                if self._is_away():
+                if self.is_away():
                     await asyncio.shield(back)
             except asyncio.CancelledError:
                 continue  # the cancellation that ended the wait is raised soon enough
@@ -83,7 +83,8 @@ class Parking:
                 if back in self._returning:
                     self._returning.remove(back)
 
-    def _is_away(self) -> bool:
+    def is_away(self) -> bool:
+        """Whether the run is parked, or about to be."""
         frame = self._frame
         return (frame.parked or self._asking) and not frame.lost and not frame.worker.loop.stopping
 
@@ -158,6 +159,8 @@ class Parking:
             frame.worker.park(frame, epoch)
         else:
             self.go_on()
+            # One wait is over and others may not be: what goes on now may wait by something that tells nobody.
+            self._watch()
         for result in answer.results:
             frame.waits.deliver(result)
 

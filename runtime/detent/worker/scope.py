@@ -21,11 +21,16 @@ _BRANCH = re.compile(r"(\d+(?:\.\d+)*)/")
 #: ... and when it was made in a helper thread or a step of a branch.
 _APART = re.compile(r"(\d+(?:\.\d+)*)?\*/")
 
-#: Functions of the standard library in which a task waits for other tasks.
+#: Functions of the standard library in which a task waits for others.
 _JOINS = {
     ("asyncio.tasks", "_wait"),
     ("asyncio.tasks", "wait"),
     ("asyncio.tasks", "wait_for"),
+    # Branches let each other go on by these; Event is left out, since network code waits for the world by it.
+    ("asyncio.locks", "acquire"),
+    ("asyncio.queues", "get"),
+    ("asyncio.queues", "put"),
+    ("asyncio.queues", "join"),
     ("asyncio.tasks", "_wait_for_one"),
     ("asyncio.taskgroups", "__aexit__"),
     ("asyncio.taskgroups", "_aexit"),

@@ -113,8 +113,10 @@ class Turns:
             self._call_timer(self._unordered[0])
             return
         if not self._order:
-            if self._late:
-                self._tell(self._late.popleft())
+            # What came while the run was away is told together, as to a run that is parked.
+            late, self._late = sorted(self._late), deque()
+            for key in late:
+                self._tell(key)
             return
         _, entry = self._order[0]
         if entry.key not in self._waiting:
@@ -125,8 +127,14 @@ class Turns:
         if entry.status == "left":
             self._call_timer(entry)
             return
-        self._order.popleft()
+        number, _ = self._order.popleft()
         self._tell(entry.key)
+        # What came in the same turn of the loop comes so again.
+        while self._order and self._order[0][0] == number + 1 and self._order[0][1].key in self._waiting:
+            if self._order[0][1].status == "left":
+                break
+            number, entry = self._order.popleft()
+            self._tell(entry.key)
 
     def _tell(self, key: str) -> None:
         waiting = self._waiting.get(key)
