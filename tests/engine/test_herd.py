@@ -20,7 +20,8 @@ class Turns(GroupCommit):
 
     def __init__(self, session: Any) -> None:
         super().__init__(session)
-        self._waiting = _Line(self)
+        self._line_of_callers = _Line(self)
+        self._waiting = self._line_of_callers
         self.begun = 0
         self.under_way = False
         self.sizes: list[int] = []
@@ -34,7 +35,7 @@ class Turns(GroupCommit):
         super()._commit(group, actions)
         for place in group:
             if not place.yields:
-                self.waited_for[self.begun - self._waiting.noted.pop(id(place))] += 1
+                self.waited_for[self.begun - self._line_of_callers.noted.pop(id(place))] += 1
 
     def _appoint(self) -> None:
         self.under_way = False

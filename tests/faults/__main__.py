@@ -21,6 +21,7 @@ RESULTS = HERE / "RESULTS.md"
 #: The tests of each fault of the list, from the root of the repository.
 FAULTS = {
     "F1": ["tests/faults/test_kill_storm.py"],
+    "F2": ["tests/faults/test_failpoints.py"],
     "F3": ["tests/faults/test_zombies.py"],
     "F8": ["tests/faults/test_clock_jumps.py"],
     "F9": ["tests/faults/test_limits.py"],

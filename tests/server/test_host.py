@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from detent.config import load_config
+from detent.errors import ConfigError
 from detent.model.manifest import Manifest, TaskSpec
 from detent.model.protocol import Claim, Claimed, Emit, Finish, Hello, LogLine, NewRun
 from detent.server.host import Host
@@ -44,3 +50,23 @@ def test_a_run_older_than_the_retention_goes_with_its_logs_and_large_texts(tmp_p
         assert not host.objects.exists("outputs/run_1")
     finally:
         host.stop()
+
+
+def test_a_wrong_fail_point_is_refused_where_a_server_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DETENT_FAILPOINT", "after_clam:kill")
+    with pytest.raises(ConfigError, match="no fail point named 'after_clam'; did you mean 'after_claim'"):
+        Host(load_config(tmp_path, {}), port=0).start()
+
+
+def test_a_wrong_fail_point_is_refused_where_a_worker_starts(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "detent.worker", "--project", str(tmp_path), "--socket", "none", "--worker-id", "w"],
+        env=os.environ | {"DETENT_FAILPOINT": "after_claim"},
+        stdin=subprocess.PIPE,  # open: a worker ends with its parent
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as worker:
+        assert worker.stderr is not None
+        said = worker.stderr.read()
+        assert worker.wait(30) == 78
+    assert "expected after_claim:ACTION" in said

@@ -164,3 +164,22 @@ def test_a_plain_run_goes_on_only_once_it_knows_that_it_was_claimed_again(h: Har
     monkeypatch.setattr(worker.stops, "start_clock", held_up)
     handle = loop_leaver.sync.trigger(None)
     assert h.output(handle) == ["timeout", 7]
+
+
+def test_what_is_refused_because_the_run_was_just_parked_does_not_end_it(h: Harness, monkeypatch: Any) -> None:
+    """Given the word of a run's start that is on its way while the run parks, when it is refused just as the wait is
+    given up, then the run is claimed again and goes on."""
+    worker = h.worker
+    send = worker.link.send
+
+    def sent(exchanges: Any) -> None:
+        leave = next((request for request, _ in exchanges if isinstance(request, Leave)), None)
+        if leave is not None:
+            [frame] = [frame for frame in worker._frames.values() if frame.run_id == leave.run_id]
+            assert frame.parked
+            worker.link.send(frame.take_notes(report_start=True))
+        send(exchanges)
+
+    monkeypatch.setattr(worker.link, "send", sent)
+    handle = loop_leaver.sync.trigger(None)
+    assert h.output(handle) == ["timeout", 7]

@@ -378,6 +378,7 @@ class Frame(Inside):
             return
         if answer.code == "limit_exceeded":
             self.log("warn", answer.message, None, "detent")
-        elif answer.code == "lease_lost" and epoch == self.epoch and not self.waits:
-            # It executes for nothing: the run is another worker's, or has ended.
+        elif answer.code == "lease_lost" and epoch == self.epoch and not self.waits and not self.parked:
+            # It executes for nothing: the run is another worker's, or has ended. (What was on its way while the engine
+            # parked the run is refused, too.)
             self.worker.lose(self)

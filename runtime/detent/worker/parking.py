@@ -26,7 +26,7 @@ _FIRST_LOOK_S, _LONGEST_LOOK_S = 0.005, 0.5
 class Parking:
     """Watches the branches of one run while some of them wait. On the loop's thread."""
 
-    __slots__ = ("_asking", "_frame", "_look_after_s", "_look_again", "_returning", "timer_due")
+    __slots__ = ("_asking", "_frame", "_look_after_s", "_look_again", "_returning", "_unheard", "timer_due")
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
@@ -36,6 +36,8 @@ class Parking:
         self._look_again: asyncio.TimerHandle | None = None
         self._look_after_s = _FIRST_LOOK_S
         self._returning: list[asyncio.Future[None]] = []
+        #: What was refused while the run was being claimed again.
+        self._unheard: list[Leave] = []
 
     async def wait(self, key: str, waiter: asyncio.Future[WaitResult], at_home: bool) -> WaitResult:
         """Wait in one branch; the run parks, unless the branch is on a loop of its own (not `at_home`)."""
@@ -91,6 +93,9 @@ class Parking:
     def resumed(self, grant: Grant) -> None:
         """The parked run was claimed again."""
         self.timer_due = _is_timer(grant)
+        unheard, self._unheard = self._unheard, []
+        for request in unheard:
+            self._leave_again(request)
         self.go_on()
         if self._frame.task.is_async and self._frame.waits.unsatisfied():
             # Other branches wait on: it parks again once the one that was told something waits, too, or is over.
@@ -112,7 +117,11 @@ class Parking:
         if frame.lost or frame.done:
             return
         if frame.epoch == request.epoch:
-            frame.worker.lose(frame)
+            if frame.parked:
+                # A thread is about to take up its grant, or another worker has it, which is told by a push.
+                self._unheard.append(request)
+            else:
+                frame.worker.lose(frame)
             return
         again = replace(request, epoch=frame.epoch)
         frame.worker.link.send([(again, partial(self._left, again))])

@@ -18,7 +18,7 @@ from ..model.protocol import Gone, ToEngine
 from .stop_signals import StopSignals
 from .supervisor import GRACE_S, Supervisor
 
-__all__ = ["run_workers"]
+__all__ = ["run_workers", "tell_end"]
 
 logger = logging.getLogger("detent.worker")
 
@@ -54,7 +54,7 @@ def run_workers(
         config.root,
         server.socket,
         processes or config.worker.processes,
-        partial(_tell_end, server.socket),
+        partial(tell_end, server.socket),
         sizes,
     )
     signals = StopSignals()
@@ -64,8 +64,12 @@ def run_workers(
     return 0
 
 
-def _tell_end(path: str, worker_id: str, cause: str, stopped: bool) -> None:
-    """Tell the server of the end of a worker. If it is away, it sees for itself when it is back."""
+def tell_end(path: str, worker_id: str, cause: str, stopped: bool) -> None:
+    """Tell the server of the end of a worker, as its parent does. If it is away, it sees for itself when it is back.
+
+    Parameters:
+      path: of the engine's socket. `cause`: in words. `stopped`: it was asked to end.
+    """
     try:
         with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as connection:
             connection.settimeout(_TELL_S)

@@ -1,0 +1,104 @@
+"""A process dies at each fail point, one by one; then everything completes and nothing finished is done twice (F2).
+
+The points are those of `detent.engine.failpoints`, so that a new verb has cells of its own; a workload that does not
+reach one fails. `make test` plays a third of the cells; `make soak` all of them, also with runs that are replayed after
+each of their waits.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from zlib import crc32
+
+import pytest
+
+from detent.engine.failpoints import POINTS, REQUESTS
+
+from .cell import Place
+from .figures import figures, percentile
+from .forks import CommandForks
+from .plays import play_cell, verb_of
+from .workload import ASYNC, PLAIN
+
+KINDS = {"async": ASYNC, "sync": PLAIN}
+
+#: What runs of plain tasks never say: they park with the word by which they wait.
+NEVER_SYNC = {"park"}
+
+#: `make test` plays one cell in so many of each verb, and of the beat, which comes every five seconds, one.
+SHARE = 3
+
+
+def cells() -> list[tuple[str, str]]:
+    return [(point, kind) for point in POINTS for kind in KINDS if kind == "async" or verb_of(point) not in NEVER_SYNC]
+
+
+def chosen() -> set[tuple[str, str]]:
+    """The cells that are always played: of each verb a third, at least one."""
+    found: set[tuple[str, str]] = set()
+    by_verb: dict[str, list[tuple[str, str]]] = {}
+    for cell in cells():
+        by_verb.setdefault(verb_of(cell[0]), []).append(cell)
+    for verb, of_verb in by_verb.items():
+        of_verb.sort(key=lambda cell: crc32(repr(cell).encode()))
+        found.update(of_verb[: 1 if verb == "beat" else -(-len(of_verb) // SHARE)])
+    return found
+
+
+ALWAYS = chosen()
+
+
+@pytest.fixture(scope="module")
+def commands() -> Iterator[CommandForks]:
+    commands = CommandForks()
+    yield commands
+    commands.close()
+
+
+@pytest.fixture(scope="module")
+def places(commands: CommandForks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place]]:
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("DETENT_", "PYTEST"))}
+    folder = tmp_path_factory.mktemp("cells")
+    places = {kind: Place(folder / kind, tasks, commands, env) for kind, tasks in KINDS.items()}
+    yield places
+    for place in places.values():
+        place.close()
+
+
+@pytest.fixture(scope="module")
+def took(places: dict[str, Place]) -> Iterator[list[float]]:
+    """Seconds from the death of a process to the end of all runs, of each cell."""
+    took: list[float] = []
+    yield took
+    lost = sum(place.lost_leases for place in places.values())
+    again = sum(place.done_again for place in places.values())
+    figures(
+        "F2",
+        f"{len(took)} cells of {len(cells())}, {len(POINTS)} fail points",
+        f"all as they should be; {lost} leases lost, {again} unfinished steps done again; from the death of the "
+        f"process to the end of all runs p50 {percentile(took, 0.5):.2f} s, worst {max(took, default=0.0):.2f} s",
+    )
+
+
+def test_every_verb_has_cells_that_are_always_played() -> None:
+    assert {verb_of(point) for point, _ in ALWAYS} == {verb_of(point) for point in POINTS} >= set(REQUESTS)
+    assert len(ALWAYS) >= len(cells()) / SHARE - 4
+
+
+@pytest.mark.parametrize(("point", "kind"), sorted(ALWAYS))
+def test_a_process_that_dies_at_a_fail_point_loses_nothing_and_doubles_nothing(
+    places: dict[str, Place], took: list[float], point: str, kind: str
+) -> None:
+    """Given work under way, when a process is killed at the point and started again, then every run ends as it should,
+    the history and every table are right, and what was finished was done once."""
+    took.append(play_cell(places[kind], point))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("replay", ["never", "always"])
+@pytest.mark.parametrize(("point", "kind"), cells())
+def test_whether_runs_are_replayed_or_not_no_fail_point_loses_or_doubles_anything(
+    places: dict[str, Place], took: list[float], point: str, kind: str, replay: str
+) -> None:
+    took.append(play_cell(places[kind], point, DETENT_REPLAY=replay))
