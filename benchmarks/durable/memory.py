@@ -62,7 +62,7 @@ def _bare(tasks: int) -> float:
 
     async def main() -> float:
         loop = asyncio.get_running_loop()
-        kept: list[object] = []
+        kept: list[tuple[asyncio.Future[None], asyncio.Task[None]]] = []
 
         def add(count: int) -> None:
             for number in range(count):
