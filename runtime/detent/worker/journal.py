@@ -22,6 +22,10 @@ __all__ = ["Journal", "Place"]
 
 _decode_error = msgspec.json.Decoder(TaskError).decode
 
+#: One for all runs, as it is held for moments only. The garbage collector may call code of a run meanwhile.
+_briefly = threading.RLock()
+_NONE: frozenset[str] = frozenset()
+
 
 class Place:
     """A place in the journal: the key and the number of an entry; `entry`, where it is recorded already."""
@@ -61,7 +65,6 @@ class Journal:
         "_by_branch",
         "_delivered",
         "_earlier",
-        "_lock",
         "_order",
         "_scope",
         "_seq",
@@ -72,13 +75,12 @@ class Journal:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._lock = threading.Lock()
         self._seq = 0
         self._order = 0
         self._by_branch: dict[str, deque[Entry]] | None = None
         self._unordered: dict[str, Entry] | None = None
         self._earlier: dict[str, Entry] | None = None
-        self._untold: frozenset[str] = frozenset()
+        self._untold: frozenset[str] = _NONE
         self._unsent: list[Entry] | None = None
         self._delivered: list[tuple[str, int]] | None = None
 
@@ -114,7 +116,7 @@ class Journal:
 
         Raises `JournalMismatch` when something else is recorded there.
         """
-        with self._lock:
+        with _briefly:
             key = self._scope.next_key(name, ordered=ordered)
             entry = self._recorded(key, kind, target, ordered=ordered)
             if entry is None:
@@ -126,7 +128,7 @@ class Journal:
 
     def expects(self, kind: str, name: str) -> bool:
         """Whether the next entry of the calling branch is one of `kind` under this name."""
-        with self._lock:
+        with _briefly:
             waiting = self._by_branch.get(current_branch()) if self._by_branch is not None else None
             coming = waiting[0] if waiting else None
             return coming is not None and (coming.kind, coming.key) == (kind, self._scope.coming_key(name))
@@ -193,7 +195,7 @@ class Journal:
 
     def add(self, entry: Entry) -> None:
         """Record `entry` together with the next word of the run to the engine."""
-        with self._lock:
+        with _briefly:
             self._unsent = [*(self._unsent or ()), entry]
 
     @property
@@ -205,7 +207,7 @@ class Journal:
         """The place of what the run is told now; None while it has one branch, where order follows from the code."""
         if not self._scope.branched:
             return None
-        with self._lock:
+        with _briefly:
             self._order += 1
             return self._order
 
@@ -213,14 +215,14 @@ class Journal:
         """The run is told the result of `key` now."""
         order = self.next_order()
         if order is not None:
-            with self._lock:
+            with _briefly:
                 self._delivered = [*(self._delivered or ()), (key, order)]
 
     def take(self, run_id: str, epoch: int) -> Record | None:
         """What has not been sent yet, as a request of the run."""
         if self._unsent is None and self._delivered is None:
             return None
-        with self._lock:
+        with _briefly:
             unsent, self._unsent = self._unsent, None
             delivered, self._delivered = self._delivered, None
         return Record(run_id, epoch, unsent or [], delivered or [])
