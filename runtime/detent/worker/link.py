@@ -295,8 +295,8 @@ class SocketLink:
                 self._let_go(run_id, epoch)
             case Assign(run_id=run_id, epoch=epoch) if not isinstance(answer, Failure):
                 self._let_go(run_id, epoch)
-            case Release(runs=runs):
-                for run_id, epoch in runs:
+            case Release(runs=runs, evicted=evicted):
+                for run_id, epoch in (*runs, *evicted):
                     self._let_go(run_id, epoch)
         if isinstance(answer, Claimed):
             self._holds.update((grant.run_id, grant.epoch) for grant in answer.grants)
