@@ -6,7 +6,6 @@ are lines of JSON on a socket, its standard input; a request for a process carri
 
 from __future__ import annotations
 
-import argparse
 import ctypes
 import gc
 import os
@@ -23,11 +22,7 @@ from typing import Any, NoReturn
 import msgspec
 import psutil
 
-from .fork_server import ForkServer
-from .life import Life
-from .process import Prepared, arguments_of, born, echo_of, prepare, serve
-
-__all__ = ["fork_server_beside"]
+from .process import Prepared, arguments_of, born, prepare, serve
 
 _PR_SET_PDEATHSIG = 1
 _FORK_FAILED = 71
@@ -40,36 +35,14 @@ def main() -> NoReturn:
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    _hear_no_signals()
-    prepared = prepare(options.project)
-    _freeze()
-    _Loop(owner, prepared).run()
-
-
-def fork_server_beside(prepared: Prepared, options: argparse.Namespace, life: Life) -> ForkServer | None:
-    """A fork server that is a fork of this process, ready at once; None where this process cannot be forked."""
-    if not _may_fork():
-        return None
-    _freeze()
-
-    def loop(owner: socket.socket) -> NoReturn:
-        _hear_no_signals()
-        life.disown()
-        _Loop(owner, prepared).run()
-
-    return ForkServer(prepared.config.root, options.socket, echo_of(options), loop=loop)
-
-
-def _hear_no_signals() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         # A handler, not SIG_IGN, which what the runs start would inherit.
         signal.signal(number, lambda *_: None)
-
-
-def _freeze() -> None:
-    """What is there now is shared with every process that is forked, as long as nobody writes to it."""
+    prepared = prepare(options.project)
     gc.collect()
+    # What is there now is shared with every process that is forked, as long as nobody writes to it.
     gc.freeze()
+    _Loop(owner, prepared).run()
 
 
 class _Loop:

@@ -9,22 +9,18 @@ import socket
 import subprocess
 import sys
 import threading
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
 from .exit_cause import cause_of
 
 __all__ = ["ForkServer", "Forked"]
-
-#: The exit code of a fork server that met an error of detent itself.
-_BROKEN = 71
 
 
 class ForkServer:
@@ -36,18 +32,9 @@ class ForkServer:
     Parameters:
       root: the project's folder. `socket_path`: of the engine.
       arguments: further arguments of ``python -m detent.worker``, for every process.
-      loop: what a fork of this very process is to do with its end of the socket, to be the server. Without it the
-        server is a fresh interpreter, which has to import the tasks first.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        socket_path: str,
-        arguments: Sequence[str] = (),
-        *,
-        loop: Callable[[socket.socket], NoReturn] | None = None,
-    ) -> None:
+    def __init__(self, root: Path, socket_path: str, arguments: Sequence[str] = ()) -> None:
         self._arguments = ["--project", str(root), "--socket", socket_path, *arguments]
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -56,17 +43,13 @@ class ForkServer:
         #: Ends of processes whose start has not been taken yet.
         self._early: dict[int, int] = {}
         self._socket, theirs = socket.socketpair()
-        self._process: _Twin | subprocess.Popen[bytes]
         with theirs:
-            if loop is not None:
-                self._process = _Twin(loop, theirs, self._socket)
-            else:
-                self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-                    [sys.executable, "-m", "detent.worker.fork_loop", *self._arguments],
-                    stdin=theirs.fileno(),
-                    cwd=root,
-                    start_new_session=True,
-                )
+            self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+                [sys.executable, "-m", "detent.worker.fork_loop", *self._arguments],
+                stdin=theirs.fileno(),
+                cwd=root,
+                start_new_session=True,
+            )
         self.ended = False
         self._reader = threading.Thread(target=self._read, name="detent-fork-server", daemon=True)
         self._reader.start()
@@ -165,31 +148,6 @@ class ForkServer:
             started.set_result(answer["pid"])
         else:
             started.set_exception(OSError(answer["problem"]))
-
-
-class _Twin:
-    """A fork of this process, in a session of its own, that does nothing but `loop` with its end of a socket."""
-
-    def __init__(self, loop: Callable[[socket.socket], NoReturn], end: socket.socket, other: socket.socket) -> None:
-        self._reaping = threading.Lock()
-        self._code: int | None = None
-        self.pid = os.fork()
-        if self.pid == 0:
-            try:
-                os.setsid()
-                other.close()
-                loop(end)
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(_BROKEN)
-
-    def wait(self) -> int:
-        """Wait for its end; the exit code, negative for a signal."""
-        with self._reaping:
-            if self._code is None:
-                self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-            return self._code
 
 
 class Forked:

@@ -39,14 +39,7 @@ class Life:
         os.close(nothing)
         signal.signal(signal.SIGTERM, lambda *_: self.on_term())
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def listen(self) -> None:
-        """Begin to hear the parent. Apart from the start, as a process that is to be forked can have no thread."""
         threading.Thread(target=self._listen, name="detent-control", daemon=True).start()
-
-    def disown(self) -> None:
-        """This process is a fork of the one whose life it is: the parent is not its parent."""
-        os.close(self._control)
 
     def live(self, worker: Worker) -> NoReturn:
         """Take runs until the end is asked for, then drain."""

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -34,7 +35,7 @@ from .manifest import make_manifest
 from .options import WorkerOptions, replay_mode
 from .worker import Worker
 
-__all__ = ["Prepared", "arguments_of", "born", "echo_of", "prepare", "serve"]
+__all__ = ["Prepared", "arguments_of", "born", "prepare", "serve"]
 
 T = TypeVar("T")
 
@@ -80,26 +81,19 @@ def prepare(project: str) -> Prepared:
     return Prepared(config, manifest, tasks)
 
 
-def serve(
-    prepared: Prepared, options: argparse.Namespace, life: Life, fork_server: ForkServer | None = None
-) -> NoReturn:
-    """Be a worker until the parent says so, or is gone. `fork_server`: the first one, if it is there already."""
-    life.listen()
+def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoReturn:
+    """Be a worker until the parent says so, or is gone."""
     # Not before: a fork server takes none, and what it forks has variables of its own.
     _read(failpoints.arm)
     config = prepared.config
     is_cell = options.parent is not None
+    echo = ["--echo"] if options.echo else []
     capture(getattr(logging, config.log_level.upper(), logging.INFO), echo=options.echo)
     objects = open_store(config.object_store_url)
 
     def put_object(key: str, text: str) -> str:
         objects.put(key, text.encode())
         return key
-
-    def make_fork_server() -> ForkServer:
-        nonlocal fork_server
-        made, fork_server = fork_server, None
-        return made or ForkServer(config.root, options.socket, echo_of(options))
 
     worker: Worker
     link = SocketLink(options.socket, lambda cause: worker.abandon(cause))  # noqa: PLW0108  # it is made after the link
@@ -122,14 +116,9 @@ def serve(
         put_object=put_object,
         get_object=lambda key: objects.get(key).decode(),
         worker_id=options.worker_id,
-        fork_server=None if is_cell else make_fork_server,
+        fork_server=None if is_cell else partial(ForkServer, config.root, options.socket, echo),
     )
     life.live(worker)
-
-
-def echo_of(options: argparse.Namespace) -> list[str]:
-    """What a process that this one makes is told about its output."""
-    return ["--echo"] if options.echo else []
 
 
 def _read(settings: Callable[[], T]) -> T:
