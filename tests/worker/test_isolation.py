@@ -180,16 +180,6 @@ def test_a_process_does_not_end_before_the_engine_has_heard_of_the_end_of_its_ru
     assert project.effects("lingers") == [[run.id]]
 
 
-def test_the_tasks_are_imported_once_for_a_worker_and_all_the_processes_of_its_runs(tmp_path: Path) -> None:
-    with Project(tmp_path / "p", TASKS + "\neffect('import', os.getpid())\n", SETTINGS) as project:
-        [worker] = project.dev().workers()
-        client = project.client()
-        run = client.tasks.trigger("alone", 4)
-        assert ended(client, run.id).output == 8
-        assert project.effects("alone")[0][1] != str(worker.pid)
-        assert project.effects("import") == [[str(worker.pid)]]
-
-
 @pytest.mark.parametrize("name", ["waits", "waits-plain"])
 def test_an_isolated_run_that_waits_leaves_its_process_and_is_replayed_in_another(served: Served, name: str) -> None:
     project, client, _ = served
