@@ -311,7 +311,8 @@ class Frame(Inside):
         """Make the calling context one of this run."""
         renew()
         current_run.set(self)
-        current_step.set(None)
+        if current_step.get() is not None:
+            current_step.set(None)
         enter(self.scope)
         if self.worker.sleeper is not None:
             use_sleeper(self.worker.sleeper)

@@ -183,7 +183,8 @@ def current_branch() -> str:
 def enter(scope: Scope) -> None:
     """The calling context is that of the main task of a run."""
     current_scope.set(scope)
-    current_path.set("")
+    if current_path.get():
+        current_path.set("")
 
 
 def enter_end() -> None:
