@@ -28,7 +28,7 @@ def memory(folder: Path, sizes: Sizes, seed: int) -> Iterator[Measure]:
         runs = sizes.parked - min(1_000, sizes.parked // 2)
         yield Measure("memory", "a parked async run in the worker", (after - before) / runs / 1024, "KiB")
         project.trigger_many(jobs.parks, list(range(sizes.waiting - sizes.parked)))
-        project.until(lambda: project.states().get("WAITING", 0) >= sizes.waiting, 170)
+        project.until(lambda: project.states().get("WAITING", 0) >= sizes.waiting, 400)
         worker = project.workers()[0]
         server = project.process_tree()[0]
         waiting = f"{sizes.waiting:,} waiting runs"
@@ -62,7 +62,7 @@ def _bare(tasks: int) -> float:
 
     async def main() -> float:
         loop = asyncio.get_running_loop()
-        kept: list[object] = []
+        kept: list[tuple[asyncio.Future[None], asyncio.Task[None]]] = []
 
         def add(count: int) -> None:
             for number in range(count):

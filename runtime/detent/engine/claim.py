@@ -15,7 +15,7 @@ from .sessions import Session
 __all__ = ["claim_runs"]
 
 _encode = msgspec.json.Encoder().encode
-_decode_strings = msgspec.json.Decoder(list[str]).decode
+_decode_strings = msgspec.json.Decoder(tuple[str, ...]).decode
 
 #: How many lanes of a queue are looked at together.
 _LANES = 64
@@ -150,7 +150,7 @@ def _grant(scene: Scene, session: Session, row: dict[str, Any]) -> Grant:
         used_ms=row["used_ms"],
         concurrency_key=row["concurrency_key"],
         priority=row["priority"],
-        tags=[] if row["tags"] == "[]" else _decode_strings(row["tags"]),
+        tags=() if row["tags"] == "[]" else _decode_strings(row["tags"]),
         metadata=row["metadata"],
         idempotency_key=row["idempotency_key"],
         parent_id=row["parent_id"],
@@ -162,5 +162,5 @@ def _grant(scene: Scene, session: Session, row: dict[str, Any]) -> Grant:
         resumed=row["sticky_worker"] == session.worker_id,
         recall=bool(row["has_journal"]),
         crashes=row["crashes"],
-        results=results,
+        results=tuple(results),
     )

@@ -31,7 +31,7 @@ TRIES = 3
 KEEP_MS = 7 * 24 * 3_600_000
 
 _encode = msgspec.json.Encoder().encode
-_decode_strings = msgspec.json.Decoder(list[str]).decode
+_decode_strings = msgspec.json.Decoder(tuple[str, ...]).decode
 
 #: Columns of a run that its grant has under the same names.
 _SAME = (

@@ -477,7 +477,7 @@ class Grant(Struct, omit_defaults=True):
     used_ms: int = 0
     concurrency_key: str = ""
     priority: float = 0
-    tags: list[str] = field(default_factory=list)
+    tags: tuple[str, ...] = ()
     metadata: str | None = None
     idempotency_key: str | None = None
     parent_id: str | None = None
@@ -490,7 +490,7 @@ class Grant(Struct, omit_defaults=True):
     recall: bool = False
     crashes: int = 0
     machine: str | None = None
-    results: list[WaitResult] = field(default_factory=list)
+    results: tuple[WaitResult, ...] = ()
     duty: str = ""
     error: str | None = None
     reason: str = ""

@@ -95,6 +95,7 @@ class Waiting(Call[T], Generic[T, U]):
 def _caller() -> str:
     """File and line of the code outside detent that makes the call."""
     frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
+    # Only as far as need be: each frame that is looked at takes memory for as long as its coroutine lives.
+    while frame.f_code.co_filename.startswith(_OWN) and frame.f_back is not None:
         frame = frame.f_back
     return f"{frame.f_code.co_filename.rpartition('/')[2]}:{frame.f_lineno}"

@@ -76,7 +76,11 @@ class RetriedBlock(Protocol):
 class ActiveRun(Protocol):
     """A run that is executing in this process."""
 
-    ctx: Context
+    @property
+    def run_id(self) -> str: ...
+
+    @property
+    def ctx(self) -> Context: ...
 
     def idempotency_scope(self, scope: str) -> str:
         """The prefix of an idempotency key for ``run`` or ``attempt``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -165,12 +165,11 @@ class Wait:
         """
         units = {"seconds": seconds, "minutes": minutes, "hours": hours, "days": days, "weeks": weeks}
 
-        async def call() -> None:
+        def call() -> Coroutine[Any, Any, None]:
             run = _waiting("wait.for_()")
             length = length_of(duration, units)
             key, ttl = idempotency_key, idempotency_key_ttl
-            wanted = time_wait(run, "wait.for_()", for_ms=length, key=key, key_ttl=ttl, tags=tags)
-            await _pass(run, wanted)
+            return _pass(run, time_wait(run, "wait.for_()", for_ms=length, key=key, key_ttl=ttl, tags=tags))
 
         return Call("wait.for_()", call)
 
@@ -187,11 +186,10 @@ class Wait:
         The rest as in `for_`.
         """
 
-        async def call() -> None:
+        def call() -> Coroutine[Any, Any, None]:
             run = _waiting("wait.until()")
             until, key, ttl = moment_of(moment), idempotency_key, idempotency_key_ttl
-            wanted = time_wait(run, "wait.until()", until=until, key=key, key_ttl=ttl, tags=tags)
-            await _pass(run, wanted)
+            return _pass(run, time_wait(run, "wait.until()", until=until, key=key, key_ttl=ttl, tags=tags))
 
         return Call("wait.until()", call)
 
@@ -321,13 +319,16 @@ def _short(run: ActiveRun, wanted: WaitFor) -> float | None:
     return max(0, left) / 1000 if left < SHORT_MS else None
 
 
-async def _pass(run: ActiveRun, wanted: WaitFor) -> None:
+def _pass(run: ActiveRun, wanted: WaitFor) -> Coroutine[Any, Any, None]:
     seconds = _short(run, wanted)
     if seconds is not None:
         run.skip(wanted.name)
-        await pause.sleep(seconds)
-    else:
-        await run.wait(wanted)
+        return pause.sleep(seconds)
+    return _past(run.wait(wanted))
+
+
+async def _past(waiting: Coroutine[Any, Any, Any]) -> None:
+    await waiting
 
 
 def _pass_sync(run: ActiveRun, wanted: WaitFor) -> None:

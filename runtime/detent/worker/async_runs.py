@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +95,7 @@ class AsyncRuns:
                 context = copy_context()
                 context.run(frame.bind)
                 # Not through the task factory: the main task is the root of its run's scope.
-                frame.main = asyncio.Task(self._execute(frame), loop=worker.loop.loop, context=context)
+                frame.main = asyncio.Task(self._execute(frame), loop=worker.loop.loop, context=context, name=frame.name)
                 frame.scope.tasks.add(frame.main)
             else:
                 frame.resume(grant)
@@ -134,7 +134,11 @@ class AsyncRuns:
         self._worker.notify_idle()
 
 
-async def _call(fn: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+def _call(fn: Callable[..., Any], *arguments: Any, **named: Any) -> Awaitable[Any]:
     """`Call` for async tasks."""
     result = fn(*arguments, **named)
-    return await result if inspect.isawaitable(result) else result
+    return result if inspect.isawaitable(result) else _there(result)
+
+
+async def _there(result: Any) -> Any:
+    return result

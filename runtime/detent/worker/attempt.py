@@ -31,7 +31,7 @@ from ..sdk.registry import registry
 from ..sdk.result import Result
 from .error_record import recorded
 from .frame import Frame
-from .hook_calls import Call, call_hooks, driven, end_hooks, log_fault
+from .hook_calls import Call, call_hooks, driven, end_hooks, has_hooks, log_fault
 from .memory_error import is_out_of_memory, out_of_memory_record
 from .plain_text import clean
 from .scope import enter_end
@@ -46,14 +46,15 @@ _DECISIONS = frozenset({"error", "retry_at", "retry_delay", "skip_retrying"})
 
 async def attempt(frame: Frame, call: Call) -> Finish | Pause | None:
     """Execute one attempt. What is to be told to the engine; None when the run is no longer ours."""
-    finish = Finish(frame.run_id, frame.epoch, "COMPLETED", started_at=frame.started_at)
     payload: Any = None
     frame.call = call
     try:
         if frame.grant.recall:
             await frame.recall()
         payload = frame.payload = frame.task.payload_schema.load(await payload_text(frame))
+        frame.grant.payload = None  # not the text, too, while the run waits
         output = await _through_middleware(frame, call, payload)
+        finish = Finish(frame.run_id, frame.epoch, "COMPLETED")
         await _write_output(frame, output, finish)
     except BaseException as error:
         if frame.mismatched is not None and frame.stop is None:
@@ -61,6 +62,7 @@ async def attempt(frame: Frame, call: Call) -> Finish | Pause | None:
         if frame.lost or (isinstance(error, RunSignal) and frame.stop is None):
             return None
         enter_end()
+        finish = Finish(frame.run_id, frame.epoch, "COMPLETED")
         await _failed(frame, call, payload, error, finish)
     else:
         frame.mismatched = frame.mismatched or frame.unread()
@@ -106,11 +108,15 @@ async def payload_text(frame: Frame) -> str:
     return frame.worker.large_texts.payload_of(frame.grant)
 
 
-async def _through_middleware(frame: Frame, call: Call, payload: Any) -> Any:
-    hooks, everyones = frame.task.hooks, registry.hooks
-    layers = [*everyones.of("middleware"), *hooks.of("middleware")]
-    if not layers:
-        return await _start_and_run(frame, call, payload)
+# Where there are no hooks the coroutine of the task itself is awaited: each one between costs memory while it waits.
+
+
+def _through_middleware(frame: Frame, call: Call, payload: Any) -> Awaitable[Any]:
+    layers = [*registry.hooks.of("middleware"), *frame.task.hooks.of("middleware")]
+    return _layered(frame, call, payload, layers) if layers else _start_and_run(frame, call, payload)
+
+
+async def _layered(frame: Frame, call: Call, payload: Any, layers: list[Callable[..., Any]]) -> Any:
     outcome: list[Any] = []
     errors: list[BaseException] = []
 
@@ -150,14 +156,21 @@ def _layer(
     return enter
 
 
-async def _start_and_run(frame: Frame, call: Call, payload: Any) -> Any:
-    task = frame.task
-    for hook in (*registry.hooks.of("on_start"), *task.hooks.of("on_start")):
+def _start_and_run(frame: Frame, call: Call, payload: Any) -> Awaitable[Any]:
+    return _started(frame, call, payload) if has_hooks(frame, "on_start") else _run(frame, call, payload)
+
+
+async def _started(frame: Frame, call: Call, payload: Any) -> Any:
+    for hook in (*registry.hooks.of("on_start"), *frame.task.hooks.of("on_start")):
         with frame.span("on_start", "hook", {}):
             await call(hook, **wanted(hook, {"payload": payload, "ctx": frame.ctx}))
-    parameters = task.parameters
+    return await _run(frame, call, payload)
+
+
+def _run(frame: Frame, call: Call, payload: Any) -> Awaitable[Any]:
+    parameters = frame.task.parameters
     arguments = ([payload] if parameters.has_payload else []) + ([frame.ctx] if parameters.wants_context else [])
-    return await call(task.fn, *arguments)
+    return call(frame.task.fn, *arguments)
 
 
 async def _write_output(frame: Frame, output: Any, finish: Finish) -> None:

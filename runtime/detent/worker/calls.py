@@ -29,6 +29,7 @@ from .waits import post_quietly
 
 if TYPE_CHECKING:
     from .frame import Frame
+    from .journal import Place
 
 __all__ = ["Calls"]
 
@@ -45,35 +46,59 @@ class Calls:
         self._frame = frame
         self.parking = Parking(frame)
 
-    async def say(self, request: Saying) -> Answer:
-        """Say it and wait for the answer. Errors: those of the engine; signals for the run."""
+    async def say(self, request: Saying, place: Place | None = None) -> Answer:
+        """Say it, at `place` in the journal where it has one, and wait for the answer. Errors: those of the engine;
+        signals for the run."""
         frame = self._frame
         frame.check()
         loop = asyncio.get_running_loop()
         await self._come_back(request, loop)
         arrived: asyncio.Future[Answer] = loop.create_future()
         self._send(request, loop, partial(_arrive, arrived))
-        return self._accept(await arrived)
+        return self._accept(await arrived, place)
 
-    def say_sync(self, request: Saying) -> Answer:
+    def say_sync(self, request: Saying, place: Place | None = None) -> Answer:
         """`say`, on a thread."""
         frame = self._frame
         frame.check()
         with frame.reach.inside():
             arrived: Future[Answer] = Future()
             frame.worker.link.send([*frame.words(), (request, arrived.set_result)])
-            return self._accept(arrived.result())
+            return self._accept(arrived.result(), place)
 
-    async def wait(self, request: Trigger | Wait) -> tuple[Answer, WaitResult]:
-        """Begin a durable wait and come back with its result; the run may be parked meanwhile."""
+    async def wait(self, request: Trigger | Wait, place: Place) -> tuple[Answer, WaitResult]:
+        """Begin a durable wait at `place` and come back with its result; the run may be parked meanwhile."""
         frame = self._frame
         frame.check()
-        loop = asyncio.get_running_loop()
-        at_home = loop is frame.worker.loop.loop
+        loop, key = asyncio.get_running_loop(), request.key
         await self._come_back(request, loop)
-        key = request.key
         waiter: asyncio.Future[WaitResult] = loop.create_future()
         frame.waits.open(key, waiter)
+        try:
+            answer = await self._begin(request, loop, place)
+            del request  # all of this stays in memory while the run waits
+            result = _result_in(answer)
+            if result is None:
+                self.parking.block(waiter, loop is frame.worker.loop.loop)
+                try:
+                    result = await waiter
+                except asyncio.CancelledError:
+                    await self.parking.leave(key)
+                    raise
+                finally:
+                    self.parking.unblock()
+            return answer, result
+        finally:
+            frame.waits.close(key)
+            if not waiter.done():
+                waiter.cancel()
+            elif not waiter.cancelled():
+                waiter.exception()  # seen: asyncio need not complain
+
+    async def _begin(self, request: Trigger | Wait, loop: asyncio.AbstractEventLoop, place: Place) -> Answer:
+        """Ask for the wait, and to be parked where nothing else happens in the run."""
+        frame = self._frame
+        at_home = loop is frame.worker.loop.loop
         # A plain task may have an event loop of its own; a run parks as long as nothing else happens on it.
         request.park = frame.scope.is_alone() if at_home else len(asyncio.all_tasks(loop)) == 1
         if self.parking.timer_due:
@@ -89,27 +114,16 @@ class Calls:
 
         self._send(request, loop, take)
         try:
-            try:
-                answer = self._accept(await asyncio.shield(arrived))
-            except asyncio.CancelledError:
-                # Whether the run was parked is known once the answer is there.
-                while not arrived.done() and not frame.worker.loop.stopping:
-                    with suppress(asyncio.CancelledError):
-                        await asyncio.shield(arrived)
-                await self.parking.leave(key)
-                raise
-            result = _result_in(answer)
-            if result is None:
-                result = await self.parking.wait(key, waiter, at_home)
-            return answer, result
-        finally:
-            frame.waits.close(key)
-            if not waiter.done():
-                waiter.cancel()
-            elif not waiter.cancelled():
-                waiter.exception()  # seen: asyncio need not complain
+            return self._accept(await asyncio.shield(arrived), place)
+        except asyncio.CancelledError:
+            # Whether the run was parked is known once the answer is there.
+            while not arrived.done() and not frame.worker.loop.stopping:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.shield(arrived)
+            await self.parking.leave(request.key)
+            raise
 
-    def wait_sync(self, request: Trigger | Wait) -> tuple[Answer, WaitResult]:
+    def wait_sync(self, request: Trigger | Wait, place: Place) -> tuple[Answer, WaitResult]:
         """`wait`, on a thread."""
         frame = self._frame
         frame.check()
@@ -128,7 +142,7 @@ class Calls:
 
             frame.worker.link.send([*frame.words(), (request, take)])
             try:
-                answer = self._accept(arrived.result())
+                answer = self._accept(arrived.result(), place)
                 result = _result_in(answer)
                 if result is None:
                     if frame.stop is not None:
@@ -153,7 +167,7 @@ class Calls:
         post = home.post if loop is home.loop else loop.call_soon_threadsafe
         frame.worker.link.send([*frame.words(), (request, lambda answer: post_quietly(post, partial(take, answer)))])
 
-    def _accept(self, answer: Answer) -> Answer:
+    def _accept(self, answer: Answer, place: Place | None) -> Answer:
         if not isinstance(answer, Failure):
             return answer
         frame = self._frame
@@ -164,7 +178,10 @@ class Calls:
             signal = JournalMismatch(message=answer.message)
             frame.mismatch(signal)
             raise signal
-        raise by_code(answer.code, answer.message)
+        error = by_code(answer.code, answer.message)
+        if place is not None:
+            frame.refused(place, error)
+        raise error
 
 
 def _arrive(arrived: asyncio.Future[Answer], answer: Answer) -> None:

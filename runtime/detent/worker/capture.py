@@ -141,7 +141,7 @@ class _Capturing(io.TextIOBase):
         return len(text)
 
     def _write_to(self, run: ActiveRun, text: str) -> None:
-        run_id = run.ctx.run.id
+        run_id = run.run_id
         if "\n" in text:
             first, *lines = text.split("\n")
             run.log(self._level, self._taken(run_id) + first, None, self._source)
@@ -162,7 +162,7 @@ class _Capturing(io.TextIOBase):
 
     def close_run(self, run: ActiveRun) -> None:
         """Write what the run left without an end of line."""
-        if rest := self._taken(run.ctx.run.id):
+        if rest := self._taken(run.run_id):
             run.log(self._level, rest, None, self._source)
 
 

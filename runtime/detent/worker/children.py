@@ -43,12 +43,10 @@ class Children:
         if wait:
             info = WaitInfo("children", place.key, place.target)
             await frame.before_wait(place, info)
-            with frame.asking(place):
-                answer, result = await frame.calls.wait(request)
+            answer, result = await frame.calls.wait(request, place)
             results = await texts.loaded(result.runs)
         else:
-            with frame.asking(place):
-                answer, results = await frame.calls.say(request), []
+            answer, results = await frame.calls.say(request, place), []
         await frame.told(place, at_home)
         if wait:
             await frame.after_wait(info)
@@ -65,14 +63,12 @@ class Children:
             batch_id = self._named(place, runs, batch_id)
             request = self._request(place, frame.worker.large_texts.offload(runs), wait, batch_id)
         if not wait:
-            with frame.asking(place):
-                answer = frame.calls.say_sync(request)
+            answer = frame.calls.say_sync(request, place)
             assert isinstance(answer, Triggered)
             return answer.handles, []
         info = WaitInfo("children", place.key, place.target)
         frame.before_wait_sync(place, info)
-        with frame.asking(place):
-            answer, result = frame.calls.wait_sync(request)
+        answer, result = frame.calls.wait_sync(request, place)
         frame.after_wait_sync(info)
         assert isinstance(answer, Triggered)
         return answer.handles, frame.worker.large_texts.load(result.runs)

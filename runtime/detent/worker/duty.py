@@ -32,6 +32,8 @@ class DutyFrame(Frame):
     """The frame of a duty. Its run is over and the journal closed: nothing in it can wait, and steps are made, and made
     again where the hooks are, under the same keys."""
 
+    __slots__ = ()
+
     async def trigger(
         self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
     ) -> tuple[list[Handle], list[RunResult]]:

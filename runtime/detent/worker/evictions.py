@@ -35,8 +35,8 @@ class Evictions:
         self._deadlines = deadlines
         self._evict = evict
         self._lock = threading.Lock()
-        self._coroutines: OrderedDict[str, tuple[Frame, float]] = OrderedDict()
-        self._threads: OrderedDict[str, tuple[Frame, float]] = OrderedDict()
+        self._coroutines: OrderedDict[str, Frame] = OrderedDict()
+        self._threads: OrderedDict[str, Frame] = OrderedDict()
         self._deadline: Deadline | None = None
         mode, _, seed = options.replay.partition(":")
         self._always = mode == "always"
@@ -50,9 +50,10 @@ class Evictions:
         parked, most = self._like(frame)
         surplus: list[Frame] = []
         with self._lock:
-            parked[frame.name] = (frame, time.monotonic())
+            frame.parked_at = time.monotonic()
+            parked[frame.name] = frame
             while len(parked) > most:
-                surplus.append(parked.popitem(last=False)[1][0])
+                surplus.append(parked.popitem(last=False)[1])
             if self._deadline is None:
                 self._deadline = self._deadlines.after(self._options.parked_s, self._sweep)
         for one in surplus:
@@ -62,8 +63,7 @@ class Evictions:
         """A frame is not parked any more."""
         parked, _ = self._like(frame)
         with self._lock:
-            found = parked.get(frame.name)
-            if found is not None and found[0] is frame:
+            if parked.get(frame.name) is frame:
                 del parked[frame.name]
 
     def _sweep(self) -> None:
@@ -73,8 +73,8 @@ class Evictions:
             self._deadline = None
             for parked in (self._coroutines, self._threads):
                 while parked:
-                    frame, since = next(iter(parked.values()))
-                    left = since + self._options.parked_s - now
+                    frame = next(iter(parked.values()))
+                    left = frame.parked_at + self._options.parked_s - now
                     if left > 0:
                         # Of two, the earlier one leads to the later one.
                         if self._deadline is None:
@@ -85,7 +85,7 @@ class Evictions:
         for frame in old:
             self._evict(frame)
 
-    def _like(self, frame: Frame) -> tuple[OrderedDict[str, tuple[Frame, float]], int]:
+    def _like(self, frame: Frame) -> tuple[OrderedDict[str, Frame], int]:
         if frame.task.is_async:
             return self._coroutines, self._options.parked_coroutines
         return self._threads, self._options.parked_threads

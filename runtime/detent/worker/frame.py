@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -34,19 +32,18 @@ from .calls import Calls
 from .capture import renew
 from .hook_calls import Call as HookCall
 from .hook_calls import call_hooks, driven, has_hooks
-from .inside import Inside
+from .inside import Inside, briefly
 from .journal import Journal, Place
 from .link import Exchange, ignore
 from .notes import Notes
-from .reach import Reach
-from .run_context import run_context
+from .reach import NOWHERE, Reach
 from .scope import Scope, enter
 from .signals import Evicted, JournalMismatch, LeaseLost, RunSignal
 from .turns import Turns
 from .waits import Waits
 
 if TYPE_CHECKING:
-    from ..sdk.context import WaitInfo
+    from ..sdk.context import Context, WaitInfo
     from ..sdk.task import Task
     from .deadlines import Deadline
     from .worker import Worker
@@ -69,11 +66,51 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 class Frame(Inside):
-    """One run in this process, from its claim to its end or its loss."""
+    """One run in this process, from its claim to its end or its loss.
+
+    Thousands of them wait at a time, so each has only what it needs.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_swallowing_told",
+        "call",
+        "calls",
+        "deadline",
+        "done",
+        "epoch",
+        "evicted",
+        "evicted_at_wait",
+        "grant",
+        "holds_slot",
+        "journal",
+        "lost",
+        "main",
+        "mismatched",
+        "name",
+        "parked",
+        "parked_at",
+        "parked_epoch",
+        "payload",
+        "reach",
+        "run_id",
+        "scope",
+        "started_at",
+        "started_reported",
+        "stop",
+        "taken_up",
+        "task",
+        "turns",
+        "unwound",
+        "waits",
+        "worker",
+    )
 
     def __init__(self, worker: Worker, task: Task[Any, Any], grant: Grant) -> None:
         self.worker = worker
         self.task = task
+        # The same few texts for thousands of runs.
+        grant.task, grant.queue = intern(grant.task), intern(grant.queue)
         self.grant = grant
         self.run_id = grant.run_id
         self.name = grant.name
@@ -87,9 +124,8 @@ class Frame(Inside):
         self.turns: Turns | None = None
         #: Why it is to be paused.
         self.mismatched: JournalMismatch | None = None
-        self.ctx = run_context(worker, task, grant, self.started_at)
+        self._ctx: Context | None = None
         self.stop: Stop | None = None
-        self._telling_stop = threading.Lock()
         self.lost = False
         self.done = False
         self.parked = False
@@ -97,6 +133,8 @@ class Frame(Inside):
         self.parked_epoch = -1
         #: Whether the parked run was claimed again and goes on in a moment.
         self.taken_up = False
+        #: Since when, by the monotonic clock, in seconds.
+        self.parked_at = 0.0
         #: Whether it counts among the runs that this process executes.
         self.holds_slot = True
         #: Whether its own code has ended after it was told to stop; only hooks may still run.
@@ -109,15 +147,15 @@ class Frame(Inside):
         self.call: HookCall | None = None
         self.main: asyncio.Task[Any] | None = None
         #: The thread of a plain run.
-        self.reach = Reach()
+        self.reach = NOWHERE if task.is_async else Reach()
         self.waits = Waits(worker.loop, is_async=task.is_async)
         self.calls = Calls(self)
         #: Whether it was thrown out of a wait, to be replayed.
         self.evicted_at_wait = False
         self._swallowing_told = False
         #: Calls that were made and not awaited so far, in words.
-        self.unawaited: dict[int, str] = {}
-        self.notebook = Notes(grant, self.reach, worker.now, worker.noted)
+        self.unawaited: dict[int, str] | None = None
+        self._notebook: Notes | None = None
 
     # What its words to the engine need.
 
@@ -164,18 +202,13 @@ class Frame(Inside):
         if place.entry is None or place.entry.done is None:
             self.journal.delivered(place.key)
 
-    @contextmanager
-    def asking(self, place: Place) -> Iterator[None]:
-        """Around what is asked of the engine at `place`. What it refuses, it refuses again in the same words when the
-        run is executed again: the code may have gone on after it."""
-        try:
-            yield
-        except DetentError as error:
-            # A plain `DetentError`, like one of the store, is no refusal but trouble of the engine's own.
-            if type(error) is not DetentError and not isinstance(error, StoreError):
-                text = error_text(TaskError(type(error).__name__, str(error), code=error.code))
-                self.journal.add(place.made(status="error", error=text, done=self.journal.next_order()))
-            raise
+    def refused(self, place: Place, error: DetentError) -> None:
+        """The engine has refused what was asked at `place`. It refuses it again in the same words when the run is
+        executed again: the code may have gone on after it."""
+        # A plain `DetentError`, like one of the store, is no refusal but trouble of the engine's own.
+        if type(error) is not DetentError and not isinstance(error, StoreError):
+            text = error_text(TaskError(type(error).__name__, str(error), code=error.code))
+            self.journal.add(place.made(status="error", error=text, done=self.journal.next_order()))
 
     async def make_sure(self) -> None:
         """Before something is done that may not be undone: what it may depend on, such as ``ctx.uuid()``, is durable
@@ -249,8 +282,8 @@ class Frame(Inside):
 
     def tell_of_calls(self) -> None:
         """At the end of the run: calls that were made and never awaited did nothing."""
-        calls, self.unawaited = self.unawaited, {}
-        for what in dict.fromkeys(calls.values()):
+        calls, self.unawaited = self.unawaited, None
+        for what in dict.fromkeys((calls or {}).values()):
             text = f"{what} was never awaited, so it did nothing; write `await` before it"
             self.log("warn", text, None, "detent")
 
@@ -281,7 +314,8 @@ class Frame(Inside):
         """Make the calling context one of this run."""
         renew()
         current_run.set(self)
-        current_step.set(None)
+        if current_step.get() is not None:
+            current_step.set(None)
         enter(self.scope)
         if self.worker.sleeper is not None:
             use_sleeper(self.worker.sleeper)
@@ -340,7 +374,7 @@ class Frame(Inside):
 
     def told_to_stop(self, stop: Stop) -> bool:
         """Whether this is the first time."""
-        with self._telling_stop:
+        with briefly:
             if self.stop is not None:
                 return False
             self.stop = stop
@@ -349,7 +383,7 @@ class Frame(Inside):
     # What it wrote.
 
     def has_notes(self) -> bool:
-        return self.notebook.any()
+        return self._notebook is not None and self._notebook.any()
 
     def notes(self) -> list[tuple[Emit, Any]]:
         """What has been written and not been sent yet, as requests to go before the next verb of this run."""
@@ -369,7 +403,10 @@ class Frame(Inside):
         if not self.has_notes() and not report_start:
             return []
         started_at = None if self.started_reported else self.started_at
-        emit = self.notebook.take(self.run_id, self.epoch, self.grant.attempt, started_at)
+        if self._notebook is None:
+            emit = Emit(self.run_id, self.epoch, self.grant.attempt, started_at)
+        else:
+            emit = self._notebook.take(self.run_id, self.epoch, self.grant.attempt, started_at)
         self.started_reported = True
         return [(emit, partial(self._emitted, self.epoch))]
 

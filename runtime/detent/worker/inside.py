@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,54 +12,80 @@ from ..model.protocol import CompleteToken, Grant, Handle, MakeToken, NewRun, Ru
 from ..sdk.current import RetriedBlock, WaitFor, current_step
 from .children import Children
 from .moments import Moments
+from .notes import Notes
 from .retried import Retried
+from .run_context import run_context
 from .steps import Steps
 
 if TYPE_CHECKING:
     from ..sdk.call import Call
     from ..sdk.context import Context
     from ..sdk.step_value import StepValue
+    from ..sdk.task import Task
     from .calls import Calls
     from .frame import Frame
     from .journal import Journal
-    from .notes import Notes
+    from .reach import Reach
     from .worker import Worker
 
-__all__ = ["Inside"]
+__all__ = ["Inside", "briefly"]
+
+#: One for all runs, as it is held for moments only. The garbage collector may call code of a run meanwhile.
+briefly = threading.RLock()
 
 
 class Inside:
     """The part of a `Frame` that implements `sdk.current.ActiveRun`."""
 
+    __slots__ = ("_ctx", "_notebook", "unawaited")
+
     worker: Worker
+    task: Task[Any, Any]
     grant: Grant
     run_id: str
-    ctx: Context
+    started_at: int
     journal: Journal
     calls: Calls
-    notebook: Notes
+    reach: Reach
+    #: Made when they are asked for.
+    _ctx: Context | None
+    _notebook: Notes | None
     #: Calls that were made and not awaited so far, in words.
-    unawaited: dict[int, str]
+    unawaited: dict[int, str] | None
 
     @property
     def _frame(self) -> Frame:
         return cast("Frame", self)  # nothing else is made of this part
 
+    @property
+    def ctx(self) -> Context:
+        if self._ctx is None:
+            self._ctx = run_context(self.worker, self.task, self.grant, self.started_at)
+        return self._ctx
+
+    @property
+    def notebook(self) -> Notes:
+        if self._notebook is None:
+            with briefly:
+                if self._notebook is None:
+                    self._notebook = Notes(self.grant, self.reach, self.worker.now, self.worker.noted)
+        return self._notebook
+
     def idempotency_scope(self, scope: str) -> str:
         return f"{self.run_id}/{self.grant.attempt}" if scope == "attempt" else self.run_id
 
-    async def trigger(
+    def trigger(
         self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
-    ) -> tuple[list[Handle], list[RunResult]]:
-        return await Children(self._frame).trigger(runs, wait=wait, batch_id=batch_id)
+    ) -> Coroutine[Any, Any, tuple[list[Handle], list[RunResult]]]:
+        return Children(self._frame).trigger(runs, wait=wait, batch_id=batch_id)
 
     def trigger_sync(
         self, runs: Sequence[NewRun], *, wait: bool, batch_id: str | None = None
     ) -> tuple[list[Handle], list[RunResult]]:
         return Children(self._frame).trigger_sync(runs, wait=wait, batch_id=batch_id)
 
-    async def wait(self, wanted: WaitFor) -> WaitResult:
-        return await Moments(self._frame).wait(wanted)
+    def wait(self, wanted: WaitFor) -> Coroutine[Any, Any, WaitResult]:
+        return Moments(self._frame).wait(wanted)
 
     def wait_sync(self, wanted: WaitFor) -> WaitResult:
         return Moments(self._frame).wait_sync(wanted)
@@ -82,10 +109,10 @@ class Inside:
     def complete_token_sync(self, id: str, by: str, output: str) -> None:
         self.calls.say_sync(self.worker.large_texts.completion(CompleteToken(id, by, output)))
 
-    async def step(
+    def step(
         self, name: str, call: Callable[[], Any], value: StepValue, *, kind: str = "step", threaded: bool = False
-    ) -> Any:
-        return await Steps(self._frame).step(name, call, value, kind=kind, threaded=threaded)
+    ) -> Coroutine[Any, Any, Any]:
+        return Steps(self._frame).step(name, call, value, kind=kind, threaded=threaded)
 
     def step_sync(self, name: str, call: Callable[[], Any], value: StepValue, *, kind: str = "step") -> Any:
         return Steps(self._frame).step_sync(name, call, value, kind=kind)
@@ -107,10 +134,16 @@ class Inside:
         return self.worker.now()
 
     def called(self, call: Call[Any]) -> None:
-        self.unawaited[call.number] = f"{call.what} at {call.place}"
+        with briefly:
+            if self.unawaited is None:
+                self.unawaited = {}
+            self.unawaited[call.number] = f"{call.what} at {call.place}"
 
     def awaited(self, call: Call[Any]) -> None:
-        self.unawaited.pop(call.number, None)
+        with briefly:
+            if self.unawaited is not None:
+                self.unawaited.pop(call.number, None)
+                self.unawaited = self.unawaited or None
 
     # What it writes, unless it has written it before.
 

@@ -24,6 +24,10 @@ __all__ = ["Journal", "Place"]
 
 _decode_error = msgspec.json.Decoder(TaskError).decode
 
+#: One for all runs, as it is held for moments only. The garbage collector may call code of a run meanwhile.
+_briefly = threading.RLock()
+_NONE: frozenset[str] = frozenset()
+
 
 class Place:
     """A place in the journal: the key and the number of an entry; `entry`, where it is recorded already."""
@@ -63,7 +67,6 @@ class Journal:
         "_by_branch",
         "_delivered",
         "_earlier",
-        "_lock",
         "_order",
         "_same_turn",
         "_scope",
@@ -75,14 +78,13 @@ class Journal:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._lock = threading.Lock()
         self._seq = 0
         self._order = 0
         self._same_turn = False
         self._by_branch: dict[str, deque[Entry]] | None = None
         self._unordered: dict[str, Entry] | None = None
         self._earlier: dict[str, Entry] | None = None
-        self._untold: set[str] = set()
+        self._untold: set[str] | None = None
         self._unsent: list[Entry] | None = None
         self._delivered: list[tuple[str, int]] | None = None
 
@@ -118,7 +120,7 @@ class Journal:
 
         Raises `JournalMismatch` when something else is recorded there.
         """
-        with self._lock:
+        with _briefly:
             key = self._scope.next_key(name, ordered=ordered)
             entry = self._recorded(key, kind, target, ordered=ordered)
             if entry is not None:
@@ -136,17 +138,17 @@ class Journal:
             return None
         entry = Entry(key, kind, target, self._seq, value=earlier.value, value_ref=earlier.value_ref)
         self._unsent = [*(self._unsent or ()), entry]
-        self._untold.add(key)
+        self._untold = {*(self._untold or ()), key}
         return entry
 
     def skip(self, name: str, *, ordered: bool) -> None:
         """The calling branch does something under `name` that is not recorded."""
-        with self._lock:
+        with _briefly:
             self._scope.next_key(name, ordered=ordered)
 
     def expects(self, kind: str, name: str) -> bool:
         """Whether the next entry of the calling branch is one of `kind` under this name."""
-        with self._lock:
+        with _briefly:
             waiting = self._by_branch.get(current_branch()) if self._by_branch is not None else None
             coming = waiting[0] if waiting else None
             return coming is not None and (coming.kind, coming.key) == (kind, self._scope.coming_key(name))
@@ -193,7 +195,7 @@ class Journal:
 
     def was_told(self, entry: Entry) -> bool:
         """Whether the run certainly went on after `entry` the last time."""
-        return entry.done is not None or entry.key not in self._untold
+        return entry.done is not None or self._untold is None or entry.key not in self._untold
 
     def has_left(self) -> bool:
         """Whether the run gave up a wait or a step from inside."""
@@ -203,7 +205,7 @@ class Journal:
 
     def add(self, entry: Entry) -> None:
         """Record `entry` together with the next word of the run to the engine."""
-        with self._lock:
+        with _briefly:
             self._unsent = [*(self._unsent or ()), entry]
 
     @property
@@ -218,7 +220,7 @@ class Journal:
         """
         if not self._scope.branched:
             return None
-        with self._lock:
+        with _briefly:
             self._order += 1 if self._same_turn else 2
             if not self._same_turn:
                 self._same_turn = True
@@ -233,14 +235,14 @@ class Journal:
         """The run is told the result of `key` now."""
         order = self.next_order()
         if order is not None:
-            with self._lock:
+            with _briefly:
                 self._delivered = [*(self._delivered or ()), (key, order)]
 
     def take(self, run_id: str, epoch: int) -> Record | None:
         """What has not been sent yet, as a request of the run."""
         if self._unsent is None and self._delivered is None:
             return None
-        with self._lock:
+        with _briefly:
             unsent, self._unsent = self._unsent, None
             delivered, self._delivered = self._delivered, None
         return Record(run_id, epoch, unsent or [], delivered or [])

@@ -26,11 +26,16 @@ from ..model.protocol import (
     Finish,
     FromEngine,
     Hello,
+    Park,
+    Parked,
     Pause,
     Push,
     Release,
     Request,
     ToEngine,
+    Trigger,
+    Triggered,
+    Wait,
     Welcome,
 )
 
@@ -136,7 +141,7 @@ class SocketLink:
         self._sending = threading.Lock()
         self._unanswered: dict[int, list[Exchange]] = {}
         self._next_id = 1
-        #: The runs that were granted and have not ended, with their epochs.
+        #: The runs that were granted and have neither ended nor parked since, with their epochs.
         self._holds: dict[str, int] = {}
         self._closed = threading.Event()
         self._encode = msgspec.json.Encoder().encode
@@ -295,8 +300,14 @@ class SocketLink:
                 self._let_go(run_id, epoch)
             case Assign(run_id=run_id, epoch=epoch) if not isinstance(answer, Failure):
                 self._let_go(run_id, epoch)
-            case Release(runs=runs):
-                for run_id, epoch in runs:
+            case (
+                Trigger(run_id=run_id, epoch=epoch)
+                | Wait(run_id=run_id, epoch=epoch)
+                | Park(run_id=run_id, epoch=epoch)
+            ) if isinstance(answer, Triggered | Parked) and answer.parked:
+                self._let_go(run_id, epoch)
+            case Release(runs=runs, evicted=evicted):
+                for run_id, epoch in (*runs, *evicted):
                     self._let_go(run_id, epoch)
         if isinstance(answer, Claimed):
             self._holds.update((grant.run_id, grant.epoch) for grant in answer.grants)

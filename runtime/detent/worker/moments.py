@@ -29,7 +29,6 @@ class Moments:
         frame = self._frame
         at_home = asyncio.get_running_loop() is frame.worker.loop.loop
         place = self._begin(wanted, at_home)
-        info = WaitInfo(wanted.kind, place.key, wanted.target)
         if place.entry is not None and place.entry.status == "left" and frame.turns is not None:
             await frame.turns.give_up(place.entry)
         if (refusal := place.refusal()) is not None:
@@ -37,11 +36,12 @@ class Moments:
             raise refusal
         result = self._recorded(place)
         if result is None:
-            await frame.before_wait(place, info)
-            with frame.asking(place):
-                _, result = await frame.calls.wait(self._request(place, wanted))
+            await frame.before_wait(place, _info(place))
+            waiting = frame.calls.wait(self._request(place, wanted), place)
+            del wanted  # all that is here stays in memory while the run waits
+            _, result = await waiting
         await frame.told(place, at_home)
-        await frame.after_wait(info)
+        await frame.after_wait(_info(place))
         if result.output_ref is not None:
             result.output = await asyncio.to_thread(frame.worker.large_texts.get, result.output_ref)
         return result
@@ -57,8 +57,7 @@ class Moments:
         result = self._recorded(place)
         if result is None:
             frame.before_wait_sync(place, info)
-            with frame.asking(place):
-                _, result = frame.calls.wait_sync(self._request(place, wanted))
+            _, result = frame.calls.wait_sync(self._request(place, wanted), place)
         frame.after_wait_sync(info)
         if result.output_ref is not None:
             result.output = frame.worker.large_texts.get(result.output_ref)
@@ -89,3 +88,7 @@ class Moments:
             wanted.idempotency_key,
             wanted.idempotency_ttl_ms,
         )
+
+
+def _info(place: Place) -> WaitInfo:
+    return WaitInfo(place.kind, place.key, place.target)

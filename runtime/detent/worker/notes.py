@@ -38,6 +38,24 @@ class Notes:
       noted: called when something was written.
     """
 
+    __slots__ = (
+        "_all_tags",
+        "_chars_written",
+        "_dropped",
+        "_lines_written",
+        "_lock",
+        "_logs",
+        "_metadata",
+        "_metadata_ops",
+        "_noted",
+        "_now",
+        "_reach",
+        "_spans",
+        "_spans_begun",
+        "_spans_written",
+        "_tags",
+    )
+
     def __init__(self, grant: Grant, reach: Reach, now: Callable[[], int], noted: Callable[[], None]) -> None:
         self._reach = reach
         self._now = now

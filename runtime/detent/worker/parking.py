@@ -35,25 +35,25 @@ class Parking:
         self.timer_due = _is_timer(frame.grant)
         self._look_again: asyncio.TimerHandle | None = None
         self._look_after_s = _FIRST_LOOK_S
-        self._returning: list[asyncio.Future[None]] = []
+        self._returning: tuple[asyncio.Future[None], ...] = ()
         #: What was refused while the run was being claimed again.
         self._unheard: list[Leave] = []
 
-    async def wait(self, key: str, waiter: asyncio.Future[WaitResult], at_home: bool) -> WaitResult:
-        """Wait in one branch; the run parks, unless the branch is on a loop of its own (not `at_home`)."""
+    def block(self, waiter: asyncio.Future[WaitResult], at_home: bool) -> None:
+        """The calling branch waits from now on; the run parks, unless the branch is on a loop of its own (not
+        `at_home`)."""
         frame = self._frame
         task = asyncio.current_task()
         assert task is not None
         frame.scope.blocked.add(task)
-        try:
-            if at_home and not frame.parked and not waiter.done():
-                self._watch()
-            return await waiter
-        except asyncio.CancelledError:
-            await self.leave(key)
-            raise
-        finally:
-            frame.scope.blocked.discard(task)
+        if at_home and not frame.parked and not waiter.done():
+            self._watch()
+
+    def unblock(self) -> None:
+        """The calling branch goes on."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._frame.scope.blocked.discard(task)
 
     def _watch(self) -> None:
         self._look_after_s = _FIRST_LOOK_S
@@ -74,7 +74,7 @@ class Parking:
         frame.worker.link.send([*words, (request, partial(self._left, request))])
         while self.is_away():
             back: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._returning.append(back)
+            self._returning = (*self._returning, back)
             try:
                 # It may have come back just now: a plain run is claimed again by another thread.
                 if self.is_away():
@@ -82,8 +82,7 @@ class Parking:
             except asyncio.CancelledError:
                 continue  # the cancellation that ended the wait is raised soon enough
             finally:
-                if back in self._returning:
-                    self._returning.remove(back)
+                self._returning = tuple(other for other in self._returning if other is not back)
 
     def is_away(self) -> bool:
         """Whether the run is parked, or about to be."""
@@ -103,7 +102,7 @@ class Parking:
 
     def go_on(self, signal: RunSignal | None = None) -> None:
         """The run was claimed again, or is lost: those that wait for it may go on, or are told."""
-        returning, self._returning = self._returning, []
+        returning, self._returning = self._returning, ()
         for back in returning:
             post_quietly(back.get_loop().call_soon_threadsafe, lambda back=back: _settle(back, signal))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 

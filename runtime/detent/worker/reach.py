@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from .run_threads import raise_in_thread
 from .signals import RunSignal
 
-__all__ = ["Reach"]
+__all__ = ["NOWHERE", "Reach"]
 
 
 class Reach:
@@ -18,6 +18,8 @@ class Reach:
     A signal is raised at any bytecode of the run's own code, but not inside detent's, where it could leave a lock
     held or a request half sent: there it waits until the call is over.
     """
+
+    __slots__ = ("_depth", "_guard", "_thread_id", "_waiting")
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -78,3 +80,7 @@ class Reach:
                     signal, self._waiting = self._waiting, None
             if signal is not None:
                 raise signal
+
+
+#: Of async runs, which have no thread of their own.
+NOWHERE = Reach()

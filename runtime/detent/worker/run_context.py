@@ -24,7 +24,7 @@ def run_context(worker: Worker, task: Task[Any, Any], grant: Grant, started_at: 
             id=grant.run_id,
             created_at=_moment(grant.created_at),
             started_at=_moment(grant.first_started_at or started_at),
-            tags=tuple(grant.tags),
+            tags=grant.tags,
             priority=grant.priority,
             concurrency_key=grant.concurrency_key or None,
             idempotency_key=grant.idempotency_key,

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from asyncio import AbstractEventLoop, Task, TimerHandle
-from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
+
+from .few import Few
 
 __all__ = ["Scope", "branch_of", "current_branch", "current_scope", "enter", "enter_end", "scoped_task_factory"]
 
@@ -46,16 +47,17 @@ class Scope:
     __slots__ = ("_children", "_uses", "blocked", "branched", "on_end", "tasks", "timers")
 
     def __init__(self) -> None:
-        self.tasks: set[Task[Any]] = set()
-        self.blocked: set[Task[Any]] = set()
+        self.tasks: Few[Task[Any]] = Few()
+        self.blocked: Few[Task[Any]] = Few()
         #: Whether it ever had a branch besides its main task, so that the order of what it is told matters.
         self.branched = False
         #: Called when a task of the run has ended, while set.
         self.on_end: Callable[[], None] | None = None
         #: The timers that the run has set on the loop.
         self.timers: list[TimerHandle] | None = None
-        self._children: dict[str, int] = defaultdict(int)
-        self._uses: dict[str, int] = defaultdict(int)
+        #: How many branches each branch has made, and how often it has used each name.
+        self._children: dict[str, int] | None = None
+        self._uses: dict[str, int] = {}
 
     def timed(self, timer: TimerHandle) -> None:
         """The run has set a timer."""
@@ -101,8 +103,8 @@ class Scope:
         `ordered`: the caller is the branch itself, not a helper thread of it or a step, whose uses count apart.
         """
         prefix = self._prefix(name, ordered)
-        self._uses[prefix] += 1
-        return f"{prefix}#{self._uses[prefix]}"
+        uses = self._uses[prefix] = self._uses.get(prefix, 0) + 1
+        return f"{prefix}#{uses}"
 
     def coming_key(self, name: str) -> str:
         """What `next_key` would give."""
@@ -123,8 +125,10 @@ class Scope:
         """The path of the next task that the current branch creates."""
         path = current_path.get()
         self.branched = True
-        self._children[path] += 1
-        return f"{path}.{self._children[path]}" if path else str(self._children[path])
+        if self._children is None:
+            self._children = {}
+        number = self._children[path] = self._children.get(path, 0) + 1
+        return f"{path}.{number}" if path else str(number)
 
     def is_alone(self) -> bool:
         """Whether the current task is the only one of the run."""
@@ -184,7 +188,8 @@ def current_branch() -> str:
 def enter(scope: Scope) -> None:
     """The calling context is that of the main task of a run."""
     current_scope.set(scope)
-    current_path.set("")
+    if current_path.get():
+        current_path.set("")
 
 
 def enter_end() -> None:
