@@ -12,6 +12,7 @@ import pytest
 from detent import queue, task
 from detent.model.protocol import Grant, Leave
 from detent.testing import Harness, harness
+from detent.worker.signals import Evicted
 
 starts: list[str] = []
 narrow = queue("leaving", concurrency_limit=1)
@@ -183,3 +184,38 @@ def test_what_is_refused_because_the_run_was_just_parked_does_not_end_it(h: Harn
     monkeypatch.setattr(worker.link, "send", sent)
     handle = loop_leaver.sync.trigger(None)
     assert h.output(handle) == ["timeout", 7]
+
+
+caught: list[str] = []
+
+
+@task(id="evicted-leaver")
+async def evicted_leaver(_: None) -> None:
+    try:
+        await child.trigger_and_wait(1)
+    except asyncio.CancelledError:
+        caught.append("went on as if it had timed out")
+        raise
+    except BaseException as signal:
+        caught.append(type(signal).__name__)
+        went_on.set()
+        raise
+
+
+def test_a_run_that_is_evicted_just_as_its_wait_times_out_is_thrown_out(h: Harness) -> None:
+    caught.clear()
+    went_on.clear()
+    worker = h.worker
+    handle = evicted_leaver.sync.trigger(None)
+    while h.run(handle).status != "WAITING":
+        pass
+    frame = worker._frames[handle.id]
+
+    def both() -> None:
+        assert frame.main is not None
+        frame.main.cancel()
+        frame.lose(Evicted)
+
+    worker.loop.post(both)
+    assert went_on.wait(10)
+    assert caught == ["Evicted"]

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ..engine.park import TIMER
 from ..model.protocol import Answer, Failure, Grant, Leave, Park, Parked, WaitResult
-from .signals import RunSignal
+from .signals import Evicted, RunSignal
 from .waits import post_quietly
 
 if TYPE_CHECKING:
@@ -66,6 +66,9 @@ class Parking:
         code goes on, so that it never executes without a slot (DESIGN.md section 5, "Wiring")."""
         frame = self._frame
         frame.waits.close(key)
+        if frame.evicted_at_wait:
+            # At the same moment it was thrown out of this wait: that counts, and its code must not go on here.
+            raise Evicted(f"run {frame.run_id} goes on elsewhere")
         if frame.lost or frame.done or frame.stop is not None or frame.mismatched or frame.worker.loop.stopping:
             return
         request = Leave(frame.run_id, frame.epoch, key, frame.journal.next_order())
