@@ -37,7 +37,7 @@ class Parking:
         self._look_after_s = _FIRST_LOOK_S
         self._returning: tuple[asyncio.Future[None], ...] = ()
         #: What was refused while the run was being claimed again.
-        self._unheard: list[Leave] = []
+        self._unheard: tuple[Leave, ...] = ()
 
     def block(self, waiter: asyncio.Future[WaitResult], at_home: bool) -> None:
         """The calling branch waits from now on; the run parks, unless the branch is on a loop of its own (not
@@ -95,7 +95,7 @@ class Parking:
     def resumed(self, grant: Grant) -> None:
         """The parked run was claimed again."""
         self.timer_due = _is_timer(grant)
-        unheard, self._unheard = self._unheard, []
+        unheard, self._unheard = self._unheard, ()
         for request in unheard:
             self._leave_again(request)
         self.go_on()
@@ -121,7 +121,7 @@ class Parking:
         if frame.epoch == request.epoch:
             if frame.parked:
                 # A thread is about to take up its grant, or another worker has it, which is told by a push.
-                self._unheard.append(request)
+                self._unheard = (*self._unheard, request)
             else:
                 frame.worker.lose(frame)
             return
