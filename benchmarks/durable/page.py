@@ -50,8 +50,8 @@ def _head(record: Record) -> str:
         "# Figures of durable execution\n\n"
         f"Made by `{data['command']}` on {data['began'][:10]}, in {data['seconds']:.0f} s: {data['passes']} "
         "interleaved passes (memory and chains: one). Figures are medians over the passes; p50 is the median of the "
-        "passes' medians, p99 the nearest rank among the samples of all passes. Server and workers are the processes "
-        "of `detent dev`; the caller speaks HTTP. What each figure is: [README.md](README.md). "
+        "passes' medians, p99 the nearest rank among the samples of all passes. Server and workers are those of "
+        "`detent dev`; the caller speaks HTTP. What each figure is: [README.md](README.md). "
         "The two cores of the machine had other work at the same time: "
         f"the load average before the sessions was {_load(record)}. Read ratios, not figures."
     )
