@@ -38,7 +38,7 @@ def test_the_duty_of_a_cancelled_run_comes_ahead_of_runs_and_takes_no_slot_of_it
     gone = bench.trigger(payload='{"n": 2}', tags=["x"])
     bench.engine.cancel(gone, "enough")
     duty, run = worker.claim(5)
-    assert (duty.run_id, duty.duty, duty.payload, duty.tags) == (gone, "CANCELED", '{"n": 2}', ["x"])
+    assert (duty.run_id, duty.duty, duty.payload, duty.tags) == (gone, "CANCELED", '{"n": 2}', ("x",))
     assert json.loads(duty.error or "")["message"] == "enough"
     assert run.duty == ""
     done(worker, duty)
