@@ -89,7 +89,9 @@ def _engine_memory(record: Record) -> float | None:
 
 def _waiting(process: str) -> Ask:
     def ask(record: Record) -> float | None:
-        return next((record.median("memory", what) for what in record.rows("memory") if what.endswith(process)), None)
+        return next(
+            (record.median("memory", what) for what in record.rows("memory") if what.endswith(f": {process}")), None
+        )
 
     return ask
 
