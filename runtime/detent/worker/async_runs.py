@@ -113,8 +113,8 @@ class AsyncRuns:
         except BaseException as error:
             finish = broken(frame, error)
         close_run(frame)
-        if not self._worker.endings.end(frame):
-            return
+        if self._worker.loop.stopping or not self._worker.endings.end(frame):
+            return  # at the stop of its worker nobody is told any more, and the loop may be closed
         self._finished.append((frame, finish))
         if not self._flush_scheduled:
             self._flush_scheduled = True
