@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from zlib import crc32
 
 import pytest
@@ -58,12 +59,19 @@ def commands() -> Iterator[CommandForks]:
 
 @pytest.fixture(scope="module")
 def places(commands: CommandForks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place]]:
+    # The tasks of the cells write their effects by way of a module of these tests.
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [before])])
     env = {name: value for name, value in os.environ.items() if not name.startswith(("DETENT_", "PYTEST"))}
     folder = tmp_path_factory.mktemp("cells")
     places = {kind: Place(folder / kind, tasks, commands, env) for kind, tasks in KINDS.items()}
     yield places
     for place in places.values():
         place.close()
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
 
 
 @pytest.fixture(scope="module")
