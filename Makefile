@@ -32,12 +32,15 @@ demo: install
 	$(BIN)/detent demo
 
 # On two cores at once. The second run loses every work ticket on purpose: what remains is the poll, and nothing may be
-# lost by it.
+# lost by it. The third replays every run at each durable wait: the documentation, the examples and the shipped tasks.
 PARALLEL := -n 2 --dist worksteal
+
+COLD := tests/docs/test_code_blocks.py tests/docs/test_examples.py tests/tts/test_example.py tests/tts/test_tasks.py
 
 test: check
 	$(BIN)/python -m pytest $(PARALLEL)
 	DETENT_TICKETS=drop $(BIN)/python -m pytest -q $(PARALLEL) tests/worker
+	DETENT_REPLAY=always $(BIN)/python -m pytest -q $(PARALLEL) $(COLD)
 
 check: install
 	$(BIN)/ruff check .

@@ -1,4 +1,7 @@
-"""Executes one program again: ``python -m tests.programs SEED [REPLAY ...]``."""
+"""Executes one program again: ``python -m tests.programs SEED [REPLAY ...]``.
+
+REPLAY is what ``DETENT_REPLAY`` may be, or ``lose:N`` to lose the worker in one of N steps.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,11 @@ def main(seed: int, modes: list[str]) -> int:
     warm = execute([seed], "never")
     wrong: list[str] = []
     for mode in modes:
-        cold = execute([seed], mode)
-        found = [*cold.stuck.values(), *cold.torn[seed], *differences(warm.outcomes[seed], cold.outcomes[seed])]
+        replay, _, every = mode.partition(":")
+        losing = replay == "lose"
+        cold = execute([seed], "never" if losing else mode, lose_every=int(every) if losing else None)
+        found = list(differences(warm.outcomes[seed], cold.outcomes[seed], exactly_once=not losing))
+        found += [*cold.stuck.values(), *([] if losing else cold.torn[seed])]
         print(f"\nreplay {mode}:", "the same" if not found else "\n" + "\n".join(found))
         wrong += found
     return 1 if wrong else 0

@@ -78,7 +78,8 @@ def _neutral(value: Any) -> Any:
 def differences(warm: Outcome, cold: Outcome, *, exactly_once: bool = True) -> Iterator[str]:
     """What is not the same, in words. `exactly_once`: no worker was lost, so no step was done twice."""
     for what in ("runs", "journals", "told", "effects"):
-        if what == "effects" and not exactly_once:
+        if what in ("told", "effects") and not exactly_once:
+            # What a lost worker had been told last is not known.
             continue
         ones: dict[str, Any] = getattr(warm, what)
         others: dict[str, Any] = getattr(cold, what)

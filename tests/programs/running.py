@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from threading import Lock, Thread
+from zlib import crc32
 
-from tests.programs.interpreter import EFFECTS, EXECUTIONS, PROGRAMS, payload_of, task_of
+from tests.programs.interpreter import EFFECTS, EXECUTIONS, PROGRAMS, interrupt_at, payload_of, task_of
 from tests.programs.outcome import Outcome, read_outcome, torn
 from tests.programs.program import Program, make_program, readable
 
@@ -40,9 +42,13 @@ def execute(
     *,
     programs: Mapping[int, Program] | None = None,
     still_s: float = _STILL_S,
-    meanwhile: Callable[[Harness], Any] | None = None,
+    patience_s: float = 60,
+    lose_every: int | None = None,
 ) -> Execution:
-    """Execute the programs of `seeds` together. `replay`: as of `harness`. `meanwhile`: called after each pause."""
+    """Execute the programs of `seeds` together. `replay`: as of `harness`.
+    `lose_every`: one of so many steps loses the worker while it is being done, once.
+    `still_s`: of programs that do nothing and are not over; `patience_s`: for all of them, in seconds of real time.
+    """
     roots = {seed: f"run_{seed:032x}" for seed in seeds}
     made = {seed: make_program(seed) if programs is None else programs[seed] for seed in roots}
     EFFECTS.clear()
@@ -54,7 +60,8 @@ def execute(
             run = item.to_run({})
             run.id = roots[seed]
             h.transport.trigger([run])
-        _let_end(h, set(roots.values()), still_s, meanwhile)
+        with _losing(h, lose_every):
+            _let_end(h, still_s, patience_s)
         for seed, root in roots.items():
             states = {row["id"]: row for row in h.store.read_sql(_STATES, {"id": root})}
             unfinished = [row for row in states.values() if row["state"] not in FINAL]
@@ -65,13 +72,11 @@ def execute(
     return execution
 
 
-def _let_end(h: Harness, roots: set[str], still_s: float, meanwhile: Callable[[Harness], Any] | None) -> None:
+def _let_end(h: Harness, still_s: float, patience_s: float) -> None:
     moved = time.monotonic()
     seen = -1
     while True:
-        h.drain(timeout=30)
-        if meanwhile is not None:
-            meanwhile(h)
+        h.drain(timeout=patience_s)
         open_runs = h.store.read_sql("SELECT 1 FROM runs WHERE finished_at IS NULL", {})
         if not open_runs:
             return
@@ -84,6 +89,35 @@ def _let_end(h: Harness, roots: set[str], still_s: float, meanwhile: Callable[[H
         if time.monotonic() - moved > still_s:
             return
         time.sleep(0.005)  # a time-out of real time has to pass: nothing tells when
+
+
+@contextmanager
+def _losing(h: Harness, every: int | None) -> Iterator[None]:
+    """Lose the worker in one of `every` steps, and start another. The old one goes on as a zombie."""
+    done: set[tuple[str, str]] = set()
+    losing: list[Thread] = []
+    one_at_a_time = Lock()
+
+    def lose() -> None:
+        with one_at_a_time:
+            lost = h.workers[-1]
+            h.start_worker()
+            h.engine.lose_worker(lost.worker_id, "lost by the test")
+
+    def interrupt(run_id: str, where: str) -> None:
+        if (run_id, where) in done or crc32(f"{run_id} {where}".encode()) % (every or 1):
+            return
+        done.add((run_id, where))
+        losing.append(Thread(target=lose))
+        losing[-1].start()
+
+    interrupt_at(None if every is None else interrupt)
+    try:
+        yield
+    finally:
+        interrupt_at(None)
+        for thread in losing:
+            thread.join()
 
 
 def _complete_one_per_run(h: Harness) -> bool:

@@ -47,11 +47,27 @@ def test_programs_do_the_same_warm_and_cold(seeds: Sequence[int], replay: str) -
     compare(seeds, replay)
 
 
+def compare_with_losses(seeds: Sequence[int]) -> None:
+    expected = warm(seeds)
+    execution = execute(seeds, "never", lose_every=10)
+    for seed, outcome in execution.outcomes.items():
+        wrong = list(differences(expected[seed], outcome, exactly_once=False))
+        if seed in execution.stuck:
+            wrong.append(f"not over: {execution.stuck[seed]}")
+        assert not wrong, report(seed, wrong, "lose:10")
+
+
+@pytest.mark.parametrize("seeds", chunks(SEEDS), ids=str)
+def test_programs_do_the_same_when_workers_are_lost_in_their_steps(seeds: Sequence[int]) -> None:
+    compare_with_losses(seeds)
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("seeds", chunks(range(1_000, 6_000)), ids=str)
 def test_five_thousand_programs_do_the_same_warm_and_cold(seeds: Sequence[int]) -> None:
     compare(seeds, "always")
     compare(seeds, f"random:{seeds[0]}")
+    compare_with_losses(seeds)
     for seed in seeds:
         del _warm[seed]
 

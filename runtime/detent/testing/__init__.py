@@ -12,5 +12,6 @@ from __future__ import annotations
 
 from .clock import VirtualClock
 from .harness import Harness, harness
+from .replay_check import replay_check
 
-__all__ = ["Harness", "VirtualClock", "harness"]
+__all__ = ["Harness", "VirtualClock", "harness", "replay_check"]

@@ -14,13 +14,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from detent import AbortTaskRunError, Context, Result, Retry, logger, metadata, queue, runs, task
+from detent import AbortTaskRunError, Context, Result, Retry, logger, metadata, queue, runs, step, task
 from detent.errors import DetentError, NotFound
 from detent.tts import finished, parts
 from detent.tts.assemble import PartMissing, assemble
 from detent.tts.chunks import split_text
 from detent.tts.jobs import jobs
-from detent.tts.mp3_merge import Merged, PartsDiffer
+from detent.tts.mp3_merge import PartsDiffer
 from detent.tts.speech import Manner, Speech, SpeechRequest
 from detent.tts.voices import SpeechRetry
 
@@ -44,6 +44,14 @@ class Chunk(BaseModel):
     manner: Manner
     voice_name: str
     key: str
+
+
+class _Joined(BaseModel):
+    """The file; one without size was not made, since parts were lost, of which some may be there again."""
+
+    size_bytes: int = 0
+    duration_s: float = 0
+    lost: list[str] = []
 
 
 class SpokenChunk(BaseModel):
@@ -144,7 +152,8 @@ async def _generate(request: SpeechRequest, run_id: str) -> Speech:
     voice = request.speaker().name
     key = finished.key_of(voice, request.text)
     # A run that was to speak anew and died after its file was whole need not do it twice.
-    found = await finished.find(key, made_by=run_id if request.again else None)
+    # What is there changes with other runs, so it is looked at in steps: a replay must go the way it went before.
+    found = await step("find", _found, key, run_id if request.again else None)
     if found is not None:
         logger.info("the file is there already", key=key)
         return found
@@ -158,22 +167,20 @@ async def _generate(request: SpeechRequest, run_id: str) -> Speech:
     metadata.set("chunks", len(distinct))
     await _speak(distinct)
     for _ in range(_ROUNDS):
-        try:
-            merged = await _merge([chunk.key for chunk in chunks], key)
+        joined = await step("join", _join, [chunk.key for chunk in chunks], key)
+        if joined.size_bytes:
             break
-        except PartMissing:
-            # Another run with the same text ended just before this one claimed the part.
-            lost = await asyncio.to_thread(parts.missing, [chunk.key for chunk in distinct])
-            logger.warning("parts are gone and are spoken again", parts=len(lost))
-            await _speak([chunk for chunk in distinct if chunk.key in lost])
+        # Another run with the same text ended just before this one claimed the part.
+        logger.warning("parts are gone and are spoken again", parts=len(joined.lost))
+        await _speak([chunk for chunk in distinct if chunk.key in joined.lost])
     else:
         raise DetentError(f"parts of the run vanished {_ROUNDS} times; does something else delete under tts/parts?")
     metadata.set("chunks_done", len(distinct))
     return await finished.keep(
         key,
         run_id=run_id,
-        size_bytes=merged.size_bytes,
-        duration_s=round(merged.duration_s, 3),
+        size_bytes=joined.size_bytes,
+        duration_s=joined.duration_s,
         chunks=len(chunks),
     )
 
@@ -204,12 +211,19 @@ async def _speak(chunks: Sequence[Chunk]) -> None:
                 raise AbortTaskRunError(f"chunk {chunk.number} of {chunk.of} failed: {cause}")
 
 
-async def _merge(keys: Sequence[str], key: str) -> Merged:
+async def _found(key: str, made_by: str | None) -> Speech | None:
+    return await finished.find(key, made_by=made_by)
+
+
+async def _join(keys: Sequence[str], key: str) -> _Joined:
     with logger.trace("merge", parts=len(keys)):
         try:
-            return await assemble(keys, key)
+            merged = await assemble(keys, key)
+        except PartMissing:
+            return _Joined(lost=await asyncio.to_thread(parts.missing, sorted(set(keys))))
         except PartsDiffer as error:
             raise AbortTaskRunError(str(error)) from error
+    return _Joined(size_bytes=merged.size_bytes, duration_s=round(merged.duration_s, 3))
 
 
 async def _sweep(run_id: str) -> None:

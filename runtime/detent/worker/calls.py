@@ -86,7 +86,7 @@ class Calls:
                     await self.parking.leave(key)
                     raise
                 finally:
-                    self.parking.unblock()
+                    self.parking.unblock(loop)
             return answer, result
         finally:
             frame.waits.close(key)

@@ -39,8 +39,14 @@ class _Loop(asyncio.SelectorEventLoop):
 
 def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """What asyncio has to complain of. That the branches of a run were unwound is no such thing."""
-    if not isinstance(context.get("exception"), RunSignal):
+    if not _is_signal(context.get("exception")):
         loop.default_exception_handler(context)
+
+
+def _is_signal(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):  # of a task group
+        return all(map(_is_signal, error.exceptions))
+    return isinstance(error, RunSignal)
 
 
 class LoopThread:

@@ -49,11 +49,11 @@ class Parking:
         if at_home and not frame.parked and not waiter.done():
             self._watch()
 
-    def unblock(self) -> None:
-        """The calling branch goes on."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._frame.scope.blocked.discard(task)
+    def unblock(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The calling branch goes on. One that is dropped with its `loop` is no task of it any more."""
+        task = asyncio.current_task(loop)
+        if task is not None:
+            self._frame.scope.blocked.discard(task)
 
     def _watch(self) -> None:
         self._look_after_s = _FIRST_LOOK_S
