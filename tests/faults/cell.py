@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import TimeoutError as StillAlive
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL
 
@@ -35,7 +35,7 @@ Victim = ForkedCommand | Forked
 #: How long a beat may take to come, in seconds: the longest that a point is waited for while nothing happens.
 LATEST_S = 7.0
 #: How long the gate stays closed for a point that is not reached before it opens, in seconds.
-GATE_S = 0.5
+GATE_S = 1.5
 
 
 class Place:
@@ -150,6 +150,14 @@ class Place:
         self._all.clear()
 
     # What must be.
+
+    @staticmethod
+    def await_work(victim: Victim, workload: Workload) -> None:
+        """Work is under way, or the victim has died already, on the way there."""
+        while not workload.under_way.is_set():
+            with suppress(StillAlive):
+                victim.wait(0.02)
+                return
 
     def await_death(self, victim: Victim, point: str, workload: Workload) -> None:
         """The victim dies at its fail point; it is an error when the work is over and it has not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from .cell import Place
+from .cell import Place, Victim
 from .workload import Workload
 
 __all__ = ["play_cell", "verb_of"]
@@ -56,7 +56,7 @@ def play_watch(place: Place, workload: Workload, failpoint: str, side: str) -> N
     server = place.serve()
     worker = place.work(failpoint if side == "worker" else "")
     workload.begin()
-    workload.under_way.wait(30)
+    workload.await_work()
     server.kill()
     server = place.serve(failpoint if side == "server" else "")
     place.await_death(server if side == "server" else worker, failpoint, workload)
@@ -67,9 +67,10 @@ def play_release(place: Place, workload: Workload, failpoint: str, side: str) ->
     server = place.serve(failpoint if side == "server" else "")
     worker = place.work(failpoint if side == "worker" else "")
     workload.begin()
-    workload.under_way.wait(30)
+    victim: Victim = server if side == "server" else worker
+    place.await_work(victim, workload)
     worker.tell("drain 0.1")
-    place.await_death(server if side == "server" else worker, failpoint, workload)
+    place.await_death(victim, failpoint, workload)
 
 
 def play_recall(place: Place, workload: Workload, failpoint: str, side: str) -> None:
@@ -78,7 +79,7 @@ def play_recall(place: Place, workload: Workload, failpoint: str, side: str) -> 
     server = place.serve(f"{failpoint}@3" if side == "server" else "")
     place.work()
     workload.begin()
-    workload.under_way.wait(30)
+    place.await_work(server, workload)
     worker = place.replace_worker(failpoint if side == "worker" else "")
     place.await_death(server if side == "server" else worker, failpoint, workload)
 
@@ -120,13 +121,13 @@ def play_gone(place: Place, workload: Workload, failpoint: str, side: str) -> No
     if side == "server":
         place.work()
         workload.begin()
-        workload.under_way.wait(30)
+        workload.await_work()
         place.replace_worker()
         place.await_death(server, failpoint, workload)
     else:
         parent = place.run("worker", failpoint=failpoint)
         workload.begin()
-        workload.under_way.wait(30)
+        workload.await_work()
         place.kill_workers_of(parent)
         place.await_death(parent, failpoint, workload)
 

@@ -315,7 +315,6 @@ class Workload:
         self._here = threading.local()
         self._ways: list[HttpTransport] = []
         self.runs: dict[str, str] = {}
-        #: Set once everything is triggered and only the gate keeps work back.
         self.under_way = threading.Event()
         self.finished = threading.Event()
         #: What else is asked for, before anything else and when all of that is under way.
@@ -327,6 +326,10 @@ class Workload:
 
     def begin(self) -> None:
         self._thread.start()
+
+    def await_work(self) -> None:
+        """Wait until everything is triggered and only the gate keeps work back."""
+        assert self.under_way.wait(PATIENCE_S), "work does not get under way"
 
     def end(self) -> None:
         """Wait for all that was asked for. Errors: what went wrong."""
