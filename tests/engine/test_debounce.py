@@ -74,7 +74,7 @@ def test_the_mode_says_whose_payload_metadata_and_tags_the_run_gets(bench: Bench
         bench.trigger_all([burst(mode=mode, payload=str(n), metadata=f'{{"n":{n}}}', tags=[f"t{n}"], priority=n)])
     bench.pass_time(5)
     grant = worker.take()
-    assert (grant.payload, grant.metadata, grant.tags) == (str(kept), f'{{"n":{kept}}}', [f"t{kept}"])
+    assert (grant.payload, grant.metadata, grant.tags) == (str(kept), f'{{"n":{kept}}}', (f"t{kept}",))
     assert grant.priority == 1
     assert bench.count(f"SELECT count(*) FROM run_tags WHERE tag = 't{kept}'") == 1
     assert bench.count("SELECT count(*) FROM run_tags") == 1

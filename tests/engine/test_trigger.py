@@ -116,7 +116,7 @@ def test_tags_and_metadata_come_with_the_claim(bench: Bench) -> None:
     worker = bench.worker()
     bench.trigger(tags=["a", "b"], metadata='{"k":1}', payload='{"x":2}')
     grant = worker.take()
-    assert (grant.tags, grant.metadata, grant.payload) == (["a", "b"], '{"k":1}', '{"x":2}')
+    assert (grant.tags, grant.metadata, grant.payload) == (("a", "b"), '{"k":1}', '{"x":2}')
 
 
 def test_a_queue_given_with_its_limit_is_created_and_holds(bench: Bench) -> None:

@@ -62,7 +62,7 @@ async def waits_for_a_token(name: str) -> str:
     return str((await wait.for_token(name)).output)
 
 
-@task(id="tries-again", queue=lane, retry=Retry(max_attempts=2, min_timeout=60, randomize=False))
+@task(id="races-again", queue=lane, retry=Retry(max_attempts=2, min_timeout=60, randomize=False))
 async def tries_again(name: str, ctx: Context) -> str:
     if ctx.attempt.number == 1:
         raise ValueError("not yet")
@@ -113,7 +113,7 @@ CASES = [
     Case("waiting for time, sync", "waits-for-time-plain", "WAITING", "clock"),
     Case("waiting for a child", "waits-for-a-child", "WAITING", "gate"),
     Case("waiting for a token", "waits-for-a-token", "WAITING", "token"),
-    Case("retry backoff", "tries-again", "DELAYED", "clock"),
+    Case("retry backoff", "races-again", "DELAYED", "clock"),
 ]
 
 
