@@ -38,38 +38,47 @@ TOKEN_CALLBACK = "/api/v1/waitpoints/tokens/{id}/callback/{digest}"  # noqa: S10
 
 
 class Route(NamedTuple):
-    """Where an operation is found. Values that `path` does not name go into the query (GET) or the body
-    (POST), of at most `body_bytes`. `repeatable`: done again with the same values it changes nothing."""
+    """Where an operation is found, and what a key needs for it.
+
+    `scope` is what the key must allow: ``RESOURCE:read`` or ``RESOURCE:write``; ``public`` needs no key. Values that
+    `path` does not name go into the query (GET) or the body (POST, PUT, DELETE), of at most `body_bytes`. `repeatable`:
+    done again with the same values it changes nothing.
+    """
 
     method: str
     path: str
+    scope: str
     repeatable: bool = False
     body_bytes: int = BODY_BYTES
 
 
 #: By the name of the operation, see `engine/operations.py`.
 ROUTES: dict[str, Route] = {
-    "health": Route("GET", "/health"),
-    "runs.list": Route("GET", "/api/v1/runs"),
-    "runs.retrieve": Route("GET", "/api/v1/runs/{id}"),
-    "runs.cancel": Route("POST", "/api/v1/runs/{id}/cancel"),
-    "runs.replay": Route("POST", "/api/v1/runs/{id}/replay"),
-    "runs.fork": Route("POST", "/api/v1/runs/{id}/fork"),
-    "runs.resume": Route("POST", "/api/v1/runs/{id}/resume"),
-    "runs.journal": Route("GET", "/api/v1/runs/{id}/journal"),
-    "runs.result": Route("GET", "/api/v1/runs/{id}/result"),
-    "runs.events": Route("GET", "/api/v1/runs/{id}/events"),
-    "runs.trace": Route("GET", "/api/v1/runs/{id}/trace"),
-    "runs.logs": Route("GET", "/api/v1/runs/{id}/logs"),
-    "runs.children": Route("GET", "/api/v1/runs/{id}/children"),
-    "tasks.list": Route("GET", "/api/v1/tasks"),
-    "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}"),
-    "queues.list": Route("GET", "/api/v1/queues"),
-    "tokens.list": Route("GET", "/api/v1/waitpoints/tokens"),
-    "tokens.retrieve": Route("GET", "/api/v1/waitpoints/tokens/{id}"),
-    "tokens.create": Route("POST", "/api/v1/waitpoints/tokens", repeatable=True),
+    "health": Route("GET", "/health", "public"),
+    "runs.list": Route("GET", "/api/v1/runs", "runs:read"),
+    "runs.retrieve": Route("GET", "/api/v1/runs/{id}", "runs:read"),
+    "runs.cancel": Route("POST", "/api/v1/runs/{id}/cancel", "runs:write"),
+    "runs.replay": Route("POST", "/api/v1/runs/{id}/replay", "runs:write"),
+    "runs.fork": Route("POST", "/api/v1/runs/{id}/fork", "runs:write"),
+    "runs.resume": Route("POST", "/api/v1/runs/{id}/resume", "runs:write"),
+    "runs.journal": Route("GET", "/api/v1/runs/{id}/journal", "runs:read"),
+    "runs.result": Route("GET", "/api/v1/runs/{id}/result", "runs:read"),
+    "runs.events": Route("GET", "/api/v1/runs/{id}/events", "runs:read"),
+    "runs.trace": Route("GET", "/api/v1/runs/{id}/trace", "runs:read"),
+    "runs.logs": Route("GET", "/api/v1/runs/{id}/logs", "runs:read"),
+    "runs.children": Route("GET", "/api/v1/runs/{id}/children", "runs:read"),
+    "tasks.list": Route("GET", "/api/v1/tasks", "tasks:read"),
+    "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}", "tasks:read"),
+    "queues.list": Route("GET", "/api/v1/queues", "queues:read"),
+    "tokens.list": Route("GET", "/api/v1/waitpoints/tokens", "tokens:read"),
+    "tokens.retrieve": Route("GET", "/api/v1/waitpoints/tokens/{id}", "tokens:read"),
+    "tokens.create": Route("POST", "/api/v1/waitpoints/tokens", "tokens:write", repeatable=True),
     "tokens.complete": Route(
-        "POST", "/api/v1/waitpoints/tokens/{id}/complete", repeatable=True, body_bytes=OUTPUT_BYTES + 512 * 1024
+        "POST",
+        "/api/v1/waitpoints/tokens/{id}/complete",
+        "tokens:write",
+        repeatable=True,
+        body_bytes=OUTPUT_BYTES + 512 * 1024,
     ),
 }
 
