@@ -43,7 +43,7 @@ from .callbacks import Callbacks
 from .cancel import cancel_run
 from .claim import claim_runs
 from .clock import Clock, SystemClock
-from .duties import end_duty, holds_duty
+from .duties import end_duty
 from .duty_triggers import trigger_from_duty
 from .enlist import enlist
 from .finish import finish_run
@@ -79,7 +79,7 @@ class Engine:
       env: name of the environment that is served.
       env_limit: most runs of the environment that execute at once; None for no limit.
       doorbell: carries rings to workers; None to send them on the workers' own connections.
-      on_emit: takes what a run wrote (logs, spans) once the epoch has been checked.
+      on_emit: takes what a run wrote (logs, spans) once the epoch has been checked, with its environment and task.
       retention_ms: how long finished runs are kept, in milliseconds; None for ever.
       lease_ms: how long a worker may be silent before its runs go on elsewhere, in milliseconds.
       on_remove: told of the runs, and the keys of objects, that are about to be removed.
@@ -93,7 +93,7 @@ class Engine:
         env: str = "dev",
         env_limit: int | None = None,
         doorbell: Doorbell | None = None,
-        on_emit: Callable[[Emit], None] | None = None,
+        on_emit: Callable[[Emit, str, str], None] | None = None,
         retention_ms: int | None = None,
         on_remove: OnRemove | None = None,
         lease_ms: int = LEASE_MS,
@@ -333,8 +333,9 @@ class Engine:
         return Done()
 
     def _emit(self, scene: Scene, worker_id: str, request: Emit) -> Answer:
-        fenced = scene.tx.one("fence", id=request.run_id, epoch=request.epoch, worker=worker_id)
-        if fenced is None and not holds_duty(scene, worker_id, request.run_id, request.epoch):
+        values = {"id": request.run_id, "epoch": request.epoch, "worker": worker_id}
+        fenced = scene.tx.one("fence", **values) or scene.tx.one("fence_duty", **values)
+        if fenced is None:
             return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
         if request.started_at is not None:
             scene.tx.run(
@@ -348,8 +349,8 @@ class Engine:
         if request.metadata or request.tags:
             refused = write_notes(scene, request.run_id, request.metadata, request.tags)
         if self._on_emit is not None and (request.logs or request.spans or request.dropped):
-            on_emit = self._on_emit
-            scene.tx.after_commit(lambda: on_emit(request))
+            on_emit, env, task = self._on_emit, scene.env, fenced["task"]
+            scene.tx.after_commit(lambda: on_emit(request, env, task))
         return Done() if refused is None else Failure("limit_exceeded", refused)
 
     # One operation.

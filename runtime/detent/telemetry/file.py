@@ -6,11 +6,12 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from ..model.limits import LOG_LINE_CHARS, LOG_LINES_PER_RUN, SPANS_PER_RUN
 from ..model.protocol import Emit
 
-__all__ = ["LEVELS", "TelemetryFile"]
+__all__ = ["LEVELS", "TelemetryFile", "Told"]
 
 LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}
 
@@ -24,7 +25,9 @@ CREATE TABLE IF NOT EXISTS lines (
     message    TEXT    NOT NULL,
     attributes TEXT,
     span_id    TEXT,
-    source     TEXT    NOT NULL
+    source     TEXT    NOT NULL,
+    env        TEXT    NOT NULL DEFAULT 'dev',
+    task       TEXT    NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS lines_of_run ON lines (run_id, seq);
 CREATE TABLE IF NOT EXISTS spans (
@@ -38,6 +41,8 @@ CREATE TABLE IF NOT EXISTS spans (
     end        INTEGER NOT NULL,
     ok         INTEGER NOT NULL,
     attributes TEXT,
+    env        TEXT    NOT NULL DEFAULT 'dev',
+    task       TEXT    NOT NULL DEFAULT '',
     PRIMARY KEY (run_id, id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS kept (
@@ -49,10 +54,19 @@ CREATE TABLE IF NOT EXISTS kept (
     note          INTEGER
 ) WITHOUT ROWID;
 """
-_LINE = "INSERT INTO lines (run_id, attempt, at, level, message, attributes, span_id, source) VALUES (?,?,?,?,?,?,?,?)"
-_SPAN = (
-    "INSERT OR REPLACE INTO spans (run_id, id, parent_id, attempt, name, kind, start, end, ok, attributes) "
+#: What lines are searched by. A file that an older version made gets its columns first.
+_INDEXES = """
+CREATE INDEX IF NOT EXISTS lines_of_env  ON lines (env, seq);
+CREATE INDEX IF NOT EXISTS lines_of_task ON lines (env, task, seq);
+CREATE INDEX IF NOT EXISTS lines_amiss   ON lines (env, seq) WHERE level >= 2;
+"""
+_LINE = (
+    "INSERT INTO lines (run_id, attempt, at, level, message, attributes, span_id, source, env, task) "
     "VALUES (?,?,?,?,?,?,?,?,?,?)"
+)
+_SPAN = (
+    "INSERT OR REPLACE INTO spans (run_id, id, parent_id, attempt, name, kind, start, end, ok, attributes, env, task) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _KEPT = "INSERT OR REPLACE INTO kept (run_id, lines, spans, dropped_lines, dropped_spans, note) VALUES (?,?,?,?,?,?)"
 _FORGET = tuple(f"DELETE FROM {table} WHERE run_id = ?" for table in ("lines", "spans", "kept"))  # noqa: S608  # ours
@@ -80,6 +94,14 @@ class _Counts:
         self.note = note
 
 
+class Told(NamedTuple):
+    """What a run wrote, with the environment and the task that it belongs to."""
+
+    emit: Emit
+    env: str
+    task: str
+
+
 class TelemetryFile:
     """The connection that writes. Used by one thread."""
 
@@ -95,15 +117,16 @@ class TelemetryFile:
         ):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.executescript(_SCHEMA)
+        self._widen()
+        self._db.executescript(_INDEXES)
 
-    def write(self, emits: Iterable[Emit]) -> None:
-        """Write all that `emits` hold, in one transaction. Errors: `sqlite3.Error`, and nothing was
-        written."""
+    def write(self, told: Iterable[Told]) -> None:
+        """Write all that was `told`, in one transaction. Errors: `sqlite3.Error`, and nothing was written."""
         self._db.execute("BEGIN IMMEDIATE")
         touched: dict[str, _Counts] = {}
         try:
-            for emit in emits:
-                touched[emit.run_id] = self._write_one(emit, touched)
+            for one in told:
+                touched[one.emit.run_id] = self._write_one(one, touched)
             self._db.executemany(
                 _KEPT,
                 [(run_id, c.lines, c.spans, c.dropped_lines, c.dropped_spans, c.note) for run_id, c in touched.items()],
@@ -134,7 +157,15 @@ class TelemetryFile:
     def close(self) -> None:
         self._db.close()
 
-    def _write_one(self, emit: Emit, touched: dict[str, _Counts]) -> _Counts:
+    def _widen(self) -> None:
+        for table in ("lines", "spans"):
+            known = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            for column, usual in (("env", "dev"), ("task", "")):
+                if column not in known:
+                    self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT '{usual}'")
+
+    def _write_one(self, told: Told, touched: dict[str, _Counts]) -> _Counts:
+        emit = told.emit
         counts = touched.get(emit.run_id) or self._counts_of(emit.run_id)
         lines = emit.logs[: max(0, LOG_LINES_PER_RUN - counts.lines)]
         spans = emit.spans[: max(0, SPANS_PER_RUN - counts.spans)]
@@ -150,6 +181,8 @@ class TelemetryFile:
                     line.attributes,
                     line.span_id,
                     line.source,
+                    told.env,
+                    told.task,
                 )
                 for line in lines
             ],
@@ -168,6 +201,8 @@ class TelemetryFile:
                     s.end,
                     s.ok,
                     s.attributes,
+                    told.env,
+                    told.task,
                 )
                 for s in spans
             ],
@@ -179,10 +214,11 @@ class TelemetryFile:
         if more_lines or more_spans:
             counts.dropped_lines += more_lines
             counts.dropped_spans += more_spans
-            self._note(emit, counts)
+            self._note(told, counts)
         return counts
 
-    def _note(self, emit: Emit, counts: _Counts) -> None:
+    def _note(self, told: Told, counts: _Counts) -> None:
+        emit = told.emit
         parts = []
         if counts.dropped_lines:
             parts.append(f"{counts.dropped_lines:,} log lines (a run keeps {LOG_LINES_PER_RUN:,})")
@@ -193,7 +229,7 @@ class TelemetryFile:
             self._db.execute("UPDATE lines SET message = ? WHERE seq = ?", (message, counts.note))
             return
         at = emit.logs[-1].at if emit.logs else emit.spans[-1].end if emit.spans else emit.started_at or 0
-        row = (emit.run_id, emit.attempt, at, LEVELS["warn"], message, None, None, "detent")
+        row = (emit.run_id, emit.attempt, at, LEVELS["warn"], message, None, None, "detent", told.env, told.task)
         counts.note = self._db.execute(_LINE, row).lastrowid
 
     def _counts_of(self, run_id: str) -> _Counts:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ..model.protocol import Emit
-from .file import LEVELS, TelemetryFile
+from .file import LEVELS, TelemetryFile, Told
 
 __all__ = ["TelemetryStore"]
 
@@ -48,7 +48,7 @@ class TelemetryStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._changed = Condition()
-        self._waiting: list[Emit] = []
+        self._waiting: list[Told] = []
         self._unwanted: list[str] = []
         self._size = 0
         self._lost = 0
@@ -62,8 +62,8 @@ class TelemetryStore:
         self._reading = Lock()
         self._reader: sqlite3.Connection | None = None
 
-    def append(self, emit: Emit) -> None:
-        """Take what a run wrote. Returns at once; never raises."""
+    def append(self, emit: Emit, env: str = "dev", task: str = "") -> None:
+        """Take what a run of this environment and task wrote. Returns at once; never raises."""
         size = len(emit.logs) + len(emit.spans)
         with self._changed:
             if self._closed:
@@ -71,7 +71,7 @@ class TelemetryStore:
             if self._size + size > MOST_WAITING:
                 self._lost += size
                 return
-            self._waiting.append(emit)
+            self._waiting.append(Told(emit, env, task))
             self._size += size
             self._taken += 1
             self._begin()
@@ -163,7 +163,7 @@ class TelemetryStore:
         if self._file is not None:
             self._file.close()
 
-    def _write(self, batch: list[Emit], unwanted: list[str]) -> None:
+    def _write(self, batch: list[Told], unwanted: list[str]) -> None:
         try:
             if self._file is None:
                 self._file = TelemetryFile(self.path)
@@ -171,7 +171,7 @@ class TelemetryStore:
             if unwanted:
                 self._file.forget(unwanted)
         except (sqlite3.Error, OSError) as error:
-            self._lost += sum(len(emit.logs) + len(emit.spans) for emit in batch)
+            self._lost += sum(len(told.emit.logs) + len(told.emit.spans) for told in batch)
             self._complain(error)
             self._reopen()
 

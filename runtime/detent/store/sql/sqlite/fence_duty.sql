@@ -1,1 +1,1 @@
-SELECT run_id FROM duties WHERE run_id = :id AND epoch = :epoch AND worker_id = :worker
+SELECT run_id, task FROM duties WHERE run_id = :id AND epoch = :epoch AND worker_id = :worker
