@@ -69,7 +69,7 @@ def test_a_completion_without_a_body_gives_null(http: httpx.Client) -> None:
         ({"idempotency_key": "x", "idempotency_key_ttl": "0s"}, "idempotency_key_ttl must be positive"),
         ({"idempotency_key": "x", "idempotency_key_ttl": []}, "idempotency_key_ttl: got []"),
         ({"id": "waitpoint_1"}, "id must be one that was made for a token"),
-        ({"id": 7}, "id must be one that was made for a token"),
+        ({"id": 7}, "id must be a text, got 7"),
         ({"timout": "1h"}, "tokens.create does not take 'timout'; it takes: id, idempotency_key"),
     ],
 )

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from ..errors import InvalidOptions, NotFound, TaskNotFound
 from ..model.protocol import Handle, NewRun
 from . import failpoints, views
 from .engine import Engine
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
-from .queries import moment, several, whole
+from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, moment, several, whole
 from .reasons import why_not_running
 from .replay_operations import ReplayOperations
 from .run_lists import RunFilter, check_status, page_of_runs
@@ -26,6 +27,10 @@ __all__ = ["Operations", "Telemetry"]
 
 #: Most runs of a page, children shown with a run, children in a trace, lines of an answer.
 PAGE, CHILDREN, TRACED_CHILDREN, LINES = 100, 100, 1_000, 10_000
+
+
+ChildrenLimit = Annotated[int, Meta(ge=1, le=TRACED_CHILDREN)]
+LinesLimit = Annotated[int, Meta(ge=1, le=LINES)]
 
 
 class Telemetry(Protocol):
@@ -70,6 +75,11 @@ class Operations:
         }
         self._takes = {name: frozenset(signature(method).parameters) for name, method in self._by_name.items()}
 
+    @property
+    def methods(self) -> Mapping[str, Callable[..., Any]]:
+        """The operations by name. Their annotations say what they take; see `detent.server.parameters`."""
+        return self._by_name
+
     def call(self, operation: str, **values: Any) -> Any:
         """The answer to `operation`. Errors: those of the operation; `InvalidOptions` for values it does
         not take."""
@@ -102,17 +112,17 @@ class Operations:
     def list_runs(
         self,
         *,
-        status: Sequence[str] = (),
+        status: Sequence[StatusName] = (),
         task: Sequence[str] = (),
         tag: Sequence[str] = (),
         queue: str | None = None,
         batch: str | None = None,
         parent: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
         search: str | None = None,
-        limit: int | str = 25,
-        cursor: str | None = None,
+        limit: PageSize = 25,
+        cursor: Cursor | None = None,
     ) -> dict[str, Any]:
         """A page of runs, newest first. `since`, `until`: ISO-8601 with a zone."""
         wanted = RunFilter(
@@ -177,7 +187,9 @@ class Operations:
         self._run(id)
         return {"items": [views.event_view(row) for row in self._store.read("list_events", run_id=id)]}
 
-    def children_of_run(self, *, id: str, limit: int | str = TRACED_CHILDREN) -> dict[str, Any]:
+    def children_of_run(
+        self, *, id: str, limit: Annotated[int, Meta(ge=1, le=TRACED_CHILDREN)] = TRACED_CHILDREN
+    ) -> dict[str, Any]:
         """The runs that a run started, oldest first."""
         self._run(id)
         children, total = self._children(id, whole("limit", limit, 1, TRACED_CHILDREN))
@@ -191,7 +203,12 @@ class Operations:
         return trace_of(row, self._store.read("list_events", run_id=id), children, total, spans)
 
     def logs_of_run(
-        self, *, id: str, level: str | None = None, after: int | str | None = None, limit: int | str = 1_000
+        self,
+        *,
+        id: str,
+        level: Level | None = None,
+        after: Seq | None = None,
+        limit: LinesLimit = 1_000,
     ) -> dict[str, Any]:
         """The lines that a run wrote, of `level` and above, beyond the seq `after`."""
         self._run(id)

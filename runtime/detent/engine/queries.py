@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from ..errors import InvalidOptions
+from ..model.status import Status
 
-__all__ = ["moment", "several", "whole"]
+__all__ = ["Cursor", "Level", "Moment", "PageSize", "Seq", "StatusName", "moment", "several", "whole"]
+
+#: Items of a page.
+PageSize = Annotated[int, Meta(ge=1, le=100)]
+#: Where to go on: what the page before gave as `next_cursor`.
+Cursor = Annotated[str, Meta(extra_json_schema={"pattern": "^[1-9][0-9]{0,17}$"})]
+#: The last place that is known; what follows is wanted.
+Seq = Annotated[int, Meta(ge=0, le=2**62)]
+#: ISO-8601 with a zone.
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+#: Checked by whoever takes it, where near names can be given.
+StatusName = Annotated[str, Meta(extra_json_schema={"enum": [status.value for status in Status]})]
+Level = Literal["debug", "info", "warn", "error"]
 
 
 def several(value: str | Sequence[str]) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from ..errors import InvalidOptions, NotFound
 from ..model import json_text
@@ -14,12 +15,14 @@ from ..model.options import new_run
 from . import views
 from .engine import Engine
 from .payloads import Objects, check_payloads, store_large_payloads
-from .queries import whole
+from .queries import Seq, whole
 
 __all__ = ["ReplayOperations"]
 
 #: Entries in one answer; characters of a value and runs of an entry that are shown.
 _ENTRIES, _CHARS, _RUNS = 10_000, 200, 20
+
+EntriesLimit = Annotated[int, Meta(ge=1, le=_ENTRIES)]
 
 
 class ReplayOperations:
@@ -73,7 +76,7 @@ class ReplayOperations:
         self._engine.resume(id)
         return {"id": id, "status": views.status_of(self._run(id))}
 
-    def journal_of_run(self, *, id: str, after: int | str | None = None, limit: int | str = 1_000) -> dict[str, Any]:
+    def journal_of_run(self, *, id: str, after: Seq | None = None, limit: EntriesLimit = 1_000) -> dict[str, Any]:
         """The journal of a run, in the order in which its entries began, beyond the seq `after`."""
         self._run(id)
         rows = self._engine.store.read(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from secrets import token_hex
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from ..errors import InvalidOptions, LimitExceeded, near_names
 from ..model.duration import is_moment, parse_duration, parse_when
@@ -15,7 +16,7 @@ from ..model.limits import INLINE_BYTES, NAME_CHARS, OUTPUT_BYTES
 from ..model.options import idempotency_hash, tags_of
 from .engine import Engine
 from .payloads import Objects, read_json
-from .queries import several, whole
+from .queries import Cursor, PageSize, several, whole
 from .scene import Scene
 from .token_lists import TOKEN_STATUSES, page_of_tokens, token_status
 from .views import iso
@@ -25,6 +26,9 @@ __all__ = ["TokenOperations"]
 
 #: Most tokens of a page.
 PAGE = 100
+
+#: Checked here, where near names can be given.
+TokenStatusName = Annotated[str, Meta(extra_json_schema={"enum": list(TOKEN_STATUSES)})]
 
 _decode = msgspec.json.decode
 _encode = msgspec.json.Encoder().encode
@@ -130,11 +134,11 @@ class TokenOperations:
     def list(
         self,
         *,
-        status: Sequence[str] = (),
+        status: Sequence[TokenStatusName] = (),
         tag: Sequence[str] = (),
-        idempotency_key: Any = None,
-        limit: int | str = 25,
-        cursor: str | None = None,
+        idempotency_key: str | None = None,
+        limit: PageSize = 25,
+        cursor: Cursor | None = None,
     ) -> dict[str, Any]:
         """A page of tokens, newest first, without their outputs."""
         rows, more = page_of_tokens(

@@ -14,6 +14,7 @@ __all__ = [
     "BATCH_BODY_BYTES",
     "BODY_BYTES",
     "CALLBACK_BYTES",
+    "OPENAPI",
     "ROUTES",
     "TOKEN_CALLBACK",
     "TRIGGER_BATCH",
@@ -31,6 +32,8 @@ BATCH_BODY_BYTES = 32 * 1024 * 1024
 #: Largest body that a callback of a token takes.
 CALLBACK_BYTES = 3 * 1024 * 1024
 
+#: Where the description of the API is found.
+OPENAPI = "/openapi.json"
 TRIGGER_TASK = "/api/v1/tasks/{id}/trigger"
 TRIGGER_BATCH = "/api/v1/tasks/batch"
 #: Completes a token without a key: the digest in the address is the right to do so.
@@ -43,6 +46,9 @@ class Route(NamedTuple):
     `scope` is what the key must allow: ``RESOURCE:read`` or ``RESOURCE:write``; ``public`` needs no key. Values that
     `path` does not name go into the query (GET) or the body (POST, PUT, DELETE), of at most `body_bytes`. `repeatable`:
     done again with the same values it changes nothing.
+
+    `answer` names the view in `detent.model.*views` that a good answer, of `status`, fits; ``list[VIEW]`` is an object
+    with `items`, ``any`` is any JSON, ``text`` is plain text, ``events`` is a stream of server-sent events.
     """
 
     method: str
@@ -50,35 +56,38 @@ class Route(NamedTuple):
     scope: str
     repeatable: bool = False
     body_bytes: int = BODY_BYTES
+    answer: str = ""
+    status: int = 200
 
 
 #: By the name of the operation, see `engine/operations.py`.
 ROUTES: dict[str, Route] = {
-    "health": Route("GET", "/health", "public"),
-    "runs.list": Route("GET", "/api/v1/runs", "runs:read"),
-    "runs.retrieve": Route("GET", "/api/v1/runs/{id}", "runs:read"),
-    "runs.cancel": Route("POST", "/api/v1/runs/{id}/cancel", "runs:write"),
-    "runs.replay": Route("POST", "/api/v1/runs/{id}/replay", "runs:write"),
-    "runs.fork": Route("POST", "/api/v1/runs/{id}/fork", "runs:write"),
-    "runs.resume": Route("POST", "/api/v1/runs/{id}/resume", "runs:write"),
-    "runs.journal": Route("GET", "/api/v1/runs/{id}/journal", "runs:read"),
-    "runs.result": Route("GET", "/api/v1/runs/{id}/result", "runs:read"),
-    "runs.events": Route("GET", "/api/v1/runs/{id}/events", "runs:read"),
-    "runs.trace": Route("GET", "/api/v1/runs/{id}/trace", "runs:read"),
-    "runs.logs": Route("GET", "/api/v1/runs/{id}/logs", "runs:read"),
-    "runs.children": Route("GET", "/api/v1/runs/{id}/children", "runs:read"),
-    "tasks.list": Route("GET", "/api/v1/tasks", "tasks:read"),
-    "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}", "tasks:read"),
-    "queues.list": Route("GET", "/api/v1/queues", "queues:read"),
-    "tokens.list": Route("GET", "/api/v1/waitpoints/tokens", "tokens:read"),
-    "tokens.retrieve": Route("GET", "/api/v1/waitpoints/tokens/{id}", "tokens:read"),
-    "tokens.create": Route("POST", "/api/v1/waitpoints/tokens", "tokens:write", repeatable=True),
+    "health": Route("GET", "/health", "public", answer="Health"),
+    "runs.list": Route("GET", "/api/v1/runs", "runs:read", answer="RunPage"),
+    "runs.retrieve": Route("GET", "/api/v1/runs/{id}", "runs:read", answer="RunDetail"),
+    "runs.cancel": Route("POST", "/api/v1/runs/{id}/cancel", "runs:write", answer="RunStatus"),
+    "runs.replay": Route("POST", "/api/v1/runs/{id}/replay", "runs:write", answer="TriggeredRun"),
+    "runs.fork": Route("POST", "/api/v1/runs/{id}/fork", "runs:write", answer="TriggeredRun"),
+    "runs.resume": Route("POST", "/api/v1/runs/{id}/resume", "runs:write", answer="RunStatus"),
+    "runs.journal": Route("GET", "/api/v1/runs/{id}/journal", "runs:read", answer="list[JournalEntry]"),
+    "runs.result": Route("GET", "/api/v1/runs/{id}/result", "runs:read", answer="RunOutcome"),
+    "runs.events": Route("GET", "/api/v1/runs/{id}/events", "runs:read", answer="list[Event]"),
+    "runs.trace": Route("GET", "/api/v1/runs/{id}/trace", "runs:read", answer="TraceSpan"),
+    "runs.logs": Route("GET", "/api/v1/runs/{id}/logs", "runs:read", answer="list[LogEntry]"),
+    "runs.children": Route("GET", "/api/v1/runs/{id}/children", "runs:read", answer="list[ChildRun]"),
+    "tasks.list": Route("GET", "/api/v1/tasks", "tasks:read", answer="list[TaskView]"),
+    "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}", "tasks:read", answer="TaskView"),
+    "queues.list": Route("GET", "/api/v1/queues", "queues:read", answer="list[QueueView]"),
+    "tokens.list": Route("GET", "/api/v1/waitpoints/tokens", "tokens:read", answer="TokenPage"),
+    "tokens.retrieve": Route("GET", "/api/v1/waitpoints/tokens/{id}", "tokens:read", answer="TokenDetail"),
+    "tokens.create": Route("POST", "/api/v1/waitpoints/tokens", "tokens:write", repeatable=True, answer="TokenDetail"),
     "tokens.complete": Route(
         "POST",
         "/api/v1/waitpoints/tokens/{id}/complete",
         "tokens:write",
         repeatable=True,
         body_bytes=OUTPUT_BYTES + 512 * 1024,
+        answer="TokenDetail",
     ),
 }
 

@@ -26,6 +26,7 @@ __all__ = [
     "RunDetail",
     "RunOutcome",
     "RunPage",
+    "RunStatus",
     "RunSummary",
     "TaskProblem",
     "TaskView",
@@ -194,6 +195,13 @@ class RunPage(View):
 
     items: list[RunSummary]
     next_cursor: str | None = None
+
+
+class RunStatus(View):
+    """The status that a run has now."""
+
+    id: str
+    status: Status
 
 
 class RunOutcome(View):

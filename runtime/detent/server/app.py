@@ -21,15 +21,19 @@ from ..model.http_api import (
     BATCH_BODY_BYTES,
     BODY_BYTES,
     CALLBACK_BYTES,
+    OPENAPI,
     ROUTES,
     TOKEN_CALLBACK,
     TRIGGER_BATCH,
     TRIGGER_TASK,
     BatchMade,
 )
+from ..model.http_api import Route as RouteOf
 from .bodies import batch_of, object_of, read_body, run_of, trigger_body
 from .callbacks import output_of
 from .gate import Gate
+from .openapi import openapi_document
+from .parameters import Parameters
 from .problems import HANDLERS, problem
 
 __all__ = ["make_app"]
@@ -38,9 +42,6 @@ T = TypeVar("T")
 
 #: Requests that work in the engine at once; the others wait their turn.
 _THREADS = 16
-#: Values of a query that may be given several times.
-_SEVERAL = frozenset({"status", "task", "tag"})
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -56,11 +57,15 @@ def make_app(operations: Operations, *, key: str, host: str = "127.0.0.1") -> AS
         Route(TRIGGER_BATCH, api.trigger_batch, methods=["POST"]),
         Route(_pattern(TRIGGER_TASK), api.trigger, methods=["POST"]),
         Route(TOKEN_CALLBACK, api.call_back, methods=["POST"]),
+        Route(OPENAPI, api.openapi, methods=["GET"]),
     ]
     for operation, route in ROUTES.items():
-        endpoint = api.reading(operation) if route.method == "GET" else api.changing(operation, route.body_bytes)
+        endpoint = api.reading(operation) if route.method == "GET" else api.changing(operation, route)
         routes.append(Route(_pattern(route.path), endpoint, methods=[route.method], name=operation))
-    return Gate(Starlette(routes=routes, exception_handlers=HANDLERS), key, host)
+    app = Starlette(routes=routes, exception_handlers=HANDLERS)
+    # A path with a slash too many is no address; nobody is sent elsewhere.
+    app.router.redirect_slashes = False
+    return Gate(app, key, host)
 
 
 def _pattern(path: str) -> str:
@@ -73,6 +78,8 @@ class _Api:
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
+        self._parameters = {name: Parameters(method) for name, method in operations.methods.items()}
+        self._openapi: Response | None = None
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="detent-http")
 
     async def trigger(self, request: Request) -> Response:
@@ -91,15 +98,19 @@ class _Api:
         return _json(await self._do(work), 202)
 
     def reading(self, operation: str) -> Callable[[Request], Any]:
+        parameters, status = self._parameters[operation], ROUTES[operation].status
+
         async def endpoint(request: Request) -> Response:
-            query = request.query_params
-            values: dict[str, Any] = {
-                name: query.getlist(name) if name in _SEVERAL else query[name]
-                for name in query.keys()  # noqa: SIM118  # a multi-dict
-            }
-            return await self._answer(operation, values | request.path_params)
+            values = parameters.of_query(request.query_params) | request.path_params
+            parameters.check_required(values)
+            return await self._answer(operation, values, status)
 
         return endpoint
+
+    async def openapi(self, _request: Request) -> Response:
+        if self._openapi is None:
+            self._openapi = await self._do(lambda: _json(openapi_document(self._operations.methods)))
+        return self._openapi
 
     async def call_back(self, request: Request) -> Response:
         token_id, digest = request.path_params["id"], request.path_params["digest"]
@@ -113,15 +124,18 @@ class _Api:
             return problem(409, "conflict", "this token has its outcome already; the first one counts")
         return _json({"success": True})
 
-    def changing(self, operation: str, most: int) -> Callable[[Request], Any]:
+    def changing(self, operation: str, route: RouteOf) -> Callable[[Request], Any]:
+        parameters = self._parameters[operation]
+
         async def endpoint(request: Request) -> Response:
-            values = object_of(await read_body(request, most))
-            return await self._answer(operation, values | request.path_params)
+            values = parameters.of_body(object_of(await read_body(request, route.body_bytes))) | request.path_params
+            parameters.check_required(values)
+            return await self._answer(operation, values, route.status)
 
         return endpoint
 
-    async def _answer(self, operation: str, values: dict[str, Any]) -> Response:
-        return await self._do(lambda: _json(self._operations.call(operation, **values)))
+    async def _answer(self, operation: str, values: dict[str, Any], status: int) -> Response:
+        return await self._do(lambda: _json(self._operations.call(operation, **values), status))
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work))

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..model.http_api import OPENAPI
 from .callbacks import is_callback
 from .problems import problem
 
@@ -46,7 +47,7 @@ class Gate:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003, "reason": "this server speaks HTTP only"})
             return
-        refusal = None if is_callback(scope) else self._refusal(Headers(scope=scope))
+        refusal = None if is_callback(scope) else self._refusal(Headers(scope=scope), is_public=_is_public(scope))
         if refusal is None:
             await self._app(scope, receive, send)
             return
@@ -54,7 +55,7 @@ class Gate:
         headers = {"www-authenticate": 'Bearer realm="detent"'} if status == 401 else {}
         await problem(status, code, detail, headers)(scope, receive, send)
 
-    def _refusal(self, headers: Headers) -> tuple[int, str, str] | None:
+    def _refusal(self, headers: Headers, *, is_public: bool) -> tuple[int, str, str] | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             detail = f"the Host header {', '.join(hosts)!r} does not name this server; use one of {self._names}"
@@ -62,6 +63,8 @@ class Gate:
         origin = headers.get("origin")
         if origin is not None and not self._is_own_origin(origin):
             return 403, "forbidden_origin", f"requests from the web page {origin!r} are not taken"
+        if is_public:
+            return None
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode(), self._key):
             return (
@@ -83,6 +86,10 @@ class Gate:
     def _is_own_origin(self, origin: str) -> bool:
         scheme, separator, host = origin.partition("://")
         return bool(separator) and scheme in {"http", "https"} and self._is_ours(host)
+
+
+def _is_public(scope: Scope) -> bool:
+    return (scope["method"], scope["path"]) == ("GET", OPENAPI)
 
 
 def _name_of(host: str) -> str | None:

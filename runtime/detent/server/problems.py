@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ..errors import DetentError
 
-__all__ = ["HANDLERS", "problem"]
+__all__ = ["HANDLERS", "PROBLEMS", "problem"]
 
 logger = logging.getLogger("detent.server")
 
@@ -23,8 +23,22 @@ _STATUS = {
     "limit_exceeded": 413,
     "not_found": 404,
     "project_locked": 503,
+    "store_error": 503,
     "task_not_found": 404,
     "unserializable": 422,
+}
+
+#: The statuses that a route may refuse a request with, and for whom to read the codes that go with each.
+PROBLEMS = {
+    400: "`invalid_options`: a value that cannot be used; `detail` names it and what was expected.",
+    401: "`unauthorized`: the key is missing or wrong.",
+    403: "`forbidden`: the key does not allow this. `forbidden_host`, `forbidden_origin`: not for this server.",
+    404: "`not_found`, `task_not_found`: no such thing in this environment. `no_such_route`: no such address.",
+    409: "`conflict`: the state of things does not allow this.",
+    413: "`limit_exceeded`: a size or a count is over its limit.",
+    422: "`invalid_payload`, `unserializable`: the payload does not fit the task's schema.",
+    429: "`rate_limited`: too many requests; wait as long as `Retry-After` says.",
+    503: "`store_error`, `project_locked`: the store is away for a moment; try again.",
 }
 
 
