@@ -31,15 +31,17 @@ $(BIN)/python:
 demo: install
 	$(BIN)/detent demo
 
-# On two cores at once. The second run loses every work ticket on purpose: what remains is the poll, and nothing may be
-# lost by it. The third replays every run at each durable wait: the documentation, the examples and the shipped tasks.
+# On two cores at once. What fails beside others, on a machine that is busy, is tried once more alone; what fails twice
+# fails the whole. The second run loses every work ticket on purpose: what remains is the poll, and nothing may be lost
+# by it. The third replays every run at each durable wait: the documentation, the examples and the shipped tasks.
 PARALLEL := -n 2 --dist worksteal
-
+ALONE := --last-failed --last-failed-no-failures none -p no:xdist
+TICKETLESS := $(patsubst %,tests/worker/test_%.py,running triggering waits tokens_in_runs)
 COLD := tests/docs/test_code_blocks.py tests/docs/test_examples.py tests/tts/test_example.py tests/tts/test_tasks.py
 
 test: check
-	$(BIN)/python -m pytest $(PARALLEL)
-	DETENT_TICKETS=drop $(BIN)/python -m pytest -q $(PARALLEL) tests/worker
+	$(BIN)/python -m pytest $(PARALLEL) || $(BIN)/python -m pytest $(ALONE)
+	DETENT_TICKETS=drop $(BIN)/python -m pytest -q $(PARALLEL) $(TICKETLESS)
 	DETENT_REPLAY=always $(BIN)/python -m pytest -q $(PARALLEL) $(COLD)
 
 check: install
@@ -52,6 +54,7 @@ bench: install
 
 soak: install
 	$(BIN)/python -m pytest -m soak --timeout 3600
+	DETENT_TICKETS=drop $(BIN)/python -m pytest -q $(PARALLEL) tests/worker
 
 clients: install
 	$(BIN)/python -m pytest -m clients --timeout 900

@@ -122,7 +122,7 @@ def test_code_that_ends_the_worker_at_import_is_repaired_without_a_restart_and_o
         code.write_text(VERSIONED.format(number=1))
         dev.hear("worker")
         assert _answer(project, "version") == 1
-        assert len(dev.workers()) == 1
+        wait_for("one worker is left", lambda: len(dev.workers()) == 1)
 
 
 def test_a_wrong_setting_is_told_once_and_the_old_worker_serves_until_it_is_mended(tmp_path: Path) -> None:

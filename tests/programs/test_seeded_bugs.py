@@ -8,6 +8,8 @@ from tests.programs.outcome import Outcome, differences
 from tests.programs.running import execute
 
 _TOGETHER, _MOST = 10, 100
+#: `make test` looks for these; `make soak` for all.
+_ALWAYS = list(BUGS)[::3]
 _warm: dict[int, Outcome] = {}
 
 
@@ -30,7 +32,9 @@ def found_by(name: str, patch: pytest.MonkeyPatch) -> tuple[int, str] | None:
     return None
 
 
-@pytest.mark.parametrize("name", BUGS)
+@pytest.mark.parametrize(
+    "name", [name if name in _ALWAYS else pytest.param(name, marks=pytest.mark.soak) for name in BUGS]
+)
 def test_a_bug_of_the_journal_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = found_by(name, monkeypatch)
     assert found is not None, f"{_MOST} programs did not show that {name.replace('_', ' ')}"

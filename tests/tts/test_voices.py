@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
@@ -215,6 +216,10 @@ def test_the_server_runs_as_a_process_and_counts_finished_requests(tmp_path: Pat
         assert process.stdout is not None
         url = process.stdout.readline().strip() + "/audio/speech"
         answers = [httpx.post(url, json={"input": text}) for text in ("one", "one", "two")]
+        # A request is counted when its answer is out.
+        ends = time.monotonic() + 10
+        while len(counts.read_text().split()) < 2 and time.monotonic() < ends:
+            time.sleep(0.01)
         process.terminate()
 
     assert [answer.status_code for answer in answers] == [500, 200, 200]

@@ -39,6 +39,8 @@ __all__ = ["Harness", "harness"]
 
 #: Nothing moves any more when nothing has changed for so many seconds of real time while runs sleep.
 _STILL_S = 0.2
+#: How long nothing must change until runs that execute are taken for waiting on what nobody here does, in seconds.
+_SILENT_S = 1.0
 
 
 class Harness:
@@ -99,10 +101,14 @@ class Harness:
         ends = time.monotonic() + timeout
         while True:
             self._changed.clear()
-            if self._is_quiet() or self._is_still():
+            quiet = self._is_quiet()
+            if quiet or self._is_still():
                 due = self._next_due()
                 if due is None or (not advance and due > self.clock.now()):
-                    return
+                    # Where something executes, only a long silence tells that it waits: the machine may be busy.
+                    if quiet or not self._changed.wait(_SILENT_S):
+                        return
+                    continue
                 self._move(due)
                 continue
             left = ends - time.monotonic()
