@@ -48,7 +48,7 @@ async def swallows_and_goes_on() -> str:
     return "done"
 
 
-@task(id="swallows-plain")
+@task(id="swallows-when-unwound")
 def swallows_plain() -> str:
     try:
         wait.sync.for_(hours=1)
