@@ -30,6 +30,7 @@ COMMANDS = {
     "runs": LazyCommand("detent_cli.runs", "app", "Find runs, look into them, wait for them, cancel them."),
     "queues": LazyCommand("detent_cli.queues", "app", "Queues: their limits, what executes, what waits."),
     "tokens": LazyCommand("detent_cli.tokens", "app", "Tokens: what runs wait for, and completing it."),
+    "errors": LazyCommand("detent_cli.errors", "app", "Errors: failed runs in groups, resolving and ignoring them."),
     "server": LazyCommand("detent_cli.dev", "server", "Run the server alone."),
     "worker": LazyCommand("detent_cli.dev", "worker", "Run workers alone."),
 }

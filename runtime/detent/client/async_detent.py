@@ -28,6 +28,7 @@ from ..model.views import (
 )
 from . import calls, replays
 from .calls import Call
+from .errors import AsyncErrorsResource
 from .pages import AsyncRuns
 from .tokens import AsyncTokensResource
 from .transports import choose
@@ -59,6 +60,7 @@ class AsyncDetent:
         self.tasks = AsyncTasksResource(self._transport)
         self.queues = AsyncQueuesResource(self._transport)
         self.tokens = AsyncTokensResource(self._transport)
+        self.errors = AsyncErrorsResource(self._transport)
 
     async def health(self) -> Health:
         """Whether work can flow: connected workers, runs by status, task files that cannot be used."""

@@ -26,7 +26,7 @@ from ..model.views import (
     TraceSpan,
 )
 
-__all__ = ["Call"]
+__all__ = ["Call", "moment_text", "texts"]
 
 T = TypeVar("T")
 
@@ -79,14 +79,14 @@ def run_filters(
     if not 1 <= limit <= 100:
         raise InvalidOptions(f"limit must be from 1 to 100 runs a page, got {limit}; iterate to read further pages")
     values: dict[str, Any] = {
-        "status": [_status(name) for name in _texts(status)],
-        "task": _texts(task),
-        "tag": _texts(tag),
+        "status": [_status(name) for name in texts(status)],
+        "task": texts(task),
+        "tag": texts(tag),
         "queue": queue,
         "batch": batch,
         "parent": parent,
-        "since": _moment(since, "since"),
-        "until": _moment(until, "until"),
+        "since": moment_text(since, "since"),
+        "until": moment_text(until, "until"),
         "search": search,
         "limit": limit,
     }
@@ -144,7 +144,8 @@ def health() -> Call[Health]:
     return Call("health", {}, Health.model_validate)
 
 
-def _texts(value: str | Iterable[str] | None) -> list[str]:
+def texts(value: str | Iterable[str] | None) -> list[str]:
+    """One text or several, as a list."""
     if value is None:
         return []
     return [value] if isinstance(value, str) else list(value)
@@ -159,7 +160,7 @@ def _status(name: str) -> str:
         raise InvalidOptions(near_names("status", name.upper(), [status.value for status in Status])) from None
 
 
-def _moment(value: When | None, name: str) -> str | None:
+def moment_text(value: When | None, name: str) -> str | None:
     """A moment as ISO-8601 text; a length of time is read as "so long ago"."""
     if value is None:
         return None

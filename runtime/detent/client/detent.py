@@ -28,6 +28,7 @@ from ..model.views import (
 )
 from . import calls, replays
 from .calls import Call
+from .errors import ErrorsResource
 from .pages import Runs
 from .tokens import TokensResource
 from .transports import choose
@@ -59,6 +60,7 @@ class Detent:
         self.tasks = TasksResource(self._transport)
         self.queues = QueuesResource(self._transport)
         self.tokens = TokensResource(self._transport)
+        self.errors = ErrorsResource(self._transport)
 
     def health(self) -> Health:
         """Whether work can flow: connected workers, runs by status, task files that cannot be used."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
+from ..model.error_views import ErrorPage, ErrorSummary
 from ..model.views import RunPage, RunSummary, TokenPage, TokenSummary
 
-__all__ = ["AsyncRuns", "AsyncTokens", "Runs", "Tokens"]
+__all__ = ["AsyncErrors", "AsyncRuns", "AsyncTokens", "Errors", "Runs", "Tokens"]
 
 
 class _Page(Protocol):
@@ -74,3 +75,11 @@ class Tokens(_Pages[TokenPage, TokenSummary]):
 
 class AsyncTokens(_AsyncPages[TokenPage, TokenSummary]):
     """Tokens, newest first: ``async for`` goes on to further pages; `page()` gives the first page alone."""
+
+
+class Errors(_Pages[ErrorPage, ErrorSummary]):
+    """Error groups, latest seen first. Iterating goes on to further pages; `page()` gives the first page alone."""
+
+
+class AsyncErrors(_AsyncPages[ErrorPage, ErrorSummary]):
+    """Error groups, latest seen first: ``async for`` goes on to further pages; `page()` gives the first page alone."""

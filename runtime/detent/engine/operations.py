@@ -15,6 +15,7 @@ from ..errors import InvalidOptions, NotFound, TaskNotFound
 from ..model.protocol import Handle, NewRun
 from . import failpoints, views
 from .engine import Engine
+from .error_operations import ErrorOperations
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
 from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, moment, several, whole
 from .reasons import why_not_running
@@ -72,6 +73,7 @@ class Operations:
             "tasks.retrieve": self.retrieve_task,
             **self.tokens.by_name,
             **ReplayOperations(engine, objects).by_name,
+            **ErrorOperations(engine).by_name,
         }
         self._takes = {name: frozenset(signature(method).parameters) for name, method in self._by_name.items()}
 

@@ -89,6 +89,15 @@ ROUTES: dict[str, Route] = {
         body_bytes=OUTPUT_BYTES + 512 * 1024,
         answer="TokenDetail",
     ),
+    "errors.list": Route("GET", "/api/v1/errors", "errors:read", answer="ErrorPage"),
+    "errors.retrieve": Route("GET", "/api/v1/errors/{id}", "errors:read", answer="ErrorDetail"),
+    "errors.resolve": Route(
+        "POST", "/api/v1/errors/{id}/resolve", "errors:write", repeatable=True, answer="ErrorDetail"
+    ),
+    "errors.ignore": Route("POST", "/api/v1/errors/{id}/ignore", "errors:write", answer="ErrorDetail"),
+    "errors.unresolve": Route(
+        "POST", "/api/v1/errors/{id}/unresolve", "errors:write", repeatable=True, answer="ErrorDetail"
+    ),
 }
 
 

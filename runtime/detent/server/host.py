@@ -19,6 +19,7 @@ from ..config import Config, ensure_state_dir
 from ..embedded import running_server
 from ..engine import Engine, failpoints
 from ..engine.leases import LEASE_MS
+from ..engine.loops import Digest
 from ..engine.operations import Operations
 from ..errors import ConfigError, ProjectLocked, StoreError
 from ..model.protocol import Hello
@@ -110,6 +111,10 @@ class Host:
         self._lose_the_dead()
         self.engine.start()
         started.callback(self.engine.stop)
+        self.digest = Digest(self.engine.write, self.store, self.engine.clock)
+        self.engine.listeners.append(self.digest.note_change)
+        self.digest.start()
+        started.callback(self.digest.stop)
         place = socket_place(self.config.root)
         workers = EngineSocket(self.engine, place, self._on_gone, self.worker_exited)
         workers.start()

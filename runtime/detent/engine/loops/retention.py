@@ -79,4 +79,6 @@ def _remove(scene: Scene, ids: Sequence[str]) -> int:
     removed = 0
     for part in _PARTS:
         removed = scene.tx.run(f"remove_{part}", ids=among)
+    # The places of the newest events that are gone are given again.
+    scene.tx.run("rewind_digest")
     return removed

@@ -8,4 +8,6 @@ WHERE r.finished_at IS NOT NULL AND r.finished_at <= :before
   AND NOT EXISTS (SELECT 1 FROM runs t WHERE t.id = r.root_id AND (t.finished_at IS NULL OR t.finished_at > :before))
   AND NOT EXISTS (SELECT 1 FROM children c JOIN runs p ON p.id = c.run_id
                   WHERE c.child_id = r.id AND (p.finished_at IS NULL OR p.finished_at > :before))
+  AND NOT EXISTS (SELECT 1 FROM digest g CROSS JOIN events e
+                  WHERE e.run_id = r.id AND e.seq > g.seq AND e.kind = 'finish')
 ORDER BY r.finished_at LIMIT :n

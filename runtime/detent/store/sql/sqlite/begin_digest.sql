@@ -1,0 +1,1 @@
+INSERT OR IGNORE INTO digest (id, seq) VALUES (1, 0)

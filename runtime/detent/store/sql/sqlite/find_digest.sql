@@ -1,0 +1,1 @@
+SELECT seq FROM digest WHERE id = 1

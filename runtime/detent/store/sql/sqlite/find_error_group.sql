@@ -1,0 +1,1 @@
+SELECT * FROM error_groups WHERE env = :env AND fingerprint = :fingerprint

@@ -1,0 +1,1 @@
+DELETE FROM error_runs WHERE env = :env AND fingerprint = :fingerprint

@@ -1,0 +1,1 @@
+DELETE FROM error_tasks WHERE env = :env AND fingerprint = :fingerprint
