@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from detent.errors import InvalidOptions, NotFound
@@ -34,9 +35,9 @@ def find_run(client: Detent, wanted: str) -> str:
     prefix = text if text.startswith("run_") else f"run_{text}"
     if len(prefix) <= len("run_"):
         raise InvalidOptions(f"{wanted!r} is no id of a run; expected such as run_0199… or: latest")
-    found = client.runs.list(search=prefix, limit=100).page().items
     # The search looks into errors too, which may name other runs.
-    fitting = [run for run in found if run.id.startswith(prefix)]
+    found = (run for run in client.runs.list(search=prefix, limit=100) if run.id.startswith(prefix))
+    fitting = list(islice(found, _SHOWN + 1))
     if not fitting:
         raise NotFound(f"no run begins with {wanted!r}; list the latest with `detent runs list`")
     if len(fitting) > 1:

@@ -27,15 +27,18 @@ def list_runs(
     *,
     status: Annotated[list[str] | None, typer.Option(metavar="STATUS", help="Such as failed; may be repeated.")] = None,
     task: Annotated[list[str] | None, typer.Option(metavar="TASK", help="A task's id; may be repeated.")] = None,
+    version: Annotated[list[str] | None, typer.Option(metavar="VERSION", help="Of your code; may be repeated.")] = None,
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag; may be repeated.")] = None,
     queue: Annotated[str | None, typer.Option(metavar="NAME", help="Runs of this queue.")] = None,
     batch: Annotated[str | None, typer.Option(metavar="BATCH", help="Runs of this batch.")] = None,
     parent: Annotated[str | None, typer.Option(metavar="RUN", help="Runs that this run started.")] = None,
+    root: Annotated[str | None, typer.Option(metavar="RUN", help="All below this run.")] = None,
     since: Annotated[
         str | None, typer.Option(metavar="WHEN", help="Created since: 1h, or 2026-11-22T09:00:00Z.")
     ] = None,
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="Created before.")] = None,
     search: Annotated[str | None, typer.Option(metavar="TEXT", help="In the id, the task or the error.")] = None,
+    error: Annotated[str | None, typer.Option(metavar="TEXT", help="In the error.")] = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Runs to show.")] = 20,
     cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Where the page before ended.")] = None,
     as_json: AsJson = False,
@@ -49,20 +52,23 @@ def list_runs(
     filters: dict[str, Any] = {
         "status": status,
         "task": task,
+        "version": version,
         "tag": tag,
         "queue": queue,
         "batch": batch,
         "since": since,
         "until": until,
         "search": search,
+        "error": error,
     }
     for name in status or ():
         _check_status(name)
     with connected() as client:
-        if parent is not None:
-            from detent_cli.run_id import find_run
+        for name, run in (("parent", parent), ("root", root)):
+            if run is not None:
+                from detent_cli.run_id import find_run
 
-            filters["parent"] = find_run(client, parent)
+                filters[name] = find_run(client, run)
         page = RunPage(items=[], next_cursor=cursor)
         while len(page.items) < limit and (page.next_cursor is not None or not page.items):
             page = _longer(client, page, limit, filters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 from tests.server.project import Project
 
+from detent.engine import run_lists
 from detent.engine.operations import Operations
 from detent.engine.run_lists import RunFilter, page_of_runs
+from detent.errors import InvalidOptions
 from detent.store import SqliteStore
 from detent.store.statements import statements
 
@@ -45,7 +48,7 @@ def plan(database: sqlite3.Connection, sql: str, values: Mapping[str, Any]) -> s
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        (RunFilter(), "INTEGER PRIMARY KEY"),
+        (RunFilter(), "runs_by_state"),
         (RunFilter(status=("FAILED",)), "runs_by_state"),
         (RunFilter(status=("EXECUTING",)), "runs_by_state"),
         (RunFilter(task=("plain",)), "runs_by_task"),
@@ -54,6 +57,10 @@ def plan(database: sqlite3.Connection, sql: str, values: Mapping[str, Any]) -> s
         (RunFilter(batch="batch_1"), "runs_batch"),
         (RunFilter(parent="run_1"), "runs_parent"),
         (RunFilter(search="boom"), "runs_with_error"),
+        (RunFilter(error="boom"), "runs_with_error"),
+        (RunFilter(root="run_1"), "runs_by_root"),
+        (RunFilter(version=("20261122.1", "20261122.2")), "runs_by_version"),
+        (RunFilter(tag=("red", "blue"), error="boom"), "PRIMARY KEY"),
         (RunFilter(status=("FAILED",), task=("plain",)), "runs_by_"),
         (RunFilter(status=("FAILED", "CRASHED"), queue="typed", since=1, until=2**40), "runs_by_"),
     ],
@@ -104,6 +111,60 @@ def test_a_page_of_several_statuses_is_merged_newest_first(project: Project) -> 
     found = [run["id"] for run in first["items"] + second["items"]]
     assert found == [run_id for place, run_id in reversed(list(enumerate(ids))) if place % 3 != 2]
     assert second["next_cursor"] is None
+
+
+def test_a_page_looks_at_a_bounded_number_of_rows_and_the_next_one_goes_on_there(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given runs that failed, of which only the oldest did for the reason that is looked for
+    monkeypatch.setattr(run_lists, "_LOOKED_AT", 3)
+    worker = project.worker()
+    for _ in range(8):
+        _trigger(project.operations, 1)
+    grants = sorted(worker.claim(8), key=lambda grant: project.store.read("find_run", id=grant.run_id)[0]["seq"])
+    for place, grant in enumerate(grants):
+        error = {"type": "ValueError", "message": "no luck" if place else "no Money", "traceback": "luck and money"}
+        worker.finish(grant, "FAILED", error=json.dumps(error))
+
+    # When
+    pages, found, cursor = 0, [], None
+    while pages == 0 or cursor is not None:
+        page = project.transport.call("runs.list", error="money", limit=2, **({"cursor": cursor} if cursor else {}))
+        found += [run["id"] for run in page["items"]]
+        pages, cursor = pages + 1, page["next_cursor"]
+
+    # Then each page stopped after three, and the message counts, not the traceback
+    assert found == [grants[0].run_id]
+    assert pages == 3
+
+
+def test_pages_stay_where_they_are_while_runs_arrive(project: Project) -> None:
+    ids = [made["id"] for made in _trigger(project.operations, 5)]
+    first = project.transport.call("runs.list", limit=2, status=["QUEUED", "DELAYED"])
+    _trigger(project.operations, 5)
+    second = project.transport.call("runs.list", limit=3, cursor=first["next_cursor"], status=["QUEUED", "DELAYED"])
+
+    assert [run["id"] for run in first["items"] + second["items"]] == list(reversed(ids))
+
+
+def test_runs_are_found_by_version_root_and_period_and_by_the_other_names_of_times(project: Project) -> None:
+    worker = project.worker()
+    [made] = _trigger(project.operations, 1)
+    worker.claim()
+    call = project.transport.call
+
+    def found(**wanted: Any) -> list[str]:
+        return [run["id"] for run in call("runs.list", **wanted)["items"]]
+
+    assert found(version=["20261122.1", "other"]) == [made["id"]]
+    assert found(version="other") == found(root=made["id"]) == []
+    assert found(period="1h") == found(**{"from": "2020-01-01T00:00:00Z", "to": "2120-01-01T00:00:00Z"}) == [made["id"]]
+    assert found(to="2020-01-01T00:00:00Z") == []
+    for wrong in ({"from": "2020-01-01T00:00:00Z", "since": "2020-01-01T00:00:00Z"}, {"period": "soon"}):
+        with pytest.raises(InvalidOptions):
+            found(**wrong)
+    with pytest.raises(InvalidOptions, match="leave one"):
+        found(period="1h", since="2020-01-01T00:00:00Z")
 
 
 def test_tags_that_a_run_adds_later_are_found(project: Project) -> None:

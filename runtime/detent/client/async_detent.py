@@ -95,13 +95,17 @@ class AsyncRunsResource:
         *,
         status: str | Iterable[str] | None = None,
         task: str | Iterable[str] | None = None,
+        version: str | Iterable[str] | None = None,
         tag: str | Iterable[str] | None = None,
         queue: str | None = None,
         batch: str | None = None,
         parent: str | None = None,
+        root: str | None = None,
         since: When | None = None,
         until: When | None = None,
+        period: Duration | None = None,
         search: str | None = None,
+        error: str | None = None,
         limit: int = 25,
         cursor: str | None = None,
     ) -> AsyncRuns:
@@ -109,21 +113,27 @@ class AsyncRunsResource:
         while runs arrive.
 
         Parameters:
-          status, task, tag: one, or several of which one must fit. `queue`, `batch`, `parent`: ids or names.
-          since, until: created from and before; a moment, or a length of time ago such as ``"1h"``.
-          search: text in the id, the task or the error's message.
+          status, task, version, tag: one, or several of which one must fit. `queue`, `batch`, `parent`, `root`: ids
+            or names.
+          since, until: created from and before; a moment, or a length of time ago such as ``"1h"``. `period`: a
+            length of time back from now.
+          search: text in the id, the task or the error. `error`: text in the type or the message of the error.
           limit: runs of a page, 1 to 100. `cursor`: where to go on, from `RunPage.next_cursor`.
         """
         filters = calls.run_filters(
             status=status,
             task=task,
+            version=version,
             tag=tag,
             queue=queue,
             batch=batch,
             parent=parent,
+            root=root,
             since=since,
             until=until,
+            period=period,
             search=search,
+            error=error,
             limit=limit,
         )
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from pydantic import TypeAdapter
 
 from ..errors import InvalidOptions
-from ..model.duration import When, parse_when
+from ..model.duration import Duration, When, parse_duration, parse_when
 from ..model.status import Status
 from ..model.transport import Transport
 from ..model.views import (
@@ -66,13 +66,17 @@ def run_filters(
     *,
     status: str | Iterable[str] | None,
     task: str | Iterable[str] | None,
+    version: str | Iterable[str] | None = None,
     tag: str | Iterable[str] | None,
     queue: str | None,
     batch: str | None,
     parent: str | None,
+    root: str | None = None,
     since: When | None,
     until: When | None,
+    period: Duration | None = None,
     search: str | None,
+    error: str | None = None,
     limit: int,
 ) -> dict[str, Any]:
     """The filters of a list as plain values. Lengths of time count back from now."""
@@ -81,13 +85,17 @@ def run_filters(
     values: dict[str, Any] = {
         "status": [_status(name) for name in texts(status)],
         "task": texts(task),
+        "version": texts(version),
         "tag": texts(tag),
         "queue": queue,
         "batch": batch,
         "parent": parent,
+        "root": root,
         "since": moment_text(since, "since"),
         "until": moment_text(until, "until"),
+        "period": None if period is None else f"{parse_duration(period, 'period')}ms",
         "search": search,
+        "error": error,
         "limit": limit,
     }
     return {name: value for name, value in values.items() if value not in (None, [])}

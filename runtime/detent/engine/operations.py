@@ -17,10 +17,11 @@ from . import failpoints, views
 from .engine import Engine
 from .error_operations import ErrorOperations
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
-from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, moment, several, whole
+from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, whole
 from .reasons import why_not_running
 from .replay_operations import ReplayOperations
-from .run_lists import RunFilter, check_status, page_of_runs
+from .run_filters import read_filter, renamed
+from .run_lists import page_of_runs
 from .token_operations import TokenOperations
 from .trace import trace_of
 
@@ -88,6 +89,8 @@ class Operations:
         method = self._by_name.get(operation)
         if method is None:
             raise NotFound(f"no operation {operation!r}; known are: {', '.join(self._by_name)}")
+        if operation == "runs.list":
+            values = renamed(values)
         names = self._takes[operation]
         unknown = sorted(values.keys() - names)
         if unknown:
@@ -116,27 +119,40 @@ class Operations:
         *,
         status: Sequence[StatusName] = (),
         task: Sequence[str] = (),
+        version: Sequence[str] = (),
         tag: Sequence[str] = (),
         queue: str | None = None,
         batch: str | None = None,
         parent: str | None = None,
+        root: str | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
+        period: str | None = None,
         search: str | None = None,
+        error: str | None = None,
         limit: PageSize = 25,
         cursor: Cursor | None = None,
     ) -> dict[str, Any]:
-        """A page of runs, newest first. `since`, `until`: ISO-8601 with a zone."""
-        wanted = RunFilter(
-            status=check_status(several(status)),
-            task=several(task),
-            tag=several(tag),
+        """A page of runs, newest first; it may be shorter than `limit`, even empty, with more to follow.
+
+        `since`, `until` (also ``from`` and ``to``): ISO-8601 with a zone. `period`: a length of time back from now.
+        `search`: text in the id, the task or the error; `error`: in the error alone.
+        """
+        wanted = read_filter(
+            self._engine.clock.now(),
+            status=status,
+            task=task,
+            version=version,
+            tag=tag,
             queue=queue,
             batch=batch,
             parent=parent,
-            since=moment("since", since),
-            until=moment("until", until),
-            search=search or None,
+            root=root,
+            since=since,
+            until=until,
+            period=period,
+            search=search,
+            error=error,
         )
         before = None if cursor is None else whole("cursor", cursor, 1, 2**62)
         rows, more = page_of_runs(self._store, self._engine.env, wanted, whole("limit", limit, 1, PAGE), before)
