@@ -39,6 +39,8 @@ def replay_run(
         str | None, typer.Option(metavar="JSON", help="Other metadata: a JSON object, or @FILE.")
     ] = None,
     max_attempts: Annotated[int | None, typer.Option(metavar="N", help="Attempts in all, 1 to 250.")] = None,
+    max_duration: Annotated[str | None, typer.Option(metavar="TIME", help="Another max duration, such as 1h.")] = None,
+    machine: Annotated[str | None, typer.Option(metavar="NAME", help="Another machine, such as large-1x.")] = None,
     idempotency_key: Annotated[
         str | None, typer.Option(metavar="KEY", help="Replaying again with this key finds the first replay.")
     ] = None,
@@ -62,6 +64,8 @@ def replay_run(
         "tags": tag or None,
         "metadata": None if metadata is None else read_json_argument(metadata, "--metadata"),
         "max_attempts": max_attempts,
+        "max_duration": max_duration,
+        "machine": machine,
         "idempotency_key": idempotency_key,
     }
     changed = {} if payload is None else {"payload": read_json_argument(payload, "--payload")}

@@ -10,6 +10,7 @@ from detent_cli.lazy import new_app
 from detent_cli.options import AsJson, RunId
 from detent_cli.project import connected
 from detent_cli.run_again import fork_run, replay_run, resume_run, show_journal
+from detent_cli.run_diagnosis import diagnose_run
 
 if TYPE_CHECKING:
     from detent.client import Detent
@@ -191,6 +192,7 @@ def cancel_run(
         typer.echo(f"{run_id} {status}, told to stop; see its end: detent runs wait {run_id}")
 
 
+app.command("diagnose", short_help="Why a run failed or is not running, and what to do.")(diagnose_run)
 app.command("replay", short_help="Run a run again from its beginning.")(replay_run)
 app.command("fork", short_help="Run a run again from one of its steps on.")(fork_run)
 app.command("resume", short_help="Let a paused run go on.")(resume_run)

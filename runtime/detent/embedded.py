@@ -223,6 +223,7 @@ class ProjectTransport:
                 )
             from .engine import Engine
             from .engine.operations import Operations
+            from .engine.source_lines import SourceFiles
             from .objects import open_store
             from .server.lock import ProjectLock
             from .store import SqliteStore
@@ -234,6 +235,7 @@ class ProjectTransport:
             self._closers += [telemetry.close, store.close]
             engine = Engine(store, env_limit=self._config.concurrency_limit)
             engine.callbacks.base = self._config.public_url or f"http://127.0.0.1:{self._config.port}"
-            operations = Operations(engine, telemetry, open_store(self._config.object_store_url))
+            sources = SourceFiles(self._config.root, self._config.dirs)
+            operations = Operations(engine, telemetry, open_store(self._config.object_store_url), sources)
             self._embedded = EmbeddedTransport(operations)
             return self._embedded

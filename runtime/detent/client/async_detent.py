@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
+from ..model.diagnosis_views import Diagnosis
 from ..model.duration import Duration, When
 from ..model.options import TriggerOptions
 from ..model.status import Status
@@ -28,6 +29,7 @@ from ..model.views import (
 )
 from . import calls, replays
 from .calls import Call
+from .diagnoses import diagnose_run
 from .errors import AsyncErrorsResource
 from .pages import AsyncRuns
 from .tokens import AsyncTokensResource
@@ -198,6 +200,12 @@ class AsyncRunsResource:
     async def events(self, run_id: str) -> builtins.list[Event]:
         """The history of the run, oldest first."""
         return await _do(self._transport, calls.events_of_run(run_id))
+
+    async def diagnose(self, run_id: str) -> Diagnosis:
+        """Why the run failed or is not running: a verdict in a sentence, the error with the lines of your code around
+        each frame, what it waits for, where its time went, the same failure elsewhere, and what to do.
+        Errors: `NotFound`."""
+        return await _do(self._transport, diagnose_run(run_id))
 
     async def children(self, run_id: str) -> builtins.list[ChildRun]:
         """The runs that this run started, oldest first."""

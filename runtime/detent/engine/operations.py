@@ -14,6 +14,7 @@ from msgspec import Meta
 from ..errors import InvalidOptions, NotFound, TaskNotFound
 from ..model.protocol import Handle, NewRun
 from . import failpoints, views
+from .diagnosis_operations import DiagnosisOperations
 from .engine import Engine
 from .error_operations import ErrorOperations
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
@@ -21,7 +22,8 @@ from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, whole
 from .reasons import why_not_running
 from .replay_operations import ReplayOperations
 from .run_filters import read_filter, renamed
-from .run_lists import page_of_runs
+from .run_lists import RunFilter, check_status, page_of_runs
+from .source_lines import SourceFiles
 from .token_operations import TokenOperations
 from .trace import trace_of
 
@@ -51,9 +53,16 @@ class Operations:
     Parameters:
       engine: whose runs. `telemetry`: its logs and spans, where they are kept at all.
       objects: where large payloads and outputs go; without it they stay in the store.
+      sources: the project's files, where they are on this machine.
     """
 
-    def __init__(self, engine: Engine, telemetry: Telemetry | None = None, objects: Objects | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        telemetry: Telemetry | None = None,
+        objects: Objects | None = None,
+        sources: SourceFiles | None = None,
+    ) -> None:
         self._engine = engine
         self._store = engine.store
         self._telemetry = telemetry
@@ -73,6 +82,7 @@ class Operations:
             "tasks.list": self.list_tasks,
             "tasks.retrieve": self.retrieve_task,
             **self.tokens.by_name,
+            **DiagnosisOperations(engine, telemetry, sources).by_name,
             **ReplayOperations(engine, objects).by_name,
             **ErrorOperations(engine).by_name,
         }

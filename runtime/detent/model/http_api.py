@@ -74,6 +74,7 @@ ROUTES: dict[str, Route] = {
     "runs.events": Route("GET", "/api/v1/runs/{id}/events", "runs:read", answer="list[Event]"),
     "runs.trace": Route("GET", "/api/v1/runs/{id}/trace", "runs:read", answer="TraceSpan"),
     "runs.logs": Route("GET", "/api/v1/runs/{id}/logs", "runs:read", answer="list[LogEntry]"),
+    "runs.diagnosis": Route("GET", "/api/v1/runs/{id}/diagnosis", "diagnosis:read", answer="Diagnosis"),
     "runs.children": Route("GET", "/api/v1/runs/{id}/children", "runs:read", answer="list[ChildRun]"),
     "tasks.list": Route("GET", "/api/v1/tasks", "tasks:read", answer="list[TaskView]"),
     "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}", "tasks:read", answer="TaskView"),

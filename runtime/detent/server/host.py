@@ -21,6 +21,7 @@ from ..engine import Engine, failpoints
 from ..engine.leases import LEASE_MS
 from ..engine.loops import Digest
 from ..engine.operations import Operations
+from ..engine.source_lines import SourceFiles
 from ..errors import ConfigError, ProjectLocked, StoreError
 from ..model.protocol import Hello
 from ..objects import open_store
@@ -103,7 +104,8 @@ class Host:
             on_remove=self._remove,
             lease_ms=self.config.lease_ms or LEASE_MS,
         )
-        self.operations = Operations(self.engine, self.telemetry, self.objects)
+        sources = SourceFiles(self.config.root, self.config.dirs)
+        self.operations = Operations(self.engine, self.telemetry, self.objects, sources)
         http = HttpServer(make_app(self.operations, key=self._key, host=self._host), self._host, self._port)
         self.url = http.start()
         self.engine.callbacks.base = self.config.public_url or self.url

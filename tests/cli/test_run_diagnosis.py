@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from tests.cli.conftest import Project
+
+
+def test_a_diagnosis_shows_the_lines_around_the_failure_and_what_to_do(served: Project) -> None:
+    # Given a run that failed
+    run_id = served.trigger("fail", "too little milk")
+    assert served.detent("runs", "wait", run_id).returncode == 1
+    # When it is diagnosed
+    shown = served.detent("runs", "diagnose", run_id).stdout
+    # Then
+    assert "failed: it failed after 1 attempt: ValueError: cannot: too little milk (tasks/shop.py:" in shown
+    assert 'raise ValueError(f"cannot: {reason}")' in shown
+    assert "def help_to_fail(reason: str) -> None:" in shown
+    assert "may have changed" not in shown
+    assert f"detent runs replay {run_id}" in shown
+    found = served.json("runs", "diagnose", run_id)
+    assert (found["verdict"], found["error"]["frames"][-1]["source"]["state"]) == ("failed", "same")
+
+
+def test_a_run_without_a_worker_says_how_to_start_one(project: Project) -> None:
+    run_id = project.trigger("greet", {"name": "Ada"})
+    shown = project.detent("runs", "diagnose", run_id[:20])
+    assert shown.returncode == 0
+    assert "no_worker: no worker is connected" in shown.stdout
+    assert project.detent("runs", "diagnose", "run_nothing").returncode == 1
