@@ -22,7 +22,7 @@ from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, whole
 from .reasons import why_not_running
 from .replay_operations import ReplayOperations
 from .run_filters import read_filter, renamed
-from .run_lists import RunFilter, check_status, page_of_runs
+from .run_lists import page_of_runs
 from .source_lines import SourceFiles
 from .token_operations import TokenOperations
 from .trace import trace_of
