@@ -58,11 +58,14 @@ def verb_of(request: type[Any] | str) -> str:
     return str(request.__struct_config__.tag)
 
 
+#: Resources that no run depends on: what changes them has no fail points.
+APART = frozenset({"alerts", "errors"})
+
 #: The verbs: of the protocol; of clients that write; and what the engine's loops write.
 REQUESTS: tuple[str, ...] = tuple(verb_of(request) for request in get_args(Request))
 OPERATIONS: tuple[str, ...] = (
     verb_of(TRIGGER),
-    *(verb_of(name) for name, route in ROUTES.items() if route.method != "GET"),
+    *(verb_of(name) for name, route in ROUTES.items() if route.method != "GET" and name.partition(".")[0] not in APART),
 )
 LOOPS: tuple[str, ...] = ("timers",)
 
@@ -131,7 +134,7 @@ class FailPoints:
         reads.
         """
         operation_name = getattr(self._operation, "name", None)
-        if verb is None and operation_name is not None:
+        if verb is None and operation_name is not None and operation_name.partition(".")[0] not in APART:
             verb = verb_of(operation_name)
             if verb not in OPERATIONS:
                 raise RuntimeError(f"{operation_name} writes, so its route must not be a GET")
