@@ -35,6 +35,7 @@ HOT = [
     "remove_runs", "remove_waits", "replace_payload", "request_cancel", "resume_paused", "resume_run", "retry_run",
     "serve_lane", "shared_objects", "unblock_versionless", "unreserve", "unstick", "waiting_for",
     "view_journal", "write_metadata", "write_tags",
+    "end_overrides", "override_queue", "reset_queue",
     "claim_duties", "drop_duty", "end_duty", "fence_duty", "find_open_duty", "forget_duties", "hand_back_duty",
     "held_duties", "lose_duties", "put_duty",
 ]  # fmt: skip
@@ -72,6 +73,8 @@ def test_a_statement_on_the_hot_path_finds_its_rows_by_an_index(bench: Bench, na
         ("waiting_for_waitpoint", "waits_for_waitpoint"),
         ("forget_debounces", "debounces_old"),
         ("old_runs", "runs_finished"),
+        ("end_overrides", "queues_override_until"),
+        ("next_due", "queues_override_until"),
         ("old_runs", "children_by_child"),
         ("shared_objects", "runs_payload_ref"),
         ("shared_objects", "runs_output_ref"),

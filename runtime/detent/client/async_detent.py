@@ -18,7 +18,6 @@ from ..model.views import (
     Health,
     JournalEntry,
     LogEntry,
-    QueueView,
     RunDetail,
     RunOutcome,
     RunPage,
@@ -32,6 +31,7 @@ from .calls import Call
 from .diagnoses import diagnose_run
 from .errors import AsyncErrorsResource
 from .pages import AsyncRuns
+from .queues import AsyncQueuesResource
 from .tokens import AsyncTokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
@@ -260,14 +260,3 @@ class AsyncTasksResource:
         """
         batch_id, runs = batch_runs(items, task_id)
         return triggered_batch(batch_id, await self._transport.trigger_async(runs, batch_id))
-
-
-class AsyncQueuesResource:
-    """Queues: limits, what executes, what waits."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-    async def list(self) -> builtins.list[QueueView]:
-        """The queues of this project, by name."""
-        return await _do(self._transport, calls.list_queues())

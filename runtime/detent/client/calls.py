@@ -18,7 +18,6 @@ from ..model.views import (
     Event,
     Health,
     LogEntry,
-    QueueView,
     RunDetail,
     RunOutcome,
     RunPage,
@@ -35,7 +34,6 @@ LOG_LEVELS = ("debug", "info", "warn", "error")
 _events = TypeAdapter(list[Event])
 _logs = TypeAdapter(list[LogEntry])
 _tasks = TypeAdapter(list[TaskView])
-_queues = TypeAdapter(list[QueueView])
 _children = TypeAdapter(list[ChildRun])
 
 
@@ -142,10 +140,6 @@ def list_tasks() -> Call[list[TaskView]]:
 
 def retrieve_task(task_id: str) -> Call[TaskView]:
     return Call("tasks.retrieve", {"id": task_id}, TaskView.model_validate)
-
-
-def list_queues() -> Call[list[QueueView]]:
-    return Call("queues.list", {}, lambda answer: _queues.validate_python(answer["items"]))
 
 
 def health() -> Call[Health]:

@@ -18,7 +18,6 @@ from ..model.views import (
     Health,
     JournalEntry,
     LogEntry,
-    QueueView,
     RunDetail,
     RunOutcome,
     RunPage,
@@ -32,6 +31,7 @@ from .calls import Call
 from .diagnoses import diagnose_run
 from .errors import ErrorsResource
 from .pages import Runs
+from .queues import QueuesResource
 from .tokens import TokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
@@ -259,14 +259,3 @@ class TasksResource:
         """
         batch_id, runs = batch_runs(items, task_id)
         return triggered_batch(batch_id, self._transport.trigger(runs, batch_id))
-
-
-class QueuesResource:
-    """Queues: limits, what executes, what waits."""
-
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-
-    def list(self) -> builtins.list[QueueView]:
-        """The queues of this project, by name."""
-        return _do(self._transport, calls.list_queues())

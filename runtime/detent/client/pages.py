@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..model.error_views import ErrorPage, ErrorSummary
+from ..model.queue_views import QueueKey, QueueKeyPage
 from ..model.views import RunPage, RunSummary, TokenPage, TokenSummary
 
-__all__ = ["AsyncErrors", "AsyncRuns", "AsyncTokens", "Errors", "Runs", "Tokens"]
+__all__ = ["AsyncErrors", "AsyncQueueKeys", "AsyncRuns", "AsyncTokens", "Errors", "QueueKeys", "Runs", "Tokens"]
 
 
 class _Page(Protocol):
@@ -83,3 +84,13 @@ class Errors(_Pages[ErrorPage, ErrorSummary]):
 
 class AsyncErrors(_AsyncPages[ErrorPage, ErrorSummary]):
     """Error groups, latest seen first: ``async for`` goes on to further pages; `page()` gives the first page alone."""
+
+
+class QueueKeys(_Pages[QueueKeyPage, QueueKey]):
+    """Concurrency keys of a queue, those with the most runs first. Iterating goes on to further pages; `page()` gives
+    the first page alone."""
+
+
+class AsyncQueueKeys(_AsyncPages[QueueKeyPage, QueueKey]):
+    """Concurrency keys of a queue, those with the most runs first: ``async for`` goes on to further pages; `page()`
+    gives the first page alone."""

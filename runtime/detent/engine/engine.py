@@ -54,6 +54,7 @@ from .loops import Leases, Loop, OnRemove, Retention, Sweeper, Timers
 from .notebook import write_notes
 from .park import park
 from .pauses import pause_run
+from .queues import pause_queue
 from .replays import fork_run, replay_run, resume_paused
 from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
@@ -246,13 +247,7 @@ class Engine:
 
     def pause_queue(self, name: str, paused: bool = True) -> None:
         """Start no more runs of a queue, or start them again. What executes goes on."""
-
-        def pause(scene: Scene) -> None:
-            scene.tx.run("pause_queue", env=scene.env, name=name, paused=int(paused))
-            if not paused:
-                scene.bell.anyone(scene.env)
-
-        self.write(pause)
+        self.write(lambda scene: pause_queue(scene, name, paused))
 
     def handle(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
         """Answer a frame of a worker: its requests share one transaction, in order."""

@@ -19,6 +19,7 @@ from .engine import Engine
 from .error_operations import ErrorOperations
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
 from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, whole
+from .queue_operations import QueueOperations
 from .reasons import why_not_running
 from .replay_operations import ReplayOperations
 from .run_filters import read_filter, renamed
@@ -70,7 +71,6 @@ class Operations:
         self.tokens = TokenOperations(engine, objects)
         self._by_name: dict[str, Callable[..., Any]] = {
             "health": self.health,
-            "queues.list": self.list_queues,
             "runs.cancel": self.cancel_run,
             "runs.children": self.children_of_run,
             "runs.events": self.events_of_run,
@@ -84,6 +84,7 @@ class Operations:
             **self.tokens.by_name,
             **DiagnosisOperations(engine, telemetry, sources).by_name,
             **ReplayOperations(engine, objects).by_name,
+            **QueueOperations(engine).by_name,
             **ErrorOperations(engine).by_name,
         }
         self._takes = {name: frozenset(signature(method).parameters) for name, method in self._by_name.items()}
@@ -251,7 +252,7 @@ class Operations:
             line["at"] = views.iso(line["at"])
         return {"items": lines}
 
-    # Tasks, queues, health.
+    # Tasks, health.
 
     def list_tasks(self) -> dict[str, Any]:
         """The tasks that workers have described."""
@@ -265,10 +266,6 @@ class Operations:
             if row["id"] == id:
                 return views.task_view(row, bool(self._engine.knows(id)))
         raise TaskNotFound.among(id, [row["id"] for row in rows])
-
-    def list_queues(self) -> dict[str, Any]:
-        """The queues, by name."""
-        return {"items": [views.queue_view(row) for row in self._store.read("view_queues", env=self._engine.env)]}
 
     def health(self) -> dict[str, Any]:
         """Whether work can flow."""

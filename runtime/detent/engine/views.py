@@ -231,7 +231,10 @@ def queue_view(row: Any) -> dict[str, Any]:
     return {
         "name": row["name"],
         "limit": row["limit_n"],
+        "declared_limit": row["declared_n"],
         "limit_per_key": row["limit_per_key"],
+        "overridden_at": iso(row["overridden_at"]),
+        "override_until": iso(row["override_until"]),
         "paused": bool(row["paused"]),
         "running": row["running"],
         "queued": row["queued"],

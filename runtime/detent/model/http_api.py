@@ -79,6 +79,14 @@ ROUTES: dict[str, Route] = {
     "tasks.list": Route("GET", "/api/v1/tasks", "tasks:read", answer="list[TaskView]"),
     "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}", "tasks:read", answer="TaskView"),
     "queues.list": Route("GET", "/api/v1/queues", "queues:read", answer="list[QueueView]"),
+    "queues.keys": Route("GET", "/api/v1/queues/{id}/concurrencyKeys", "queues:read", answer="QueueKeyPage"),
+    "queues.retrieve": Route("GET", "/api/v1/queues/{id}", "queues:read", answer="QueueView"),
+    "queues.pause": Route("POST", "/api/v1/queues/{id}/pause", "queues:write", True, answer="QueueView"),
+    "queues.resume": Route("POST", "/api/v1/queues/{id}/resume", "queues:write", True, answer="QueueView"),
+    "queues.override": Route(
+        "POST", "/api/v1/queues/{id}/concurrency/override", "queues:write", True, answer="QueueView"
+    ),
+    "queues.reset": Route("POST", "/api/v1/queues/{id}/concurrency/reset", "queues:write", True, answer="QueueView"),
     "tokens.list": Route("GET", "/api/v1/waitpoints/tokens", "tokens:read", answer="TokenPage"),
     "tokens.retrieve": Route("GET", "/api/v1/waitpoints/tokens/{id}", "tokens:read", answer="TokenDetail"),
     "tokens.create": Route("POST", "/api/v1/waitpoints/tokens", "tokens:write", repeatable=True, answer="TokenDetail"),

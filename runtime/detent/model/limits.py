@@ -24,6 +24,8 @@ MIN_DEBOUNCE_MS = 1_000
 IDEMPOTENCY_TTL_MS = 30 * 24 * 3_600_000
 #: Characters of a queue name, a task id or a concurrency key.
 NAME_CHARS = 128
+#: Highest concurrency limit of a queue.
+QUEUE_LIMIT = 100_000
 #: Most attempts a run may be given.
 ATTEMPTS = 250
 #: Shortest `max_duration`, in milliseconds.

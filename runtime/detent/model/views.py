@@ -306,10 +306,17 @@ class TaskView(View):
 
 
 class QueueView(View):
-    """A queue: most runs at once (`limit`, None without one), what executes and what waits."""
+    """A queue: most runs at once (`limit`, None without one), what executes and what waits.
+
+    `limit` is what holds. It is another than `declared_limit`, that of code or settings, while it is overridden:
+    since `overridden_at`, and at the latest until `override_until` where that is set.
+    """
 
     name: str
     limit: int | None = None
+    declared_limit: int | None = None
+    overridden_at: datetime | None = None
+    override_until: datetime | None = None
     limit_per_key: int | None = None
     paused: bool = False
     running: int = 0

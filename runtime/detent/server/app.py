@@ -69,8 +69,10 @@ def make_app(operations: Operations, *, key: str, host: str = "127.0.0.1") -> AS
 
 
 def _pattern(path: str) -> str:
-    # The id of a task may hold slashes, which arrive decoded.
-    return path.replace("/tasks/{id}", "/tasks/{id:path}")
+    # The id of a task, the name of a queue and a key may hold slashes, which arrive decoded.
+    for noun in ("tasks", "queues", "idempotencyKeys"):
+        path = path.replace(f"/{noun}/{{id}}", f"/{noun}/{{id:path}}")
+    return path
 
 
 class _Api:

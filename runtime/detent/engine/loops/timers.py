@@ -10,6 +10,7 @@ from ...store import Store
 from ..cancel import CANCEL_GRACE_MS, force_overdue_cancels
 from ..clock import Clock
 from ..finish import end_run
+from ..queues import end_overrides
 from ..satisfy import reach_moments
 from ..scene import Scene
 from ..waitpoints import expire_waitpoints
@@ -103,5 +104,6 @@ SWEEPS: tuple[Callable[[Scene, int], int], ...] = (
     _expire,
     reach_moments,
     expire_waitpoints,
+    end_overrides,
     force_overdue_cancels,
 )
