@@ -31,6 +31,7 @@ COMMANDS = {
     "queues": LazyCommand("detent_cli.queues", "app", "Queues: their limits, what executes, what waits."),
     "tokens": LazyCommand("detent_cli.tokens", "app", "Tokens: what runs wait for, and completing it."),
     "errors": LazyCommand("detent_cli.errors", "app", "Errors: failed runs in groups, resolving and ignoring them."),
+    "logs": LazyCommand("detent_cli.logs", "logs", "What runs wrote, over all runs."),
     "server": LazyCommand("detent_cli.dev", "server", "Run the server alone."),
     "worker": LazyCommand("detent_cli.dev", "worker", "Run workers alone."),
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from detent.client import Detent
     from detent.model.views import LogEntry
 
-__all__ = ["print_logs"]
+__all__ = ["print_logs", "shown_line"]
 
 PAGE = 1000
 #: Between two looks at a run that is followed, in seconds.
@@ -36,7 +36,7 @@ def print_logs(client: Detent, run_id: str, level: str | None, *, follow: bool, 
         if as_json:
             print(json_text(line, None), flush=True)  # noqa: T201
         else:
-            console.print(_shown(line), soft_wrap=True)
+            console.print(shown_line(line), soft_wrap=True)
 
 
 def _lines(client: Detent, run_id: str, level: str | None, after: int | None = None) -> Iterator[LogEntry]:
@@ -62,7 +62,8 @@ def _followed(client: Detent, run_id: str, level: str | None) -> Iterator[LogEnt
         time.sleep(PAUSE_S)
 
 
-def _shown(line: LogEntry) -> Text:
+def shown_line(line: LogEntry) -> Text:
+    """One line as people read it: time, level, message, attributes."""
     text = Text(clock_time(line.at), style="dim")
     text.append(f" {line.level.upper():5} ", style=_LEVELS.get(line.level, ""))
     if line.source == "detent":

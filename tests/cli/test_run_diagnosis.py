@@ -25,3 +25,16 @@ def test_a_run_without_a_worker_says_how_to_start_one(project: Project) -> None:
     assert shown.returncode == 0
     assert "no_worker: no worker is connected" in shown.stdout
     assert project.detent("runs", "diagnose", "run_nothing").returncode == 1
+
+
+def test_lines_of_all_runs_are_searched(served: Project) -> None:
+    names = ["Ada", "Grace"]
+    for name in names:
+        assert served.detent("runs", "wait", served.trigger("greet", {"name": name})).returncode == 0
+    shown = served.detent("logs", "greeting", "--task", "greet", "--level", "info", "--since", "1h").stdout
+    assert [name for line in shown.splitlines() for name in names if f"name={name}" in line] == names
+    [line] = served.json("logs", "grace", "--run", "latest")["items"]
+    assert line["attributes"] == {"name": "Grace"}
+    nothing = served.detent("logs", "no such words")
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "No line fits.\n")
+    assert served.detent("logs", "--level", "loud").returncode == 2

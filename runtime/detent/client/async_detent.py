@@ -30,6 +30,7 @@ from . import calls, replays
 from .calls import Call
 from .diagnoses import diagnose_run
 from .errors import AsyncErrorsResource
+from .logs import AsyncLogsResource
 from .pages import AsyncRuns
 from .queues import AsyncQueuesResource
 from .tokens import AsyncTokensResource
@@ -62,6 +63,7 @@ class AsyncDetent:
         self.tasks = AsyncTasksResource(self._transport)
         self.queues = AsyncQueuesResource(self._transport)
         self.tokens = AsyncTokensResource(self._transport)
+        self.logs = AsyncLogsResource(self._transport)
         self.errors = AsyncErrorsResource(self._transport)
 
     async def health(self) -> Health:

@@ -30,6 +30,7 @@ from . import calls, replays
 from .calls import Call
 from .diagnoses import diagnose_run
 from .errors import ErrorsResource
+from .logs import LogsResource
 from .pages import Runs
 from .queues import QueuesResource
 from .tokens import TokensResource
@@ -62,6 +63,7 @@ class Detent:
         self.tasks = TasksResource(self._transport)
         self.queues = QueuesResource(self._transport)
         self.tokens = TokensResource(self._transport)
+        self.logs = LogsResource(self._transport)
         self.errors = ErrorsResource(self._transport)
 
     def health(self) -> Health:

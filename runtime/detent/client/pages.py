@@ -6,10 +6,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..model.error_views import ErrorPage, ErrorSummary
+from ..model.log_views import FoundLine, LogPage
 from ..model.queue_views import QueueKey, QueueKeyPage
 from ..model.views import RunPage, RunSummary, TokenPage, TokenSummary
 
-__all__ = ["AsyncErrors", "AsyncQueueKeys", "AsyncRuns", "AsyncTokens", "Errors", "QueueKeys", "Runs", "Tokens"]
+__all__ = [
+    "AsyncErrors",
+    "AsyncLogs",
+    "AsyncQueueKeys",
+    "AsyncRuns",
+    "AsyncTokens",
+    "Errors",
+    "Logs",
+    "QueueKeys",
+    "Runs",
+    "Tokens",
+]
 
 
 class _Page(Protocol):
@@ -94,3 +106,11 @@ class QueueKeys(_Pages[QueueKeyPage, QueueKey]):
 class AsyncQueueKeys(_AsyncPages[QueueKeyPage, QueueKey]):
     """Concurrency keys of a queue, those with the most runs first: ``async for`` goes on to further pages; `page()`
     gives the first page alone."""
+
+
+class Logs(_Pages[LogPage, FoundLine]):
+    """Lines over all runs. Iterating goes on to further pages; `page()` gives the first page alone."""
+
+
+class AsyncLogs(_AsyncPages[LogPage, FoundLine]):
+    """Lines over all runs: ``async for`` goes on to further pages; `page()` gives the first page alone."""

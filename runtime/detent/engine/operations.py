@@ -12,11 +12,13 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import InvalidOptions, NotFound, TaskNotFound
+from ..model.log_query import LineQuery
 from ..model.protocol import Handle, NewRun
 from . import failpoints, views
 from .diagnosis_operations import DiagnosisOperations
 from .engine import Engine
 from .error_operations import ErrorOperations
+from .log_operations import LogOperations
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
 from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, whole
 from .queue_operations import QueueOperations
@@ -46,6 +48,8 @@ class Telemetry(Protocol):
     ) -> list[dict[str, Any]]: ...
 
     def spans(self, run_id: str) -> list[dict[str, Any]]: ...
+
+    def search(self, query: LineQuery) -> tuple[list[dict[str, Any]], int | None]: ...
 
 
 class Operations:
@@ -83,6 +87,7 @@ class Operations:
             "tasks.retrieve": self.retrieve_task,
             **self.tokens.by_name,
             **DiagnosisOperations(engine, telemetry, sources).by_name,
+            **LogOperations(engine, telemetry).by_name,
             **ReplayOperations(engine, objects).by_name,
             **QueueOperations(engine).by_name,
             **ErrorOperations(engine).by_name,

@@ -76,6 +76,7 @@ ROUTES: dict[str, Route] = {
     "runs.logs": Route("GET", "/api/v1/runs/{id}/logs", "runs:read", answer="list[LogEntry]"),
     "runs.diagnosis": Route("GET", "/api/v1/runs/{id}/diagnosis", "diagnosis:read", answer="Diagnosis"),
     "runs.children": Route("GET", "/api/v1/runs/{id}/children", "runs:read", answer="list[ChildRun]"),
+    "logs.search": Route("GET", "/api/v1/logs", "logs:read", answer="LogPage"),
     "tasks.list": Route("GET", "/api/v1/tasks", "tasks:read", answer="list[TaskView]"),
     "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}", "tasks:read", answer="TaskView"),
     "queues.list": Route("GET", "/api/v1/queues", "queues:read", answer="list[QueueView]"),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ..model.limits import LOG_LINE_CHARS, LOG_LINES_PER_RUN, SPANS_PER_RUN
 from ..model.protocol import Emit
 
-__all__ = ["LEVELS", "TelemetryFile", "Told"]
+__all__ = ["LEVELS", "TelemetryFile", "Told", "widened"]
 
 LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}
 
@@ -70,6 +70,8 @@ _SPAN = (
 )
 _KEPT = "INSERT OR REPLACE INTO kept (run_id, lines, spans, dropped_lines, dropped_spans, note) VALUES (?,?,?,?,?,?)"
 _FORGET = tuple(f"DELETE FROM {table} WHERE run_id = ?" for table in ("lines", "spans", "kept"))  # noqa: S608  # ours
+#: What a file of an older version lacks, in each of these tables.
+_TABLES, _WIDER = ("lines", "spans"), {"env", "task"}
 #: Runs whose counts are remembered between batches.
 _REMEMBERED = 4_096
 
@@ -92,6 +94,15 @@ class _Counts:
         self.dropped_lines = dropped_lines
         self.dropped_spans = dropped_spans
         self.note = note
+
+
+def widened(path: Path) -> bool:
+    """Whether a file has all columns of this version. Errors: `sqlite3.Error`."""
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        return all({row[1] for row in db.execute(f"PRAGMA table_info({table})")} >= _WIDER for table in _TABLES)
+    finally:
+        db.close()
 
 
 class Told(NamedTuple):
@@ -158,11 +169,11 @@ class TelemetryFile:
         self._db.close()
 
     def _widen(self) -> None:
-        for table in ("lines", "spans"):
+        for table in _TABLES:
             known = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
-            for column, usual in (("env", "dev"), ("task", "")):
-                if column not in known:
-                    self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT '{usual}'")
+            for column in sorted(_WIDER - known):
+                usual = "dev" if column == "env" else ""
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT '{usual}'")
 
     def _write_one(self, told: Told, touched: dict[str, _Counts]) -> _Counts:
         emit = told.emit

@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
+from ..model.log_query import LineQuery
 from ..model.protocol import Emit
-from .file import LEVELS, TelemetryFile, Told
+from .file import LEVELS, TelemetryFile, Told, widened
+from .search import search_lines
 
 __all__ = ["TelemetryStore"]
 
@@ -94,10 +96,14 @@ class TelemetryStore:
             _LOGS,
             {"run_id": run_id, "after": after or 0, "level": LEVELS[level] if level else 0, "limit": limit},
         )
-        for row in rows:
-            row["level"] = _NAMES[row["level"]]
-            row["attributes"] = msgspec.json.decode(row["attributes"]) if row["attributes"] else None
-        return rows
+        return [_line(row) for row in rows]
+
+    def search(self, query: LineQuery) -> tuple[list[dict[str, Any]], int | None]:
+        """Lines of all runs of an environment, as `logs` gives them, with `run_id` and `task`; and the seq to go on
+        from, None when all was looked at."""
+        self.flush()
+        rows, following = search_lines(self._read, query)
+        return [_line(row) for row in rows], following
 
     def spans(self, run_id: str) -> list[dict[str, Any]]:
         """Finished spans of a run by their start; times in milliseconds since 1970, attributes as JSON
@@ -195,17 +201,25 @@ class TelemetryStore:
                 f"{self._lost:,}",
             )
 
+    def _widen(self) -> None:
+        """Bring a file of an older version to the present columns, where nobody has written to it yet."""
+        if self._file is None and not widened(self.path):
+            TelemetryFile(self.path).close()
+
+    def _open(self) -> sqlite3.Connection:
+        reader = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        reader.row_factory = sqlite3.Row
+        reader.execute("PRAGMA busy_timeout = 2000")
+        return reader
+
     def _read(self, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
         with self._reading:
             try:
                 if self._reader is None:
                     if not self.path.exists():
                         return []
-                    self._reader = sqlite3.connect(
-                        f"{self.path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False
-                    )
-                    self._reader.row_factory = sqlite3.Row
-                    self._reader.execute("PRAGMA busy_timeout = 2000")
+                    self._widen()
+                    self._reader = self._open()
                 return [dict(row) for row in self._reader.execute(sql, values)]
             except sqlite3.Error as error:
                 self._complain(error)
@@ -213,3 +227,9 @@ class TelemetryStore:
                     self._reader.close()
                     self._reader = None
                 return []
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    row["level"] = _NAMES[row["level"]]
+    row["attributes"] = msgspec.json.decode(row["attributes"]) if row["attributes"] else None
+    return row
