@@ -17,6 +17,7 @@
      ├─ RunFailed              a child run did not complete (raised by unwrap)
      ├─ StoreError             the store refused: disk full, damaged, newer schema
      ├─ Unauthorized           the key is missing or wrong
+     ├─ Forbidden              the key does not allow this
      ├─ ServerUnreachable      no server answers
      ├─ ProjectLocked          another process is the writer of this project
      └─ AbortTaskRunError      raised by users: fail the run, no further attempt
@@ -38,6 +39,7 @@ __all__ = [
     "Conflict",
     "DetentError",
     "DiscoveryError",
+    "Forbidden",
     "InsideStep",
     "InvalidOptions",
     "InvalidPayload",
@@ -197,6 +199,12 @@ class Unauthorized(DetentError):
     code = "unauthorized"
 
 
+class Forbidden(DetentError):
+    """The key is good, and does not allow this; the text names the scope that is missing."""
+
+    code = "forbidden"
+
+
 class ServerUnreachable(DetentError):
     """No server answers. The text gives the one command that starts it."""
 
@@ -232,6 +240,7 @@ _BY_CODE: dict[str, type[DetentError]] = {
         Unserializable,
         StoreError,
         Unauthorized,
+        Forbidden,
         ServerUnreachable,
         ProjectLocked,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeVar
+from copy import copy
+from typing import Any, Self, TypeVar
 
 from ..errors import DetentError
 from ..model.protocol import (
@@ -77,7 +78,7 @@ class Engine:
     Parameters:
       store: the truth.
       clock: the store's clock.
-      env: name of the environment that is served.
+      env: the environment that clients reach by this engine, and workers that name none; see `in_env`.
       env_limit: most runs of the environment that execute at once; None for no limit.
       doorbell: carries rings to workers; None to send them on the workers' own connections.
       on_emit: takes what a run wrote (logs, spans) once the epoch has been checked, with its environment and task.
@@ -116,6 +117,14 @@ class Engine:
         self._sweeper = Sweeper(self.write)
         self._retention = Retention(self.write, store, self.clock, retention_ms, on_remove)
         self._loops: tuple[Loop, ...] = (self._timers, self._leases, self._sweeper, self._retention)
+
+    def in_env(self, env: str) -> Self:
+        """The same engine for the clients of another environment: what they trigger and see is of that one alone."""
+        if env == self.env:
+            return self
+        other = copy(self)
+        other.env = env
+        return other
 
     # Loops.
 
@@ -216,9 +225,11 @@ class Engine:
 
     def connect(self, hello: Hello, send: Callable[[Any], None]) -> tuple[Session, Answer]:
         """A worker says hello on a connection that takes pushes by `send`."""
-        session = Session(self.env, hello, send)
+        parent = None if hello.parent is None else self.sessions.get(hello.parent)
+        session = Session(hello.env or (self.env if parent is None else parent.env), hello, send)
         elsewhere = self.sessions.tasks_besides(session)
-        answer = self.write(lambda scene: enlist(scene, hello, elsewhere, lease_ms=self.lease_ms), verb="hello")
+        there = self.in_env(session.env)
+        answer = there.write(lambda scene: enlist(scene, hello, elsewhere, lease_ms=self.lease_ms), verb="hello")
         if not isinstance(answer, Failure):
             self.sessions.add(session)
         return session, answer
@@ -241,8 +252,9 @@ class Engine:
             return lose_worker(scene, worker_id, cause, code)
 
         held = self.write(lose, verb="gone")
-        self.sessions.drop(worker_id)
-        self.sessions.wake(self.env, {}, anyone=True)
+        session = self.sessions.drop(worker_id)
+        # It may have been rung for runs that it did not claim.
+        self.sessions.wake(self.env if session is None else session.env, {}, anyone=True)
         return held
 
     def pause_queue(self, name: str, paused: bool = True) -> None:
@@ -251,7 +263,8 @@ class Engine:
 
     def handle(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
         """Answer a frame of a worker: its requests share one transaction, in order."""
-        operations = [self._operation(self._verb(session, request)) for request in requests]
+        there = self.in_env(session.env)
+        operations = [there._operation(there._verb(session, request)) for request in requests]
         if failpoints.armed is None:
             outcomes = self.store.write_all(operations)
         else:

@@ -74,11 +74,11 @@ class Sessions:
     def get(self, worker_id: str) -> Session | None:
         return self._by_id.get(worker_id)
 
-    def drop(self, worker_id: str) -> None:
-        """Forget a worker that is dead; its rings went nowhere."""
+    def drop(self, worker_id: str) -> Session | None:
+        """Forget a worker that is dead; its rings went nowhere. What it was, if it was connected still."""
         with self._lock:
-            self._by_id.pop(worker_id, None)
             self._parents.pop(worker_id, None)
+            return self._by_id.pop(worker_id, None)
 
     def of_env(self, env: str) -> list[Session]:
         """The workers of an environment, without their cells."""

@@ -126,6 +126,7 @@ class Hello(Struct, tag="hello", omit_defaults=True):
 
     `isolates`: it executes runs of isolated tasks in cells, processes of their own, which take a plain run's room.
     `parent`: of a cell, the worker that it belongs to; a cell claims nothing and describes no tasks.
+    `env`: the environment whose runs it executes; None for the engine's own.
     """
 
     worker_id: str
@@ -137,6 +138,7 @@ class Hello(Struct, tag="hello", omit_defaults=True):
     holds: list[tuple[str, int]] = field(default_factory=list)
     isolates: bool = False
     parent: str | None = None
+    env: str | None = None
 
 
 class Beat(Struct, tag="beat", omit_defaults=True):

@@ -18,6 +18,7 @@ logger = logging.getLogger("detent.server")
 
 _STATUS = {
     "conflict": 409,
+    "forbidden": 403,
     "invalid_options": 400,
     "invalid_payload": 422,
     "limit_exceeded": 413,
@@ -25,6 +26,7 @@ _STATUS = {
     "project_locked": 503,
     "store_error": 503,
     "task_not_found": 404,
+    "unauthorized": 401,
     "unserializable": 422,
 }
 

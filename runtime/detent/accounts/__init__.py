@@ -1,0 +1,6 @@
+"""Who may do what, where: organisations, projects, environments, people and their keys."""
+
+from .accounts import Accounts
+from .principal import Principal
+
+__all__ = ["Accounts", "Principal"]

@@ -1,0 +1,248 @@
+"""The accounts of one store, and whose key it is."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Lock
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..errors import NotFound, Unauthorized, near_names
+from ..model.ids import new_id
+from ..store import Store, Tx
+from .keys import KINDS, hash_of
+from .principal import Principal, local_owner
+from .public_tokens import PublicTokens, read_public_scopes
+from .scopes import ROLES
+
+__all__ = ["Accounts"]
+
+T = TypeVar("T")
+
+#: How often the last use of a key is written down, in milliseconds.
+_USE_MS = 60_000
+#: How long it may take until a key that another process revoked is refused here, in milliseconds.
+_KNOWN_MS = 2_000
+_MOST_KNOWN = 10_000
+_SECRET = "public_token_secret"  # noqa: S105  # the name of the setting
+_WRONG_KEY = (
+    "the key is missing or wrong; send `Authorization: Bearer KEY` with a key of this server "
+    "(DETENT_SECRET_KEY; of a local server it stands in .detent/key)"
+)
+
+
+class Accounts:
+    """Organisations, projects, environments, people and keys of one store. May be used from any thread.
+
+    Parameters:
+      store: where they are kept. `now`: the store's clock, in milliseconds since 1970.
+      project: slug of the project that a new store begins with; its environments are ``dev``, ``staging``, ``prod``.
+    """
+
+    def __init__(self, store: Store, now: Callable[[], int], project: str = "default") -> None:
+        self._store = store
+        self.now = now
+        self._project = project
+        self._lock = Lock()
+        self._known: dict[str, tuple[int, Any]] = {}
+        self._used: dict[str, int] = {}
+        self._public: PublicTokens | None = None
+        self._local_keys: dict[str, str] = {}
+
+    # The store.
+
+    def write(self, act: Callable[[Tx], T]) -> T:
+        """Run `act` in a transaction; what it returns. Keys that are remembered are looked up again after it."""
+        try:
+            return self._store.write(act)
+        finally:
+            with self._lock:
+                self._known.clear()
+
+    def read(self, statement: str, **values: Any) -> list[Any]:
+        """The rows of a statement."""
+        return self._store.read(statement, **values)
+
+    def seed(self) -> None:
+        """Make the first organisation and project of a new store."""
+        if not self.read("count_organizations")[0]["n"]:
+            self._store.write(self._make_first)
+
+    def _make_first(self, tx: Tx) -> None:
+        now = self.now()
+        org, project = new_id("org", now), new_id("proj", now)
+        if not tx.run("insert_first_organization", id=org, slug="default", name="Default", now=now):
+            return
+        tx.run("insert_project", id=project, org_id=org, slug=self._project, name=self._project, now=now)
+        for kind in ("dev", "staging", "prod"):
+            tx.run("insert_environment", id=kind, project_id=project, kind=kind, branch="", now=now)
+
+    # Who asks.
+
+    def trust(self, key: str) -> None:
+        """Whoever has `key` owns this server: it stands in the project's folder, or in the server's own settings."""
+        self._local_keys[hash_of(key)] = f"local_{hash_of(key)[:8]}"
+
+    def principal_of(self, key: str, project: str | None = None, environment: str | None = None) -> Principal:
+        """The holder of `key`.
+
+        Parameters:
+          project, environment: what a personal key's request is about: a slug or an id, and ``dev``, ``staging``,
+            ``prod`` or ``preview/BRANCH``. A key of an environment may name its own only.
+
+        Errors: `Unauthorized`; `NotFound` for a project or environment that is not there for this person.
+        """
+        hashed = hash_of(key)
+        local = self._local_keys.get(hashed)
+        if local is not None:
+            return self._at(local_owner(key_id=local), None, project, environment)
+        if not key.startswith("dt_"):
+            return self._of_public_token(key, project, environment)
+        row = self._key(hashed)
+        if row is None:
+            raise Unauthorized(_WRONG_KEY)
+        now = self.now()
+        if row["revoked_at"] is not None and row["revoked_at"] <= now:
+            raise Unauthorized("this key has been revoked; use another one")
+        if row["expires_at"] is not None and row["expires_at"] <= now:
+            raise Unauthorized("this key has expired; use another one")
+        self._note_use(row["id"], now)
+        given = None if row["scopes"] is None else frozenset(msgspec.json.decode(row["scopes"], type=list[str]))
+        if row["env"] is not None:
+            return self._of_environment(row, given, project, environment)
+        return self._of_person(row, given, project, environment)
+
+    @property
+    def public_tokens(self) -> PublicTokens:
+        """The public tokens of this store."""
+        if self._public is None:
+            rows = self.read("find_setting", name=_SECRET)
+            secret = rows[0]["value"] if rows else self._store.write(_kept_secret)
+            self._public = PublicTokens(secret)
+        return self._public
+
+    def _of_environment(
+        self, row: Any, given: frozenset[str] | None, project: str | None, environment: str | None
+    ) -> Principal:
+        if row["archived_at"] is not None:
+            raise Unauthorized("the environment of this key is archived")
+        principal = Principal(
+            "key",
+            row["env"],
+            row["kind"] if not row["branch"] else f"{row['kind']}/{row['branch']}",
+            row["project_id"],
+            row["org_id"],
+            given or frozenset({"*:*"}),
+            row["id"],
+        )
+        own = {principal.env, principal.env_name}
+        if environment is not None and environment not in own:
+            raise NotFound(f"this key is for {principal.env_name!r}, not for {environment!r}; use a key of that one")
+        if project is not None and project not in (row["project_id"], row["project_slug"]):
+            raise NotFound(f"this key is for the project {row['project_slug']!r}, not for {project!r}")
+        return principal
+
+    def _of_person(
+        self, row: Any, given: frozenset[str] | None, project: str | None, environment: str | None
+    ) -> Principal:
+        bare = Principal("personal", "", "", "", "", frozenset(), row["id"], person_id=row["person_id"])
+        return self._at(bare, given, project, environment)
+
+    def _of_public_token(self, text: str, project: str | None, environment: str | None) -> Principal:
+        if text.count(".") != 2:
+            raise Unauthorized(_WRONG_KEY)
+        claims = self.public_tokens.read(text)
+        rows = self.read("find_environment", id=str(claims["sub"]))
+        if not rows or rows[0]["archived_at"] is not None:
+            raise Unauthorized("the environment of this public token is no longer there")
+        if project is not None or environment is not None:
+            raise NotFound("a public token is for one thing of its own environment; leave project and environment out")
+        row = rows[0]
+        return Principal(
+            "public",
+            row["id"],
+            name_of(row),
+            row["project_id"],
+            row["org_id"],
+            frozenset(),
+            f"public_{claims.get('jti', '')}",
+            read_public_scopes(claims["scopes"]),
+        )
+
+    def _at(
+        self, principal: Principal, given: frozenset[str] | None, project: str | None, environment: str | None
+    ) -> Principal:
+        """`principal` in the environment that the request names."""
+        rows = self.read("environments_in_reach", person_id=principal.person_id)
+        if not rows:
+            raise Unauthorized("the person of this key is in no organisation any more")
+        projects = {row["project_slug"] for row in rows}
+        if project is not None:
+            of_project = [row for row in rows if project in (row["project_slug"], row["project_id"])]
+        elif len({row["project_id"] for row in rows}) == 1 or principal.kind == "local":
+            of_project = [row for row in rows if row["project_id"] == rows[0]["project_id"]]
+        else:
+            raise NotFound(
+                "name the project in the header x-detent-project: this key reaches " + ", ".join(sorted(projects))
+            )
+        if not of_project:
+            raise NotFound(near_names("project", project or "", sorted(projects)))
+        wanted = environment or "dev"
+        for row in of_project:
+            if wanted in (row["id"], name_of(row)):
+                break
+        else:
+            raise NotFound(near_names("environment", wanted, [name_of(row) for row in of_project]))
+        role = principal.role or row["role"]
+        scopes = ROLES[role] if given is None else frozenset(given)
+        return replace(
+            principal,
+            env=row["id"],
+            env_name=name_of(row),
+            project_id=row["project_id"],
+            org_id=row["org_id"],
+            scopes=scopes,
+            role=role,
+        )
+
+    def _key(self, hashed: str) -> Any:
+        now = self.now()
+        with self._lock:
+            known = self._known.get(hashed)
+        if known is not None and known[0] > now:
+            return known[1]
+        rows = self.read("find_key", hash=hashed)
+        row = rows[0] if rows else None
+        if row is not None:
+            with self._lock:
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                self._known[hashed] = (now + _KNOWN_MS, row)
+        return row
+
+    def _note_use(self, key_id: str, now: int) -> None:
+        last = self._used.get(key_id, 0)
+        if now - last >= _USE_MS:
+            self._used[key_id] = now
+            self._store.write(lambda tx: tx.run("use_key", id=key_id, now=now))
+
+
+def name_of(row: Any) -> str:
+    """An environment's name: its kind, of a preview with the branch."""
+    return f"{row['kind']}/{row['branch']}" if row["branch"] else str(row["kind"])
+
+
+def key_kind(row: Any) -> str:
+    """What stands in the keys of an environment."""
+    return KINDS[row["kind"]]
+
+
+def _kept_secret(tx: Tx) -> str:
+    tx.run("keep_setting", name=_SECRET, value=secrets.token_hex(32))
+    row = tx.one("find_setting", name=_SECRET)
+    if row is None:
+        raise RuntimeError("a setting that was kept is not there")
+    return str(row["value"])

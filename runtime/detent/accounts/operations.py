@@ -1,0 +1,423 @@
+"""What holders of keys can ask about accounts. Answers are plain JSON values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from ..errors import Conflict, Forbidden, InvalidOptions, NotFound, near_names
+from ..model.duration import parse_duration
+from ..model.ids import new_id
+from ..model.limits import NAME_CHARS
+from ..model.moments import iso
+from ..store import Tx
+from .accounts import Accounts, key_kind, name_of
+from .keys import NewKey, new_key
+from .principal import Principal
+from .public_tokens import LONGEST_S, read_public_scopes
+from .scopes import ROLES, check_scopes
+
+__all__ = ["AccountOperations"]
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
+#: How long a public token lasts where nothing else is said, in milliseconds.
+_TOKEN_MS = 15 * 60_000
+#: How long a rotated key is good beside its successor where nothing else is said.
+_OVERLAP = "24h"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class AccountOperations:
+    """The operations on accounts, for one holder of a key.
+
+    Parameters:
+      accounts: all of them. `principal`: who asks; nobody sees or changes more than their key reaches.
+    """
+
+    def __init__(self, accounts: Accounts, principal: Principal) -> None:
+        self._accounts = accounts
+        self._who = principal
+
+    @property
+    def by_name(self) -> dict[str, Callable[..., Any]]:
+        """The operations by the names that transports use."""
+        return {
+            "auth.whoami": self.whoami,
+            "auth.public_token": self.make_public_token,
+            "orgs.list": self.list_orgs,
+            "orgs.create": self.create_org,
+            "projects.list": self.list_projects,
+            "projects.create": self.create_project,
+            "projects.retrieve": self.retrieve_project,
+            "environments.list": self.list_environments,
+            "environments.create": self.create_environment,
+            "environments.archive": self.archive_environment,
+            "keys.list": self.list_keys,
+            "keys.create": self.create_key,
+            "keys.revoke": self.revoke_key,
+            "keys.rotate": self.rotate_key,
+            "people.list": self.list_people,
+            "people.add": self.add_person,
+            "people.remove": self.remove_person,
+        }
+
+    # Who I am.
+
+    def whoami(self) -> dict[str, Any]:
+        """The holder of the key: what kind of key it is, its environment, project and scopes."""
+        who = self._who
+        person = None
+        if who.person_id is not None:
+            row = self._accounts.read("find_person_by_id", id=who.person_id)[0]
+            person = {"id": row["id"], "email": row["email"], "name": row["name"]}
+        project = next((row for row in self._projects() if row["id"] == who.project_id), None)
+        return {
+            "kind": who.kind,
+            "key_id": who.key_id,
+            "environment": who.env_name,
+            "project": None if project is None else project["slug"],
+            "organization": None if project is None else project["org_slug"],
+            "role": who.role,
+            "scopes": sorted(who.scopes) or sorted(f"{scope}:{thing}" for scope, thing in who.objects),
+            "person": person,
+        }
+
+    def make_public_token(self, *, scopes: Sequence[str], expires_in: Any = None) -> dict[str, Any]:
+        """Make a public token: signed, for single things of this environment, short-lived.
+
+        Parameters:
+          scopes: each with the one thing that it is for, such as ``runs:read:run_…`` or ``runs:read:tag=user-7``.
+          expires_in: a length of time, 15 minutes when None, at most 30 days.
+
+        Errors: `InvalidOptions`; `Forbidden` for a scope that this key does not have.
+        """
+        wanted = [scopes] if isinstance(scopes, str) else list(scopes)
+        if self._who.kind == "public":
+            raise Forbidden("a public token cannot make another one; use a secret key")
+        for scope, _ in read_public_scopes(wanted):
+            self._who.require(scope)
+        ms = _TOKEN_MS if expires_in is None else parse_duration(expires_in, "expires_in")
+        if not 1_000 <= ms <= LONGEST_S * 1_000:
+            raise InvalidOptions("expires_in must be from 1 second to 30 days")
+        now = self._accounts.now()
+        text = self._accounts.public_tokens.make(self._who.env, wanted, now / 1000, ms / 1000)
+        return {"token": text, "scopes": wanted, "expires_at": iso(now + ms)}
+
+    # Organisations, projects, environments.
+
+    def list_orgs(self) -> dict[str, Any]:
+        """The organisations in reach of this key."""
+        mine = {row["org_id"] for row in self._projects()} if self._who.kind == "key" else None
+        rows = self._accounts.read("list_organizations", person_id=self._who.person_id)
+        return {"items": [_org(row) for row in rows if mine is None or row["id"] in mine]}
+
+    def create_org(self, *, slug: str, name: str | None = None) -> dict[str, Any]:
+        """Make an organisation; who makes it owns it."""
+        if self._who.kind == "key":
+            raise Forbidden("a key of an environment cannot make organisations; use a personal or the server's own key")
+        _check("slug", slug, _SLUG, "lower-case letters, digits and dashes, at most 64")
+        now = self._accounts.now()
+        values = {"id": new_id("org", now), "slug": slug, "name": _name(name or slug), "now": now}
+
+        def make(tx: Tx) -> None:
+            if not tx.run("insert_organization", **values):
+                raise Conflict(f"there is an organisation {slug!r} already; choose another slug")
+            if self._who.person_id is not None:
+                tx.run("put_member", org_id=values["id"], person_id=self._who.person_id, role="owner")
+
+        self._accounts.write(make)
+        return {"id": values["id"], "slug": slug, "name": values["name"], "created_at": iso(now)}
+
+    def list_projects(self) -> dict[str, Any]:
+        """The projects in reach of this key."""
+        return {"items": [_project(row) for row in self._projects()]}
+
+    def create_project(self, *, slug: str, name: str | None = None, organization: str | None = None) -> dict[str, Any]:
+        """Make a project with the environments dev, staging and prod.
+
+        Parameters:
+          organization: slug or id; the one of this key when None.
+        """
+        _check("slug", slug, _SLUG, "lower-case letters, digits and dashes, at most 64")
+        org_id = self._org(organization)
+        now = self._accounts.now()
+        values = {"id": new_id("proj", now), "org_id": org_id, "slug": slug, "name": _name(name or slug), "now": now}
+
+        def make(tx: Tx) -> None:
+            if not tx.run("insert_project", **values):
+                raise Conflict(f"there is a project {slug!r} in this organisation already; choose another slug")
+            for kind in ("dev", "staging", "prod"):
+                env = new_id("env", now)
+                tx.run("insert_environment", id=env, project_id=values["id"], kind=kind, branch="", now=now)
+
+        self._accounts.write(make)
+        return self.retrieve_project(id=str(values["id"]))
+
+    def retrieve_project(self, *, id: str) -> dict[str, Any]:
+        """A project, by id or slug, with its environments."""
+        row = self._project(id)
+        return _project(row) | {"environments": self._environments(row["id"])}
+
+    def list_environments(self, *, project: str | None = None) -> dict[str, Any]:
+        """The environments of a project; of this key's own when None."""
+        return {"items": self._environments(self._project(project or self._who.project_id)["id"])}
+
+    def create_environment(self, *, branch: str, project: str | None = None) -> dict[str, Any]:
+        """Make the environment ``preview/BRANCH``; the one that is there already when the branch has one."""
+        _check("branch", branch, _BRANCH, "letters, digits, and . _ / - between them, at most 128")
+        found = self._project(project or self._who.project_id)
+        now = self._accounts.now()
+        values = {"project_id": found["id"], "kind": "preview", "branch": branch}
+        self._accounts.write(lambda tx: _put_environment(tx, new_id("env", now), values, now))
+        return next(env for env in self._environments(found["id"]) if env["name"] == f"preview/{branch}")
+
+    def archive_environment(self, *, id: str) -> dict[str, Any]:
+        """Archive a preview environment: its keys are refused from then on, its runs are kept."""
+        env = self._environment(id)
+        if env["kind"] != "preview":
+            raise Conflict(f"{name_of(env)!r} cannot be archived; only preview environments can")
+        now = self._accounts.now()
+        self._accounts.write(lambda tx: tx.run("archive_environment", id=env["id"], now=now))
+        return {"id": env["id"], "archived": True}
+
+    # Keys.
+
+    def list_keys(self) -> dict[str, Any]:
+        """The keys of the project's environments, and of the people of its organisation. Never their secrets."""
+        rows = self._accounts.read("list_keys", project_id=self._who.project_id, org_id=self._who.org_id)
+        return {"items": [_key(row) for row in rows]}
+
+    def create_key(
+        self,
+        *,
+        name: str,
+        environment: str | None = None,
+        personal: bool = False,
+        email: str | None = None,
+        scopes: Sequence[str] | None = None,
+        expires_in: Any = None,
+    ) -> dict[str, Any]:
+        """Make a key. Its secret is in this answer, and nowhere else.
+
+        Parameters:
+          environment: which one the key is for; this request's own when None.
+          personal: make a personal key (``dt_pat_…``) instead: for the person with `email`, for oneself when None.
+          scopes: what it may do where that is less than all, such as ``["runs:read"]``.
+          expires_in: a length of time after which it is refused; None: it does not expire.
+
+        Errors: `InvalidOptions`; `NotFound`; `Forbidden`.
+        """
+        now = self._accounts.now()
+        expires_at = None if expires_in is None else now + _positive(expires_in, "expires_in")
+        allowed = None if scopes is None else check_scopes([scopes] if isinstance(scopes, str) else scopes, ["*:*"])
+        if personal:
+            person = self._person(email)
+            made = new_key("pat")
+            row: dict[str, Any] = {"env": None, "person_id": person["id"]}
+        else:
+            env = self._environment(environment or self._who.env)
+            made = new_key(key_kind(env))
+            row = {"env": env["id"], "person_id": None}
+        values = {
+            "id": made.id,
+            "hash": made.hash,
+            "start": made.start,
+            "name": _name(name),
+            "scopes": None if allowed is None else _encode(allowed).decode(),
+            "expires_at": expires_at,
+            "now": now,
+            **row,
+        }
+        self._accounts.write(lambda tx: tx.run("insert_key", **values))
+        return self._shown(made)
+
+    def revoke_key(self, *, id: str) -> dict[str, Any]:
+        """Refuse a key from now on."""
+        row = self._key(id)
+        now = self._accounts.now()
+        self._accounts.write(lambda tx: tx.run("revoke_key", id=row["id"], now=now))
+        return _key(self._key(id))
+
+    def rotate_key(self, *, id: str, overlap: Any = _OVERLAP) -> dict[str, Any]:
+        """Make the successor of a key, with its name and rights. Its secret is in this answer, and nowhere else.
+
+        Parameters:
+          overlap: how long the old key is good beside it; ``0`` ends it at once.
+        """
+        row = self._key(id)
+        if row["revoked_at"] is not None:
+            raise Conflict(f"key {id} is revoked or rotated already; make a new one")
+        now = self._accounts.now()
+        made = new_key("pat" if row["env"] is None else key_kind(row))
+        until = now + parse_duration(overlap, "overlap")
+        values = {
+            "id": made.id,
+            "hash": made.hash,
+            "start": made.start,
+            "name": row["name"],
+            "env": row["env"],
+            "person_id": row["person_id"],
+            "scopes": row["scopes"],
+            "expires_at": row["expires_at"],
+            "now": now,
+        }
+
+        def rotate(tx: Tx) -> None:
+            if not tx.run("rotate_key", id=id, rotated_to=made.id, until=until):
+                raise Conflict(f"key {id} was revoked or rotated meanwhile")
+            tx.run("insert_key", **values)
+
+        self._accounts.write(rotate)
+        return self._shown(made) | {"replaces": id, "old_key_until": iso(until)}
+
+    # People.
+
+    def list_people(self) -> dict[str, Any]:
+        """The people of the organisation, with their roles."""
+        return {"items": [dict(row) for row in self._accounts.read("list_members", org_id=self._who.org_id)]}
+
+    def add_person(self, *, email: str, name: str | None = None, role: str = "developer") -> dict[str, Any]:
+        """Take a person into the organisation, or give them another role."""
+        _check("email", email, _EMAIL, "an address such as ada@example.com")
+        if role not in ROLES:
+            raise InvalidOptions(near_names("role", role, list(ROLES)))
+        if role == "owner" and self._who.role != "owner":
+            raise Forbidden("only an owner can make another owner")
+        now = self._accounts.now()
+
+        def add(tx: Tx) -> str:
+            tx.run("insert_person", id=new_id("person", now), email=email.lower(), name=_name(name or email), now=now)
+            person = tx.one("find_person", email=email.lower())
+            if person is None:
+                raise RuntimeError("a person who was added is not there")
+            tx.run("put_member", org_id=self._who.org_id, person_id=person["id"], role=role)
+            return str(person["id"])
+
+        person_id = self._accounts.write(add)
+        return next(person for person in self.list_people()["items"] if person["id"] == person_id)
+
+    def remove_person(self, *, id: str) -> dict[str, Any]:
+        """Take a person out of the organisation: their personal keys reach it no more."""
+        members = self.list_people()["items"]
+        known = next((member for member in members if id in (member["id"], member["email"])), None)
+        if known is None:
+            raise NotFound(near_names("person", id, [member["email"] for member in members]))
+        if known["role"] == "owner" and sum(member["role"] == "owner" for member in members) == 1:
+            raise Conflict("the last owner cannot be removed; make another one first")
+        values = {"org_id": self._who.org_id, "person_id": known["id"]}
+        self._accounts.write(lambda tx: tx.run("remove_member", **values))
+        return {"id": known["id"], "removed": True}
+
+    # What is in reach.
+
+    def _projects(self) -> list[Any]:
+        rows = self._accounts.read("list_projects", person_id=self._who.person_id)
+        return [row for row in rows if self._who.kind not in ("key", "public") or row["id"] == self._who.project_id]
+
+    def _project(self, wanted: str) -> Any:
+        rows = self._projects()
+        for row in rows:
+            if wanted in (row["id"], row["slug"]):
+                return row
+        raise NotFound(near_names("project", wanted, [row["slug"] for row in rows]))
+
+    def _org(self, wanted: str | None) -> str:
+        if wanted is None:
+            return self._who.org_id
+        orgs = self.list_orgs()["items"]
+        for org in orgs:
+            if wanted in (org["id"], org["slug"]):
+                if self._who.kind == "personal" and org["role"] not in ("owner", "admin"):
+                    raise Forbidden(f"your role in {org['slug']!r} does not allow this; ask an admin of it")
+                return str(org["id"])
+        raise NotFound(near_names("organisation", wanted, [org["slug"] for org in orgs]))
+
+    def _environments(self, project_id: str) -> list[dict[str, Any]]:
+        return [_environment(row) for row in self._accounts.read("list_environments", project_id=project_id)]
+
+    def _environment(self, wanted: str) -> Any:
+        rows = self._accounts.read("list_environments", project_id=self._who.project_id)
+        for row in rows:
+            if wanted in (row["id"], name_of(row)) and row["archived_at"] is None:
+                return row
+        raise NotFound(near_names("environment", wanted, [name_of(row) for row in rows if row["archived_at"] is None]))
+
+    def _key(self, key_id: str) -> Any:
+        for row in self._accounts.read("list_keys", project_id=self._who.project_id, org_id=self._who.org_id):
+            if row["id"] == key_id:
+                return row
+        raise NotFound(f"no key {key_id!r} in this project; list them with `detent keys list`")
+
+    def _person(self, email: str | None) -> Any:
+        people = self.list_people()["items"]
+        for person in people:
+            if person["id"] == self._who.person_id if email is None else person["email"] == email.lower():
+                if person["id"] != self._who.person_id and self._who.role not in ("owner", "admin"):
+                    break
+                return person
+        if email is None:
+            raise InvalidOptions("say for whom: a personal key needs the email of a person of the organisation")
+        raise NotFound(near_names("person", email, [person["email"] for person in people]))
+
+    def _shown(self, made: NewKey) -> dict[str, Any]:
+        return _key(self._key(made.id)) | {"secret": made.text}
+
+
+def _put_environment(tx: Tx, env: str, values: dict[str, Any], now: int) -> None:
+    if not tx.run("insert_environment", id=env, now=now, **values):
+        tx.run("unarchive_environment", **values)
+
+
+def _org(row: Any) -> dict[str, Any]:
+    return {
+        "id": row["id"], "slug": row["slug"], "name": row["name"], "role": row["role"] or "owner",
+        "created_at": iso(row["created_at"]),
+    }  # fmt: skip
+
+
+def _project(row: Any) -> dict[str, Any]:
+    return {
+        "id": row["id"], "slug": row["slug"], "name": row["name"], "organization": row["org_slug"],
+        "created_at": iso(row["created_at"]),
+    }  # fmt: skip
+
+
+def _environment(row: Any) -> dict[str, Any]:
+    return {
+        "id": row["id"], "name": name_of(row), "kind": row["kind"], "branch": row["branch"] or None,
+        "created_at": iso(row["created_at"]), "archived_at": iso(row["archived_at"]),
+    }  # fmt: skip
+
+
+def _key(row: Any) -> dict[str, Any]:
+    return {
+        "id": row["id"], "start": row["start"], "name": row["name"],
+        "environment": None if row["env"] is None else name_of(row), "person": row["email"],
+        "scopes": None if row["scopes"] is None else msgspec.json.decode(row["scopes"]),
+        "created_at": iso(row["created_at"]), "last_used_at": iso(row["last_used_at"]),
+        "expires_at": iso(row["expires_at"]), "revoked_at": iso(row["revoked_at"]), "rotated_to": row["rotated_to"],
+    }  # fmt: skip
+
+
+def _check(what: str, text: Any, pattern: re.Pattern[str], expected: str) -> None:
+    if not isinstance(text, str) or not pattern.fullmatch(text):
+        raise InvalidOptions(f"{what} must be {expected}; got {text!r}")
+
+
+def _name(text: Any) -> str:
+    if not isinstance(text, str) or not 1 <= len(text.strip()) <= NAME_CHARS:
+        raise InvalidOptions(f"name must be a text of 1 to {NAME_CHARS} characters, got {text!r}")
+    return text.strip()
+
+
+def _positive(value: Any, what: str) -> int:
+    ms = parse_duration(value, what)
+    if ms <= 0:
+        raise InvalidOptions(f"{what} must be positive, got {value!r}")
+    return ms

@@ -1,0 +1,74 @@
+"""What keys may do: scopes such as ``runs:read``, and the roles that stand for many of them.
+
+A scope is ``RESOURCE:ACTION``; the action is ``read`` or ``write``, and ``write`` does not imply ``read``. A star
+stands for every resource or action. A public token's scope may have a third part, the one thing that it is for:
+``runs:read:run_…``, ``runs:read:tag=user-7``, ``tokens:write:waitpoint_…``, ``tasks:write:TASK``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from ..errors import InvalidOptions, near_names
+
+__all__ = ["ACCOUNT", "OF_ENVIRONMENT", "PUBLIC", "ROLES", "check_scopes", "covers", "fits"]
+
+#: What belongs to an environment; each may be read and written.
+OF_ENVIRONMENT = frozenset(
+    {
+        "alerts", "batches", "bulk", "deployments", "envvars", "errors", "logs", "metrics", "query", "queues", "report",
+        "runs", "schedules", "streams", "tasks", "tokens",
+    }
+)  # fmt: skip
+#: What belongs to an organisation.
+ACCOUNT = frozenset({"environments", "keys", "orgs", "people", "projects"})
+#: What a public token may be for: resource and action, and what its third part names.
+PUBLIC = {
+    "runs:read": "a run, or tag=TAG",
+    "batches:read": "a batch",
+    "streams:read": "a run",
+    "streams:write": "a run",
+    "tasks:write": "a task",
+    "tokens:read": "a token",
+    "tokens:write": "a token",
+}
+
+ROLES: dict[str, frozenset[str]] = {
+    "owner": frozenset({"*:*"}),
+    "admin": frozenset({"*:*"}),
+    "developer": frozenset(
+        {*(f"{name}:*" for name in OF_ENVIRONMENT), "environments:*", "projects:read", "orgs:read", "keys:read"}
+    ),
+    "viewer": frozenset(
+        {*(f"{name}:read" for name in OF_ENVIRONMENT - {"envvars"}), "environments:read", "projects:read", "orgs:read"}
+    ),
+}  # fmt: skip
+
+
+def fits(scope: str, wanted: str) -> bool:
+    """Whether `scope`, which may hold stars, allows `wanted`, such as ``runs:read``."""
+    resource, _, action = scope.partition(":")
+    wanted_resource, _, wanted_action = wanted.partition(":")
+    return resource in ("*", wanted_resource) and action in ("*", wanted_action)
+
+
+def covers(scopes: Iterable[str], wanted: str) -> bool:
+    """Whether any of `scopes` allows `wanted`."""
+    return any(fits(scope, wanted) for scope in scopes)
+
+
+def check_scopes(scopes: Collection[str], allowed: Collection[str]) -> tuple[str, ...]:
+    """The scopes for a new key, each within what its maker has. Errors: `InvalidOptions`."""
+    resources = sorted(OF_ENVIRONMENT | {"*"})
+    for scope in scopes:
+        resource, separator, action = scope.partition(":")
+        if not separator or action not in ("read", "write", "*"):
+            raise InvalidOptions(f"a scope is RESOURCE:read, RESOURCE:write or RESOURCE:*, got {scope!r}")
+        if resource not in resources:
+            raise InvalidOptions(near_names("resource", resource, resources))
+        needed = [f"{resource}:{one}" for one in (("read", "write") if action == "*" else (action,))]
+        for wanted in needed:
+            concrete = [wanted] if resource != "*" else [f"{name}:{wanted.partition(':')[2]}" for name in OF_ENVIRONMENT]
+            if not all(covers(allowed, one) for one in concrete):
+                raise InvalidOptions(f"the scope {scope!r} is more than the key has that asks for it")
+    return tuple(dict.fromkeys(scopes))

@@ -1,0 +1,1 @@
+SELECT count(*) AS n FROM device_logins WHERE expires_at > :now

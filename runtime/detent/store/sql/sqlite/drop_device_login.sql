@@ -1,0 +1,1 @@
+DELETE FROM device_logins WHERE device_hash = :device_hash

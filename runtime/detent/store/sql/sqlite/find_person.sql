@@ -1,0 +1,1 @@
+SELECT id, email, name, created_at FROM people WHERE email = :email

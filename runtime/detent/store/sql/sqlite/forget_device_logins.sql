@@ -1,0 +1,1 @@
+DELETE FROM device_logins WHERE expires_at <= :now
