@@ -14,11 +14,11 @@ from ..errors import NotFound, Unauthorized, near_names
 from ..model.ids import new_id
 from ..store import Store, Tx
 from .keys import KINDS, hash_of
-from .principal import Principal, local_owner
+from .principal import Principal
 from .public_tokens import PublicTokens, read_public_scopes
-from .scopes import ROLES
+from .scopes import KEY, ROLES
 
-__all__ = ["Accounts"]
+__all__ = ["WRONG_KEY", "Accounts", "key_kind", "name_of"]
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ _USE_MS = 60_000
 _KNOWN_MS = 2_000
 _MOST_KNOWN = 10_000
 _SECRET = "public_token_secret"  # noqa: S105  # the name of the setting
-_WRONG_KEY = (
+WRONG_KEY = (
     "the key is missing or wrong; send `Authorization: Bearer KEY` with a key of this server "
     "(DETENT_SECRET_KEY; of a local server it stands in .detent/key)"
 )
@@ -47,10 +47,11 @@ class Accounts:
         self.now = now
         self._project = project
         self._lock = Lock()
-        self._known: dict[str, tuple[int, Any]] = {}
+        self._known: dict[tuple[str, str | None, str | None], tuple[int, Principal]] = {}
+        self._changes = 0
         self._used: dict[str, int] = {}
         self._public: PublicTokens | None = None
-        self._local_keys: dict[str, str] = {}
+        self._local_keys: set[str] = set()
 
     # The store.
 
@@ -60,6 +61,7 @@ class Accounts:
             return self._store.write(act)
         finally:
             with self._lock:
+                self._changes += 1
                 self._known.clear()
 
     def read(self, statement: str, **values: Any) -> list[Any]:
@@ -84,7 +86,16 @@ class Accounts:
 
     def trust(self, key: str) -> None:
         """Whoever has `key` owns this server: it stands in the project's folder, or in the server's own settings."""
-        self._local_keys[hash_of(key)] = f"local_{hash_of(key)[:8]}"
+        self._local_keys.add(hash_of(key))
+
+    def owner(self, env: str = "dev") -> Principal:
+        """Whoever can read the project's own folder: they may do everything, here in `env`."""
+        return self._at(Principal("local", "local", role="owner"), None, None, env)
+
+    def known(self, key: str, project: str | None, environment: str | None) -> Principal | None:
+        """What `principal_of` found a moment ago, without looking again."""
+        found = self._known.get((hash_of(key), project, environment))
+        return found[1] if found is not None and self.now() < found[0] else None
 
     def principal_of(self, key: str, project: str | None = None, environment: str | None = None) -> Principal:
         """The holder of `key`.
@@ -95,15 +106,25 @@ class Accounts:
 
         Errors: `Unauthorized`; `NotFound` for a project or environment that is not there for this person.
         """
+        before = self._changes
+        found = self._find(key, project, environment)
+        with self._lock:
+            # What changed meanwhile may be this very key.
+            if before == self._changes:
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
+                self._known[hash_of(key), project, environment] = (self.now() + _KNOWN_MS, found)
+        return found
+
+    def _find(self, key: str, project: str | None, environment: str | None) -> Principal:
         hashed = hash_of(key)
-        local = self._local_keys.get(hashed)
-        if local is not None:
-            return self._at(local_owner(key_id=local), None, project, environment)
+        if hashed in self._local_keys:
+            return self._at(Principal("local", "local", role="owner"), None, project, environment)
         if not key.startswith("dt_"):
             return self._of_public_token(key, project, environment)
-        row = self._key(hashed)
+        row = next(iter(self.read("find_key", hash=hashed)), None)
         if row is None:
-            raise Unauthorized(_WRONG_KEY)
+            raise Unauthorized(WRONG_KEY)
         now = self.now()
         if row["revoked_at"] is not None and row["revoked_at"] <= now:
             raise Unauthorized("this key has been revoked; use another one")
@@ -112,122 +133,90 @@ class Accounts:
         self._note_use(row["id"], now)
         given = None if row["scopes"] is None else frozenset(msgspec.json.decode(row["scopes"], type=list[str]))
         if row["env"] is not None:
-            return self._of_environment(row, given, project, environment)
-        return self._of_person(row, given, project, environment)
+            return _of_environment(row, given, project, environment)
+        return self._at(Principal("personal", row["id"], person_id=row["person_id"]), given, project, environment)
 
     @property
     def public_tokens(self) -> PublicTokens:
         """The public tokens of this store."""
         if self._public is None:
             rows = self.read("find_setting", name=_SECRET)
-            secret = rows[0]["value"] if rows else self._store.write(_kept_secret)
-            self._public = PublicTokens(secret)
+            self._public = PublicTokens(rows[0]["value"] if rows else self._store.write(_kept_secret))
         return self._public
-
-    def _of_environment(
-        self, row: Any, given: frozenset[str] | None, project: str | None, environment: str | None
-    ) -> Principal:
-        if row["archived_at"] is not None:
-            raise Unauthorized("the environment of this key is archived")
-        principal = Principal(
-            "key",
-            row["env"],
-            row["kind"] if not row["branch"] else f"{row['kind']}/{row['branch']}",
-            row["project_id"],
-            row["org_id"],
-            given or frozenset({"*:*"}),
-            row["id"],
-        )
-        own = {principal.env, principal.env_name}
-        if environment is not None and environment not in own:
-            raise NotFound(f"this key is for {principal.env_name!r}, not for {environment!r}; use a key of that one")
-        if project is not None and project not in (row["project_id"], row["project_slug"]):
-            raise NotFound(f"this key is for the project {row['project_slug']!r}, not for {project!r}")
-        return principal
-
-    def _of_person(
-        self, row: Any, given: frozenset[str] | None, project: str | None, environment: str | None
-    ) -> Principal:
-        bare = Principal("personal", "", "", "", "", frozenset(), row["id"], person_id=row["person_id"])
-        return self._at(bare, given, project, environment)
 
     def _of_public_token(self, text: str, project: str | None, environment: str | None) -> Principal:
         if text.count(".") != 2:
-            raise Unauthorized(_WRONG_KEY)
+            raise Unauthorized(WRONG_KEY)
         claims = self.public_tokens.read(text)
-        rows = self.read("find_environment", id=str(claims["sub"]))
-        if not rows or rows[0]["archived_at"] is not None:
+        env = str(claims["sub"])
+        row = next(iter(self.read("find_environment", id=env)), None)
+        if row is None or row["archived_at"] is not None:
             raise Unauthorized("the environment of this public token is no longer there")
         if project is not None or environment is not None:
             raise NotFound("a public token is for one thing of its own environment; leave project and environment out")
-        row = rows[0]
         return Principal(
             "public",
+            f"public_{claims.get('jti', '')}",
             row["id"],
             name_of(row),
             row["project_id"],
             row["org_id"],
-            frozenset(),
-            f"public_{claims.get('jti', '')}",
-            read_public_scopes(claims["scopes"]),
+            things=read_public_scopes(claims["scopes"]),
         )
 
     def _at(
         self, principal: Principal, given: frozenset[str] | None, project: str | None, environment: str | None
     ) -> Principal:
         """`principal` in the environment that the request names."""
-        rows = self.read("environments_in_reach", person_id=principal.person_id)
+        rows = self._reach(principal.person_id)
         if not rows:
             raise Unauthorized("the person of this key is in no organisation any more")
-        projects = {row["project_slug"] for row in rows}
-        if project is not None:
-            of_project = [row for row in rows if project in (row["project_slug"], row["project_id"])]
-        elif len({row["project_id"] for row in rows}) == 1 or principal.kind == "local":
+        of_project = [row for row in rows if project in (row["project_slug"], row["project_id"])]
+        if project is None:
             of_project = [row for row in rows if row["project_id"] == rows[0]["project_id"]]
-        else:
-            raise NotFound(
-                "name the project in the header x-detent-project: this key reaches " + ", ".join(sorted(projects))
-            )
+            if len(of_project) < len(rows) and principal.kind != "local":
+                known = ", ".join(sorted({row["project_slug"] for row in rows}))
+                raise NotFound(f"say which project in the header x-detent-project; this key reaches: {known}")
         if not of_project:
-            raise NotFound(near_names("project", project or "", sorted(projects)))
+            raise NotFound(near_names("project", project or "", sorted({row["project_slug"] for row in rows})))
         wanted = environment or "dev"
-        for row in of_project:
-            if wanted in (row["id"], name_of(row)):
-                break
-        else:
+        row = next((row for row in of_project if wanted in (row["id"], name_of(row))), None)
+        if row is None:
             raise NotFound(near_names("environment", wanted, [name_of(row) for row in of_project]))
         role = principal.role or row["role"]
-        scopes = ROLES[role] if given is None else frozenset(given)
+        limits = (ROLES[role],) if given is None else (ROLES[role], given)
         return replace(
             principal,
             env=row["id"],
             env_name=name_of(row),
             project_id=row["project_id"],
             org_id=row["org_id"],
-            scopes=scopes,
+            limits=limits,
             role=role,
         )
 
-    def _key(self, hashed: str) -> Any:
-        now = self.now()
-        with self._lock:
-            known = self._known.get(hashed)
-        if known is not None and known[0] > now:
-            return known[1]
-        rows = self.read("find_key", hash=hashed)
-        row = rows[0] if rows else None
-        if row is not None:
-            with self._lock:
-                if len(self._known) >= _MOST_KNOWN:
-                    self._known.clear()
-                self._known[hashed] = (now + _KNOWN_MS, row)
-        return row
+    def _reach(self, person_id: str | None) -> list[Any]:
+        rows = self.read("environments_in_reach", person_id=person_id)
+        if rows or person_id is not None:
+            return rows
+        self.seed()
+        return self.read("environments_in_reach", person_id=person_id)
 
     def _note_use(self, key_id: str, now: int) -> None:
-        last = self._used.get(key_id, 0)
-        if now - last >= _USE_MS:
+        if now - self._used.get(key_id, -_USE_MS) >= _USE_MS:
             self._used[key_id] = now
             self._store.write(lambda tx: tx.run("use_key", id=key_id, now=now))
+
+
+def _of_environment(row: Any, given: frozenset[str] | None, project: str | None, environment: str | None) -> Principal:
+    if row["archived_at"] is not None:
+        raise Unauthorized("the environment of this key is archived")
+    if environment is not None and environment not in (row["env"], name_of(row)):
+        raise NotFound(f"this key is for {name_of(row)!r}, not for {environment!r}; use a key of that environment")
+    if project is not None and project not in (row["project_id"], row["project_slug"]):
+        raise NotFound(f"this key is for the project {row['project_slug']!r}, not for {project!r}")
+    limits = (KEY,) if given is None else (KEY, given)
+    return Principal("key", row["id"], row["env"], name_of(row), row["project_id"], row["org_id"], limits)
 
 
 def name_of(row: Any) -> str:

@@ -15,6 +15,7 @@ from ..model.limits import NAME_CHARS
 from ..model.moments import iso
 from ..store import Tx
 from .accounts import Accounts, key_kind, name_of
+from .device_logins import DeviceLogins
 from .keys import NewKey, new_key
 from .principal import Principal
 from .public_tokens import LONGEST_S, read_public_scopes
@@ -37,12 +38,18 @@ class AccountOperations:
     """The operations on accounts, for one holder of a key.
 
     Parameters:
-      accounts: all of them. `principal`: who asks; nobody sees or changes more than their key reaches.
+      accounts: all of them. `principal`: who asks, or what finds it out; nobody sees or changes more than their key
+        reaches.
     """
 
-    def __init__(self, accounts: Accounts, principal: Principal) -> None:
+    def __init__(self, accounts: Accounts, principal: Principal | Callable[[], Principal]) -> None:
         self._accounts = accounts
-        self._who = principal
+        self._principal = principal
+        self._logins = DeviceLogins(accounts)
+
+    @property
+    def _who(self) -> Principal:
+        return self._principal if isinstance(self._principal, Principal) else self._principal()
 
     @property
     def by_name(self) -> dict[str, Callable[..., Any]]:
@@ -65,6 +72,9 @@ class AccountOperations:
             "people.list": self.list_people,
             "people.add": self.add_person,
             "people.remove": self.remove_person,
+            "auth.device": self._logins.start,
+            "auth.device_token": self._logins.fetch,
+            "auth.approve": self.approve_login,
         }
 
     # Who I am.
@@ -84,7 +94,7 @@ class AccountOperations:
             "project": None if project is None else project["slug"],
             "organization": None if project is None else project["org_slug"],
             "role": who.role,
-            "scopes": sorted(who.scopes) or sorted(f"{scope}:{thing}" for scope, thing in who.objects),
+            "scopes": sorted(who.limits[-1]) if who.limits else sorted(f"{scope}:{one}" for scope, one in who.things),
             "person": person,
         }
 
@@ -109,6 +119,20 @@ class AccountOperations:
         text = self._accounts.public_tokens.make(self._who.env, wanted, now / 1000, ms / 1000)
         return {"token": text, "scopes": wanted, "expires_at": iso(now + ms)}
 
+    def approve_login(self, *, code: str, email: str | None = None, deny: bool = False) -> dict[str, Any]:
+        """Let the device that shows this code log in, as oneself.
+
+        Parameters:
+          email: whom it is to log in as, where the server's own key is used; the one owner when None.
+          deny: refuse it instead.
+
+        Errors: `NotFound` for a code that is not waiting.
+        """
+        if self._who.kind not in ("personal", "local"):
+            raise Forbidden("only a person, or the owner of the server, can let a device log in")
+        person = self._person(email) if email is not None or self._who.person_id is not None else self._first_owner()
+        return self._logins.decide(code, person["id"], deny)
+
     # Organisations, projects, environments.
 
     def list_orgs(self) -> dict[str, Any]:
@@ -119,7 +143,7 @@ class AccountOperations:
 
     def create_org(self, *, slug: str, name: str | None = None) -> dict[str, Any]:
         """Make an organisation; who makes it owns it."""
-        if self._who.kind == "key":
+        if self._who.kind in ("key", "public"):
             raise Forbidden("a key of an environment cannot make organisations; use a personal or the server's own key")
         _check("slug", slug, _SLUG, "lower-case letters, digits and dashes, at most 64")
         now = self._accounts.now()
@@ -215,7 +239,7 @@ class AccountOperations:
         """
         now = self._accounts.now()
         expires_at = None if expires_in is None else now + _positive(expires_in, "expires_in")
-        allowed = None if scopes is None else check_scopes([scopes] if isinstance(scopes, str) else scopes, ["*:*"])
+        allowed = None if scopes is None else check_scopes([scopes] if isinstance(scopes, str) else scopes)
         if personal:
             person = self._person(email)
             made = new_key("pat")
@@ -364,6 +388,12 @@ class AccountOperations:
         if email is None:
             raise InvalidOptions("say for whom: a personal key needs the email of a person of the organisation")
         raise NotFound(near_names("person", email, [person["email"] for person in people]))
+
+    def _first_owner(self) -> Any:
+        owners = [person for person in self.list_people()["items"] if person["role"] == "owner"]
+        if len(owners) > 1:
+            raise InvalidOptions("say as whom, by email: " + ", ".join(person["email"] for person in owners))
+        return owners[0] if owners else self.add_person(email="owner@localhost", name="Owner", role="owner")
 
     def _shown(self, made: NewKey) -> dict[str, Any]:
         return _key(self._key(made.id)) | {"secret": made.text}

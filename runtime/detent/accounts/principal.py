@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..errors import Forbidden
 from .scopes import covers
 
-__all__ = ["Principal", "local_owner"]
+__all__ = ["Principal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,35 +17,30 @@ class Principal:
 
     `kind`: ``local`` (the owner of an embedded server), ``key`` (of an environment), ``personal`` or ``public``.
     `env` is the environment that the request is about: the key's own, or, of a personal or local key, the one that the
-    request names. `objects` are the scopes of a public token that are for one thing, by scope. `subject` names the
-    person.
+    request names. `limits`: sets of scopes; what is allowed is in each of them. `things`: of a public token, its scopes
+    with the one thing that each is for.
     """
 
     kind: str
-    env: str
-    env_name: str
-    project_id: str
-    org_id: str
-    scopes: frozenset[str]
-    key_id: str = ""
-    objects: frozenset[tuple[str, str]] = frozenset()
+    key_id: str
+    env: str = ""
+    env_name: str = ""
+    project_id: str = ""
+    org_id: str = ""
+    limits: tuple[frozenset[str], ...] = ()
+    things: frozenset[tuple[str, str]] = frozenset()
     person_id: str | None = None
     role: str | None = None
 
     def may(self, scope: str) -> bool:
-        """Whether the key allows `scope` for everything in reach."""
-        return covers(self.scopes, scope)
+        """Whether the key allows `scope`, such as ``runs:read``, for everything in its environment."""
+        return bool(self.limits) and all(covers(scopes, scope) for scopes in self.limits)
 
-    def things(self, scope: str) -> Collection[str]:
+    def things_for(self, scope: str) -> Collection[str]:
         """The single things for which a public token allows `scope`."""
-        return [thing for allowed, thing in self.objects if allowed == scope]
+        return [thing for allowed, thing in self.things if allowed == scope]
 
     def require(self, scope: str) -> None:
         """Errors: `Forbidden` with the scope that is missing."""
         if not self.may(scope):
             raise Forbidden(f"this key does not have the scope {scope}; use a key that has it, or ask an admin for one")
-
-
-def local_owner(env: str = "dev", project_id: str = "", org_id: str = "", key_id: str = "local") -> Principal:
-    """Whoever can read the project's own folder: they may do everything."""
-    return Principal("local", env, env, project_id, org_id, frozenset({"*:*"}), key_id, role="owner")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from ..errors import DetentError
@@ -337,8 +338,11 @@ class Engine:
         if request.stopped:
             hand_back_all(scene, request.worker_id)
         lose_worker(scene, request.worker_id, request.cause, parent=worker_id, verdict=request.verdict)
-        scene.tx.after_commit(lambda: self.sessions.drop(request.worker_id))
+        scene.tx.after_commit(partial(self._drop, request.worker_id))
         return Done()
+
+    def _drop(self, worker_id: str) -> None:
+        self.sessions.drop(worker_id)
 
     def _emit(self, scene: Scene, worker_id: str, request: Emit) -> Answer:
         values = {"id": request.run_id, "epoch": request.epoch, "worker": worker_id}

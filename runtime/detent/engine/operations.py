@@ -11,6 +11,7 @@ from typing import Annotated, Any, Protocol
 import msgspec
 from msgspec import Meta
 
+from ..accounts import AccountOperations, Accounts
 from ..errors import InvalidOptions, NotFound, TaskNotFound
 from ..model.log_query import LineQuery
 from ..model.protocol import Handle, NewRun
@@ -59,6 +60,7 @@ class Operations:
       engine: whose runs. `telemetry`: its logs and spans, where they are kept at all.
       objects: where large payloads and outputs go; without it they stay in the store.
       sources: the project's files, where they are on this machine.
+      accounts: whose keys are good; those of the engine's store when None.
     """
 
     def __init__(
@@ -67,11 +69,14 @@ class Operations:
         telemetry: Telemetry | None = None,
         objects: Objects | None = None,
         sources: SourceFiles | None = None,
+        accounts: Accounts | None = None,
     ) -> None:
         self._engine = engine
         self._store = engine.store
         self._telemetry = telemetry
         self._objects = objects
+        self.accounts = accounts or Accounts(engine.store, engine.clock.now)
+        self._beside = (telemetry, objects, sources, self.accounts)
         self.tokens = TokenOperations(engine, objects)
         self._by_name: dict[str, Callable[..., Any]] = {
             "health": self.health,
@@ -92,7 +97,20 @@ class Operations:
             **QueueOperations(engine).by_name,
             **ErrorOperations(engine).by_name,
         }
+        accounts_of_owner = AccountOperations(self.accounts, lambda: self.accounts.owner(engine.env))
+        #: The operations whose answer depends on who asks; here they are those of the owner.
+        self.account_operations = frozenset(accounts_of_owner.by_name)
+        self._by_name |= accounts_of_owner.by_name
         self._takes = {name: frozenset(signature(method).parameters) for name, method in self._by_name.items()}
+
+    @property
+    def env(self) -> str:
+        """The environment whose runs these are."""
+        return self._engine.env
+
+    def in_env(self, env: str) -> Operations:
+        """The same operations for another environment."""
+        return self if env == self.env else Operations(self._engine.in_env(env), *self._beside)
 
     @property
     def methods(self) -> Mapping[str, Callable[..., Any]]:

@@ -103,6 +103,11 @@ class TokenOperations:
         self.complete_with_text(id, _encode(output).decode(), by)
         return self.retrieve(id=id)
 
+    def env_of(self, id: str) -> str | None:
+        """The environment of a token; None when there is none of this id."""
+        rows = self._engine.store.read("env_of_waitpoint", id=id)
+        return rows[0]["env"] if rows else None
+
     def complete_with_text(self, id: str, text: str, by: str | None = None) -> None:
         """Complete a token with JSON text. Errors: as of `complete`."""
         size = len(text.encode())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from ..model.moments import iso
 from ..model.status import FINAL, shown_status
 
 __all__ = [
@@ -25,13 +25,6 @@ __all__ = [
 ]
 
 _decode = msgspec.json.decode
-
-
-def iso(ms: int | None) -> str | None:
-    """Milliseconds since 1970 as ISO-8601 text in UTC."""
-    if ms is None:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def status_of(row: Any) -> str:

@@ -22,6 +22,7 @@ __all__ = [
     "BatchBody",
     "BatchMade",
     "Route",
+    "RunMade",
     "TriggerBody",
 ]
 
@@ -43,9 +44,9 @@ TOKEN_CALLBACK = "/api/v1/waitpoints/tokens/{id}/callback/{digest}"  # noqa: S10
 class Route(NamedTuple):
     """Where an operation is found, and what a key needs for it.
 
-    `scope` is what the key must allow: ``RESOURCE:read`` or ``RESOURCE:write``; ``public`` needs no key. Values that
-    `path` does not name go into the query (GET) or the body (POST, PUT, DELETE), of at most `body_bytes`. `repeatable`:
-    done again with the same values it changes nothing.
+    `scope` is what the key must allow: ``RESOURCE:read`` or ``RESOURCE:write``; ``any`` key will do, ``public`` needs
+    none. Values that `path` does not name go into the query (GET) or the body (POST, PUT, DELETE), of at most
+    `body_bytes`. `repeatable`: done again with the same values it changes nothing.
 
     `answer` names the view in `detent.model.*views` that a good answer, of `status`, fits; ``list[VIEW]`` is an object
     with `items`, ``any`` is any JSON, ``text`` is plain text, ``events`` is a stream of server-sent events.
@@ -63,6 +64,30 @@ class Route(NamedTuple):
 #: By the name of the operation, see `engine/operations.py`.
 ROUTES: dict[str, Route] = {
     "health": Route("GET", "/health", "public", answer="Health"),
+    "auth.whoami": Route("GET", "/api/v1/whoami", "any", answer="WhoAmI"),
+    "auth.public_token": Route("POST", "/api/v1/auth/public-tokens", "any", answer="PublicToken"),
+    "auth.device": Route("POST", "/api/v1/auth/device", "public", answer="DeviceLogin"),
+    "auth.device_token": Route("POST", "/api/v1/auth/device/token", "public", answer="DeviceToken"),
+    "auth.approve": Route("POST", "/api/v1/auth/device/approve", "any", answer="LoginDecision"),
+    "orgs.list": Route("GET", "/api/v1/orgs", "orgs:read", answer="list[Organization]"),
+    "orgs.create": Route("POST", "/api/v1/orgs", "any", answer="Organization"),
+    "projects.list": Route("GET", "/api/v1/projects", "projects:read", answer="list[Project]"),
+    "projects.create": Route("POST", "/api/v1/projects", "projects:write", answer="ProjectDetail"),
+    "projects.retrieve": Route("GET", "/api/v1/projects/{id}", "projects:read", answer="ProjectDetail"),
+    "environments.list": Route("GET", "/api/v1/environments", "environments:read", answer="list[Environment]"),
+    "environments.create": Route(
+        "POST", "/api/v1/environments", "environments:write", repeatable=True, answer="Environment"
+    ),
+    "environments.archive": Route(
+        "POST", "/api/v1/environments/{id}/archive", "environments:write", repeatable=True, answer="Archived"
+    ),
+    "keys.list": Route("GET", "/api/v1/keys", "keys:read", answer="list[ApiKey]"),
+    "keys.create": Route("POST", "/api/v1/keys", "keys:write", answer="NewApiKey"),
+    "keys.revoke": Route("POST", "/api/v1/keys/{id}/revoke", "keys:write", repeatable=True, answer="ApiKey"),
+    "keys.rotate": Route("POST", "/api/v1/keys/{id}/rotate", "keys:write", answer="NewApiKey"),
+    "people.list": Route("GET", "/api/v1/people", "people:read", answer="list[Person]"),
+    "people.add": Route("POST", "/api/v1/people", "people:write", repeatable=True, answer="Person"),
+    "people.remove": Route("DELETE", "/api/v1/people/{id}", "people:write", answer="PersonRemoved"),
     "runs.list": Route("GET", "/api/v1/runs", "runs:read", answer="RunPage"),
     "runs.retrieve": Route("GET", "/api/v1/runs/{id}", "runs:read", answer="RunDetail"),
     "runs.cancel": Route("POST", "/api/v1/runs/{id}/cancel", "runs:write", answer="RunStatus"),
@@ -131,8 +156,17 @@ class BatchBody(Struct, omit_defaults=True, forbid_unknown_fields=True):
     id: str | None = None
 
 
-class BatchMade(Struct):
-    """Answer to a batch: its id, and the runs in the order of the items."""
+class RunMade(Struct, omit_defaults=True):
+    """Answer to a trigger: the run, and a public token with which a browser may watch it for an hour."""
+
+    id: str
+    cached: bool = False
+    public_access_token: str | None = None
+
+
+class BatchMade(Struct, omit_defaults=True):
+    """Answer to a batch: its id, the runs in the order of the items, and a public token for the batch."""
 
     id: str | None
     runs: list[Handle]
+    public_access_token: str | None = None

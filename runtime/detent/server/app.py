@@ -12,11 +12,12 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from ..accounts import AccountOperations, Principal
+from ..accounts.accounts import WRONG_KEY
 from ..engine.operations import Operations
-from ..errors import Conflict
+from ..errors import Conflict, Unauthorized
 from ..model.http_api import (
     BATCH_BODY_BYTES,
     BODY_BYTES,
@@ -27,10 +28,12 @@ from ..model.http_api import (
     TRIGGER_BATCH,
     TRIGGER_TASK,
     BatchMade,
+    RunMade,
 )
 from ..model.http_api import Route as RouteOf
 from .bodies import batch_of, object_of, read_body, run_of, trigger_body
 from .callbacks import output_of
+from .doorkeeper import PUBLIC, ScopedRoute, principal_of
 from .gate import Gate
 from .openapi import openapi_document
 from .parameters import Parameters
@@ -42,30 +45,36 @@ T = TypeVar("T")
 
 #: Requests that work in the engine at once; the others wait their turn.
 _THREADS = 16
+#: How long the public token that comes with a triggered run is good, in seconds.
+_TOKEN_S = 3600
 _encode = msgspec.json.Encoder().encode
 
 
-def make_app(operations: Operations, *, key: str, host: str = "127.0.0.1") -> ASGIApp:
+def make_app(operations: Operations, *, key: str | None = None, host: str = "127.0.0.1") -> ASGIApp:
     """The app of a server.
 
     Parameters:
-      operations: what is served. `key`: the bearer key that requests must carry.
+      operations: what is served. `key`: whoever has it owns this server; besides it the keys of the accounts are good.
       host: where the server listens, see `Gate`.
     """
+    if key is not None:
+        operations.accounts.trust(key)
     api = _Api(operations)
     routes = [
-        Route(TRIGGER_BATCH, api.trigger_batch, methods=["POST"]),
-        Route(_pattern(TRIGGER_TASK), api.trigger, methods=["POST"]),
-        Route(TOKEN_CALLBACK, api.call_back, methods=["POST"]),
-        Route(OPENAPI, api.openapi, methods=["GET"]),
+        ScopedRoute(TRIGGER_BATCH, api.trigger_batch, methods=["POST"], needs="tasks:write"),
+        ScopedRoute(_pattern(TRIGGER_TASK), api.trigger, methods=["POST"], needs="tasks:write"),
+        ScopedRoute(TOKEN_CALLBACK, api.call_back, methods=["POST"], needs=PUBLIC),
+        ScopedRoute(OPENAPI, api.openapi, methods=["GET"], needs=PUBLIC),
     ]
     for operation, route in ROUTES.items():
         endpoint = api.reading(operation) if route.method == "GET" else api.changing(operation, route)
-        routes.append(Route(_pattern(route.path), endpoint, methods=[route.method], name=operation))
+        pattern = _pattern(route.path)
+        routes.append(ScopedRoute(pattern, endpoint, methods=[route.method], needs=route.scope, name=operation))
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     # A path with a slash too many is no address; nobody is sent elsewhere.
     app.router.redirect_slashes = False
-    return Gate(app, key, host)
+    public = {(method, route.path) for route in routes if route.needs == PUBLIC for method in route.methods or ()}
+    return Gate(app, operations.accounts, host, public)
 
 
 def _pattern(path: str) -> str:
@@ -80,6 +89,7 @@ class _Api:
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
+        self._by_env = {operations.env: operations}
         self._parameters = {name: Parameters(method) for name, method in operations.methods.items()}
         self._openapi: Response | None = None
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="detent-http")
@@ -87,17 +97,40 @@ class _Api:
     async def trigger(self, request: Request) -> Response:
         body = await read_body(request, BODY_BYTES)
         task = request.path_params["id"]
-        handles = await self._do(lambda: self._operations.trigger([run_of(trigger_body(body), task)]))
-        return _json(handles[0], 202)
+        principal, operations = self._of(request)
+        handles = await self._do(lambda: operations.trigger([run_of(trigger_body(body), task)]))
+        token = self._token(principal, f"runs:read:{handles[0].id}", f"streams:read:{handles[0].id}")
+        return _json(RunMade(handles[0].id, handles[0].cached, token), 202)
 
     async def trigger_batch(self, request: Request) -> Response:
         body = await read_body(request, BATCH_BODY_BYTES)
+        principal, operations = self._of(request)
 
         def work() -> BatchMade:
             batch_id, runs = batch_of(body)
-            return BatchMade(batch_id, self._operations.trigger(runs, batch_id))
+            handles = operations.trigger(runs, batch_id)
+            token = None if batch_id is None else self._token(principal, f"batches:read:{batch_id}")
+            return BatchMade(batch_id, handles, token)
 
         return _json(await self._do(work), 202)
+
+    def _of(self, request: Request) -> tuple[Principal, Operations]:
+        """Who asks, and the operations of the environment that they ask about."""
+        principal = principal_of(request.scope)
+        if principal is None:
+            raise Unauthorized(WRONG_KEY)
+        known = self._by_env.get(principal.env)
+        if known is None:
+            known = self._by_env[principal.env] = self._operations.in_env(principal.env)
+        return principal, known
+
+    def _token(self, principal: Principal, *scopes: str) -> str | None:
+        """A public token for what was just made, for whoever may read it anyway."""
+        if not principal.limits:
+            return None
+        allowed = [scope for scope in scopes if principal.may(scope.rpartition(":")[0])]
+        accounts = self._operations.accounts
+        return accounts.public_tokens.make(principal.env, allowed, accounts.now() / 1000, _TOKEN_S) if allowed else None
 
     def reading(self, operation: str) -> Callable[[Request], Any]:
         parameters, status = self._parameters[operation], ROUTES[operation].status
@@ -105,7 +138,7 @@ class _Api:
         async def endpoint(request: Request) -> Response:
             values = parameters.of_query(request.query_params) | request.path_params
             parameters.check_required(values)
-            return await self._answer(operation, values, status)
+            return await self._answer(request, operation, values, status)
 
         return endpoint
 
@@ -118,9 +151,11 @@ class _Api:
         token_id, digest = request.path_params["id"], request.path_params["digest"]
         if not await self._do(lambda: self._operations.tokens.admits(token_id, digest)):
             return problem(404, "not_found", "this is not the callback address of a token")
+        env = await self._do(lambda: self._operations.tokens.env_of(token_id))
+        tokens = self._operations.in_env(env or self._operations.env).tokens
         output = output_of(request.headers.get("content-type", ""), await read_body(request, CALLBACK_BYTES))
         try:
-            await self._do(lambda: self._operations.tokens.complete_with_text(token_id, output))
+            await self._do(lambda: tokens.complete_with_text(token_id, output))
         except Conflict:
             # The outcome itself is not for whoever has no more than the address.
             return problem(409, "conflict", "this token has its outcome already; the first one counts")
@@ -132,12 +167,18 @@ class _Api:
         async def endpoint(request: Request) -> Response:
             values = parameters.of_body(object_of(await read_body(request, route.body_bytes))) | request.path_params
             parameters.check_required(values)
-            return await self._answer(operation, values, route.status)
+            return await self._answer(request, operation, values, route.status)
 
         return endpoint
 
-    async def _answer(self, operation: str, values: dict[str, Any], status: int) -> Response:
-        return await self._do(lambda: _json(self._operations.call(operation, **values), status))
+    async def _answer(self, request: Request, operation: str, values: dict[str, Any], status: int) -> Response:
+        if ROUTES[operation].scope == PUBLIC:
+            return await self._do(lambda: _json(self._operations.call(operation, **values), status))
+        principal, operations = self._of(request)
+        if operation in self._operations.account_operations:
+            account = AccountOperations(self._operations.accounts, principal).by_name[operation]
+            return await self._do(lambda: _json(account(**values), status))
+        return await self._do(lambda: _json(operations.call(operation, **values), status))
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work))

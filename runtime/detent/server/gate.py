@@ -1,22 +1,26 @@
-"""Who may come in: requests with the right key, for this host, not sent by some other web page.
+"""Who may come in: requests for this host, not sent by some other web page, with a good key.
 
 A web page can make a browser send requests to a server on the same machine, also under a name of its own
-that it points to 127.0.0.1 (DNS rebinding). So the names in Host and Origin are checked before anything else.
+that it points to 127.0.0.1 (DNS rebinding). So the names in Host and Origin are checked before anything else. Pages of
+other origins may come with a public token, which was made for them.
 
 A callback of a token comes from anywhere and without the key: its address, which nobody can guess, is the right.
 """
 
 from __future__ import annotations
 
-import hmac
-from urllib.parse import urlsplit
+import asyncio
+from collections.abc import Collection
+from urllib.parse import parse_qs, urlsplit
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..model.http_api import OPENAPI
+from ..accounts import Accounts, Principal
+from ..accounts.accounts import WRONG_KEY
+from ..errors import DetentError, Unauthorized
 from .callbacks import is_callback
-from .problems import problem
+from .problems import problem, refusal_of
 
 __all__ = ["Gate"]
 
@@ -24,56 +28,83 @@ _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  # names of an address to compare with
 
 
+#: Where a browser's EventSource, which sends no headers of its own, may give its public token in the address.
+_STREAMS = "/realtime/"
+#: What a page of another origin may send with its public token.
+_CORS = {
+    "access-control-allow-methods": "GET, POST",
+    "access-control-allow-headers": "authorization, content-type, idempotency-key, last-event-id",
+    "access-control-max-age": "600",
+}
+
+
 class Gate:
     """The outermost layer of the app.
 
     Parameters:
-      key: the bearer key that every request but a token's callback must carry.
-      host: the address or name that the server was told to listen at; a name that requests may use besides
-        the
-        local ones. On ``0.0.0.0`` and ``::`` any name may be used.
+      accounts: whose keys are good.
+      host: the address or name that the server was told to listen at; a name that requests may use besides the local
+        ones. On ``0.0.0.0`` and ``::`` any name may be used.
+      public: method and path of what needs no key.
     """
 
-    def __init__(self, app: ASGIApp, key: str, host: str) -> None:
+    def __init__(self, app: ASGIApp, accounts: Accounts, host: str, public: Collection[tuple[str, str]]) -> None:
         self._app = app
-        self._key = key.encode()
+        self._accounts = accounts
         self._any_host = host in _EVERYWHERE
         self._hosts = _LOCAL | {host.lower().strip("[]")}
+        self._public = frozenset(public)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] == "lifespan" or is_callback(scope):
             await self._app(scope, receive, send)
             return
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003, "reason": "this server speaks HTTP only"})
             return
-        refusal = None if is_callback(scope) else self._refusal(Headers(scope=scope), is_public=_is_public(scope))
-        if refusal is None:
-            await self._app(scope, receive, send)
-            return
-        status, code, detail = refusal
-        headers = {"www-authenticate": 'Bearer realm="detent"'} if status == 401 else {}
-        await problem(status, code, detail, headers)(scope, receive, send)
-
-    def _refusal(self, headers: Headers, *, is_public: bool) -> tuple[int, str, str] | None:
+        headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             detail = f"the Host header {', '.join(hosts)!r} does not name this server; use one of {self._names}"
-            return 403, "forbidden_host", detail
+            await problem(403, "forbidden_host", detail)(scope, receive, send)
+            return
         origin = headers.get("origin")
-        if origin is not None and not self._is_own_origin(origin):
-            return 403, "forbidden_origin", f"requests from the web page {origin!r} are not taken"
-        if is_public:
+        foreign = origin is not None and not self._is_own_origin(origin)
+        if foreign and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await _allowed(send, origin or "")
+            return
+        try:
+            principal = await self._principal(scope, headers)
+        except DetentError as error:
+            refusal = refusal_of(error)
+            if isinstance(error, Unauthorized):
+                refusal.headers["www-authenticate"] = 'Bearer realm="detent"'
+            await refusal(scope, receive, send)
+            return
+        if foreign and (principal is None or principal.kind != "public"):
+            detail = f"requests from the web page {origin!r} are not taken, unless they come with a public token"
+            await problem(403, "forbidden_origin", detail)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["principal"] = principal
+        await self._app(scope, receive, _with_origin(send, origin) if foreign and origin is not None else send)
+
+    async def _principal(self, scope: Scope, headers: Headers) -> Principal | None:
+        """The holder of the key; None for what needs none. Errors: `Unauthorized`, `NotFound`."""
+        if (scope["method"], scope["path"]) in self._public:
             return None
         scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode(), self._key):
-            return (
-                401,
-                "unauthorized",
-                "the key is missing or wrong; send `Authorization: Bearer KEY` with the server's key "
-                "(DETENT_SECRET_KEY; of a local server it stands in .detent/server.json)",
-            )
-        return None
+        key = key.strip()
+        if not key and scope["method"] == "GET" and scope["path"].startswith(_STREAMS):
+            key = (parse_qs(scope["query_string"].decode("latin-1")).get("token") or [""])[0]
+            if key.startswith("dt_"):
+                raise Unauthorized("addresses are written to logs: only a public token may stand in one, not a key")
+        elif scheme.lower() != "bearer":
+            key = ""
+        if not key:
+            raise Unauthorized(WRONG_KEY)
+        wanted = headers.get("x-detent-project"), headers.get("x-detent-environment")
+        known = self._accounts.known(key, *wanted)
+        return known or await asyncio.to_thread(self._accounts.principal_of, key, *wanted)
 
     @property
     def _names(self) -> str:
@@ -88,8 +119,25 @@ class Gate:
         return bool(separator) and scheme in {"http", "https"} and self._is_ours(host)
 
 
-def _is_public(scope: Scope) -> bool:
-    return (scope["method"], scope["path"]) == ("GET", OPENAPI)
+async def _allowed(send: Send, origin: str) -> None:
+    """The answer to a browser that asks whether a page of another origin may send its request."""
+    headers = _CORS | {"access-control-allow-origin": origin, "vary": "Origin"}
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": 204, "headers": raw})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _with_origin(send: Send, origin: str) -> Send:
+    """`send`, which lets the page of `origin` read the answer."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers["access-control-allow-origin"] = origin
+            headers.add_vary_header("Origin")
+        await send(message)
+
+    return sending
 
 
 def _name_of(host: str) -> str | None:

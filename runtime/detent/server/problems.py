@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ..errors import DetentError
 
-__all__ = ["HANDLERS", "PROBLEMS", "problem"]
+__all__ = ["HANDLERS", "PROBLEMS", "problem", "refusal_of"]
 
 logger = logging.getLogger("detent.server")
 
@@ -50,10 +50,15 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
     return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
 
 
+def refusal_of(error: DetentError) -> Response:
+    """The answer to a request that raised `error`."""
+    return problem(_STATUS.get(error.code, 500), error.code, error.message)
+
+
 async def _refused(_request: Request, error: Exception) -> Response:
     if not isinstance(error, DetentError):
         raise error
-    return problem(_STATUS.get(error.code, 500), error.code, error.message)
+    return refusal_of(error)
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:

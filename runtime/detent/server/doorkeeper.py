@@ -1,0 +1,92 @@
+"""What a key allows: each route has a scope, and a request passes when its key has that scope.
+
+Nothing is open by omission: routes without a scope cannot be made, and a request without a principal passes public
+routes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from ..accounts import Principal
+from ..errors import Forbidden
+from .problems import problem
+
+__all__ = ["ANY", "PUBLIC", "ScopedRoute", "may_pass", "principal_of"]
+
+#: Needs no key; or any key that is good.
+PUBLIC, ANY = "public", "any"
+
+#: What the environment of a request knows of the tags of a run.
+TagsOf = Callable[[Principal, str], Collection[str]]
+
+
+class ScopedRoute(Route):
+    """A route with the scope that a key needs for it.
+
+    Parameters:
+      needs: ``RESOURCE:ACTION``, `ANY` or `PUBLIC`.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Any],
+        *,
+        methods: Sequence[str],
+        needs: str,
+        name: str | None = None,
+    ) -> None:
+        if needs not in (ANY, PUBLIC) and needs.count(":") != 1:
+            raise ValueError(f"the route {path} needs a scope such as runs:read, got {needs!r}")
+        super().__init__(path, endpoint, methods=list(methods), name=name)
+        self.needs = needs
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # A method that the path does not take is told so, whatever the key.
+        if self.methods and scope["method"] in self.methods:
+            refusal = may_pass(principal_of(scope), self.needs, Request(scope))
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
+        await super().handle(scope, receive, send)
+
+
+def principal_of(scope: Scope) -> Principal | None:
+    """The holder of the key that came with a request."""
+    found = scope.get("state", {}).get("principal")
+    return found if isinstance(found, Principal) else None
+
+
+def may_pass(principal: Principal | None, needs: str, request: Request) -> Response | None:
+    """None where the request may pass, else what is answered instead."""
+    if needs == PUBLIC:
+        return None
+    if principal is None:
+        return problem(401, "unauthorized", "this needs a key; send `Authorization: Bearer KEY`")
+    if needs == ANY or principal.may(needs) or _is_for(principal, needs, request):
+        return None
+    missing = Forbidden(f"this key does not have the scope {needs}; use a key that has it, or ask an admin for one")
+    return problem(403, missing.code, missing.message)
+
+
+def _is_for(principal: Principal, needs: str, request: Request) -> bool:
+    """Whether a public token is for the one thing that the request names."""
+    things = principal.things_for(needs)
+    if not things:
+        return False
+    tags = {thing.removeprefix("tag=") for thing in things if thing.startswith("tag=")}
+    named = request.path_params.get("id") or request.path_params.get("run")
+    if named is not None:
+        if named in things:
+            return True
+        tags_of = request.scope["state"].get("tags_of_run")
+        return bool(tags) and tags_of is not None and not tags.isdisjoint(tags_of(principal, named))
+    asked = [tag for name in ("tag", "tags") for text in request.query_params.getlist(name) for tag in text.split(",")]
+    return bool(asked) and tags.issuperset(asked)

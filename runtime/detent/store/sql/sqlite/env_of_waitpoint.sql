@@ -1,0 +1,1 @@
+SELECT env FROM waitpoints WHERE id = :id
