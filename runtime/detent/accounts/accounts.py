@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +19,7 @@ from .principal import Principal
 from .public_tokens import PublicTokens, read_public_scopes
 from .scopes import KEY, ROLES
 
-__all__ = ["WRONG_KEY", "Accounts", "key_kind", "name_of"]
+__all__ = ["WRONG_KEY", "Accounts", "key_kind", "name_of", "slug_of"]
 
 T = TypeVar("T")
 
@@ -217,6 +218,12 @@ def _of_environment(row: Any, given: frozenset[str] | None, project: str | None,
         raise NotFound(f"this key is for the project {row['project_slug']!r}, not for {project!r}")
     limits = (KEY,) if given is None else (KEY, given)
     return Principal("key", row["id"], row["env"], name_of(row), row["project_id"], row["org_id"], limits)
+
+
+def slug_of(name: str) -> str:
+    """A name as a slug: lower-case letters, digits and dashes."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64].strip("-")
+    return slug or "default"
 
 
 def name_of(row: Any) -> str:

@@ -53,7 +53,7 @@ def batch_runs(items: Sequence[Any], task: str | None = None) -> tuple[str, list
 
 
 def triggered(handle: Handle) -> TriggeredRun:
-    return TriggeredRun(id=handle.id, cached=handle.cached)
+    return TriggeredRun(id=handle.id, cached=handle.cached, public_access_token=handle.public_access_token)
 
 
 def triggered_batch(batch_id: str, handles: Sequence[Handle]) -> TriggeredBatch:

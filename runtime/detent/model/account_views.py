@@ -48,7 +48,7 @@ class Project(View):
 
 
 class Environment(View):
-    """An environment: ``dev``, ``staging``, ``prod`` or ``preview/BRANCH``. What happens in it is seen from no other."""
+    """An environment: ``dev``, ``staging``, ``prod`` or ``preview/BRANCH``. What happens in it stays in it."""
 
     id: str
     name: str

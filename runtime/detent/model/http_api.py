@@ -22,7 +22,6 @@ __all__ = [
     "BatchBody",
     "BatchMade",
     "Route",
-    "RunMade",
     "TriggerBody",
 ]
 
@@ -63,7 +62,7 @@ class Route(NamedTuple):
 
 #: By the name of the operation, see `engine/operations.py`.
 ROUTES: dict[str, Route] = {
-    "health": Route("GET", "/health", "public", answer="Health"),
+    "health": Route("GET", "/health", "any", answer="Health"),
     "auth.whoami": Route("GET", "/api/v1/whoami", "any", answer="WhoAmI"),
     "auth.public_token": Route("POST", "/api/v1/auth/public-tokens", "any", answer="PublicToken"),
     "auth.device": Route("POST", "/api/v1/auth/device", "public", answer="DeviceLogin"),
@@ -154,14 +153,6 @@ class BatchBody(Struct, omit_defaults=True, forbid_unknown_fields=True):
 
     items: list[TriggerBody]
     id: str | None = None
-
-
-class RunMade(Struct, omit_defaults=True):
-    """Answer to a trigger: the run, and a public token with which a browser may watch it for an hour."""
-
-    id: str
-    cached: bool = False
-    public_access_token: str | None = None
 
 
 class BatchMade(Struct, omit_defaults=True):

@@ -101,10 +101,14 @@ class NewRun(Struct, omit_defaults=True):
 
 
 class Handle(Struct, omit_defaults=True):
-    """The run that a trigger made, or found under its idempotency key or its debounce key (`cached`)."""
+    """The run that a trigger made, or found under its idempotency key or its debounce key (`cached`).
+
+    `public_access_token`: of what was triggered over HTTP, with which a browser may watch the run for an hour.
+    """
 
     id: str
     cached: bool = False
+    public_access_token: str | None = None
 
 
 class RunResult(Struct, omit_defaults=True):

@@ -384,10 +384,14 @@ class Health(View):
 
 
 class TriggeredRun(View):
-    """A run that was triggered, or (`cached`) found under its idempotency key."""
+    """A run that was triggered, or (`cached`) found under its idempotency key.
+
+    `public_access_token` comes from a server: with it a browser may watch the run, for an hour.
+    """
 
     id: str
     cached: bool = False
+    public_access_token: str | None = Field(default=None, repr=False)
 
 
 class TriggeredBatch(View):

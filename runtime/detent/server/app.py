@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from ..accounts import AccountOperations, Principal
 from ..accounts.accounts import WRONG_KEY
 from ..engine.operations import Operations
-from ..errors import Conflict, Unauthorized
+from ..errors import Conflict, NotFound, Unauthorized
 from ..model.http_api import (
     BATCH_BODY_BYTES,
     BODY_BYTES,
@@ -28,7 +28,6 @@ from ..model.http_api import (
     TRIGGER_BATCH,
     TRIGGER_TASK,
     BatchMade,
-    RunMade,
 )
 from ..model.http_api import Route as RouteOf
 from .bodies import batch_of, object_of, read_body, run_of, trigger_body
@@ -73,6 +72,7 @@ def make_app(operations: Operations, *, key: str | None = None, host: str = "127
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     # A path with a slash too many is no address; nobody is sent elsewhere.
     app.router.redirect_slashes = False
+    app.state.tags_of_run = api.tags_of_run
     public = {(method, route.path) for route in routes if route.needs == PUBLIC for method in route.methods or ()}
     return Gate(app, operations.accounts, host, public)
 
@@ -100,7 +100,7 @@ class _Api:
         principal, operations = self._of(request)
         handles = await self._do(lambda: operations.trigger([run_of(trigger_body(body), task)]))
         token = self._token(principal, f"runs:read:{handles[0].id}", f"streams:read:{handles[0].id}")
-        return _json(RunMade(handles[0].id, handles[0].cached, token), 202)
+        return _json(msgspec.structs.replace(handles[0], public_access_token=token), 202)
 
     async def trigger_batch(self, request: Request) -> Response:
         body = await read_body(request, BATCH_BODY_BYTES)
@@ -119,10 +119,21 @@ class _Api:
         principal = principal_of(request.scope)
         if principal is None:
             raise Unauthorized(WRONG_KEY)
-        known = self._by_env.get(principal.env)
+        return principal, self._in_env(principal.env)
+
+    def _in_env(self, env: str) -> Operations:
+        known = self._by_env.get(env)
         if known is None:
-            known = self._by_env[principal.env] = self._operations.in_env(principal.env)
-        return principal, known
+            known = self._by_env[env] = self._operations.in_env(env)
+        return known
+
+    def tags_of_run(self, principal: Principal, run_id: str) -> list[str]:
+        """The tags of a run, none where there is no such run in reach."""
+        try:
+            tags: list[str] = self._in_env(principal.env).call("runs.retrieve", id=run_id)["tags"]
+        except NotFound:
+            return []
+        return tags
 
     def _token(self, principal: Principal, *scopes: str) -> str | None:
         """A public token for what was just made, for whoever may read it anyway."""
@@ -152,7 +163,7 @@ class _Api:
         if not await self._do(lambda: self._operations.tokens.admits(token_id, digest)):
             return problem(404, "not_found", "this is not the callback address of a token")
         env = await self._do(lambda: self._operations.tokens.env_of(token_id))
-        tokens = self._operations.in_env(env or self._operations.env).tokens
+        tokens = self._in_env(env or self._operations.env).tokens
         output = output_of(request.headers.get("content-type", ""), await read_body(request, CALLBACK_BYTES))
         try:
             await self._do(lambda: tokens.complete_with_text(token_id, output))

@@ -6,7 +6,7 @@ routes only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -22,9 +22,6 @@ __all__ = ["ANY", "PUBLIC", "ScopedRoute", "may_pass", "principal_of"]
 
 #: Needs no key; or any key that is good.
 PUBLIC, ANY = "public", "any"
-
-#: What the environment of a request knows of the tags of a run.
-TagsOf = Callable[[Principal, str], Collection[str]]
 
 
 class ScopedRoute(Route):
@@ -86,7 +83,6 @@ def _is_for(principal: Principal, needs: str, request: Request) -> bool:
     if named is not None:
         if named in things:
             return True
-        tags_of = request.scope["state"].get("tags_of_run")
-        return bool(tags) and tags_of is not None and not tags.isdisjoint(tags_of(principal, named))
+        return bool(tags) and not tags.isdisjoint(request.app.state.tags_of_run(principal, named))
     asked = [tag for name in ("tag", "tags") for text in request.query_params.getlist(name) for tag in text.split(",")]
     return bool(asked) and tags.issuperset(asked)

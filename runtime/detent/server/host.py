@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import socket
 import threading
 import time
@@ -15,6 +14,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from ..accounts import Accounts
+from ..accounts.accounts import slug_of
+from ..accounts.local_key import local_key
 from ..config import Config, ensure_state_dir
 from ..embedded import running_server
 from ..engine import Engine, failpoints
@@ -60,7 +62,7 @@ class Host:
         self._host = host or config.host
         self._port = config.port if port is None else port
         self._sync = config.sqlite_sync or sync
-        self._key = config.secret_key or secrets.token_urlsafe(24)
+        self._key = ""
         self._closing = ExitStack()
         self._stopping = threading.Event()
         self.url = ""
@@ -81,6 +83,7 @@ class Host:
                 "(sqlite:///...); leave it out to use the project's own"
             )
         self._state_dir = ensure_state_dir(self.config)
+        self._key = local_key(self._state_dir)
         self._lock = ProjectLock(self._state_dir)
         self._take_lock()
         with ExitStack() as started:
@@ -105,7 +108,11 @@ class Host:
             lease_ms=self.config.lease_ms or LEASE_MS,
         )
         sources = SourceFiles(self.config.root, self.config.dirs)
-        self.operations = Operations(self.engine, self.telemetry, self.objects, sources)
+        accounts = Accounts(self.store, self.engine.clock.now, slug_of(self.config.project))
+        accounts.seed()
+        if self.config.secret_key is not None:
+            accounts.trust(self.config.secret_key)
+        self.operations = Operations(self.engine, self.telemetry, self.objects, sources, accounts)
         http = HttpServer(make_app(self.operations, key=self._key, host=self._host), self._host, self._port)
         self.url = http.start()
         self.engine.callbacks.base = self.config.public_url or self.url
