@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol
 import msgspec
 from msgspec import Meta
 
-from ..accounts import AccountOperations, Accounts
+from ..accounts import AccountOperations, Accounts, Principal
 from ..errors import InvalidOptions, NotFound, TaskNotFound
 from ..model.log_query import LineQuery
 from ..model.protocol import Handle, NewRun
@@ -99,7 +99,7 @@ class Operations:
         }
         accounts_of_owner = AccountOperations(self.accounts, lambda: self.accounts.owner(engine.env))
         #: The operations whose answer depends on who asks; here they are those of the owner.
-        self.account_operations = frozenset(accounts_of_owner.by_name)
+        self._account_operations = frozenset(accounts_of_owner.by_name)
         self._by_name |= accounts_of_owner.by_name
         self._takes = {name: frozenset(signature(method).parameters) for name, method in self._by_name.items()}
 
@@ -123,6 +123,15 @@ class Operations:
         method = self._by_name.get(operation)
         if method is None:
             raise NotFound(f"no operation {operation!r}; known are: {', '.join(self._by_name)}")
+        return self._answer(operation, method, values)
+
+    def call_as(self, principal: Principal, operation: str, **values: Any) -> Any:
+        """The answer to `operation` for `principal`, who is in this environment and may ask it. Errors: as of `call`."""
+        if operation not in self._account_operations:
+            return self.call(operation, **values)
+        return self._answer(operation, AccountOperations(self.accounts, principal).by_name[operation], values)
+
+    def _answer(self, operation: str, method: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         if operation == "runs.list":
             values = renamed(values)
         names = self._takes[operation]

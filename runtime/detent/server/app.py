@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from ..accounts import AccountOperations, Principal
+from ..accounts import Principal
 from ..accounts.accounts import WRONG_KEY
 from ..engine.operations import Operations
 from ..errors import Conflict, NotFound, Unauthorized
@@ -186,10 +186,7 @@ class _Api:
         if ROUTES[operation].scope == PUBLIC:
             return await self._do(lambda: _json(self._operations.call(operation, **values), status))
         principal, operations = self._of(request)
-        if operation in self._operations.account_operations:
-            account = AccountOperations(self._operations.accounts, principal).by_name[operation]
-            return await self._do(lambda: _json(account(**values), status))
-        return await self._do(lambda: _json(operations.call(operation, **values), status))
+        return await self._do(lambda: _json(operations.call_as(principal, operation, **values), status))
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work))
