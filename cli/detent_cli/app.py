@@ -29,6 +29,7 @@ COMMANDS = {
     "tasks": LazyCommand("detent_cli.tasks", "app", "List tasks, show one, trigger one."),
     "runs": LazyCommand("detent_cli.runs", "app", "Find runs, look into them, wait for them, cancel them."),
     "queues": LazyCommand("detent_cli.queues", "app", "Queues: their limits, what executes, what waits."),
+    "schedules": LazyCommand("detent_cli.schedules", "app", "Schedules: tasks that run by the clock."),
     "tokens": LazyCommand("detent_cli.tokens", "app", "Tokens: what runs wait for, and completing it."),
     "errors": LazyCommand("detent_cli.errors", "app", "Errors: failed runs in groups, resolving and ignoring them."),
     "logs": LazyCommand("detent_cli.logs", "logs", "What runs wrote, over all runs."),

@@ -69,6 +69,7 @@ def _print_facts(console: Console, run: RunDetail) -> None:
         "parent": run.parent_id or "",
         "root": run.root_id if run.root_id not in {None, run.parent_id, run.id} else "",
         "batch": run.batch_id or "",
+        "schedule": run.schedule_id or "",
         "version": run.version or "",
         "replay of": run.replay_of or "" if run.forked_at is None else "",
         "fork of": _fork(run),

@@ -34,6 +34,7 @@ def list_runs(
     batch: Annotated[str | None, typer.Option(metavar="BATCH", help="Runs of this batch.")] = None,
     parent: Annotated[str | None, typer.Option(metavar="RUN", help="Runs that this run started.")] = None,
     root: Annotated[str | None, typer.Option(metavar="RUN", help="All below this run.")] = None,
+    schedule: Annotated[str | None, typer.Option(metavar="SCHEDULE", help="Runs of this schedule.")] = None,
     since: Annotated[
         str | None, typer.Option(metavar="WHEN", help="Created since: 1h, or 2026-11-22T09:00:00Z.")
     ] = None,
@@ -57,6 +58,7 @@ def list_runs(
         "tag": tag,
         "queue": queue,
         "batch": batch,
+        "schedule": schedule,
         "since": since,
         "until": until,
         "search": search,

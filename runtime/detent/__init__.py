@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .sdk.result import BatchResult, Result
     from .sdk.retry import retry
     from .sdk.runs import runs
+    from .sdk.scheduled import ScheduledPayload
+    from .sdk.schedules import schedules
     from .sdk.step import step
     from .sdk.task import Task, schema_task, task
     from .sdk.tasks import batch, idempotency_keys, tasks
@@ -36,6 +38,7 @@ __all__ = [
     "Result",
     "Retry",
     "RunFailed",
+    "ScheduledPayload",
     "StepFailed",
     "Task",
     "Token",
@@ -50,6 +53,7 @@ __all__ = [
     "queue",
     "retry",
     "runs",
+    "schedules",
     "schema_task",
     "step",
     "tags",
@@ -68,6 +72,7 @@ _HOMES = {
     "Detent": ("detent.client", "Detent"),
     "Result": ("detent.sdk.result", "Result"),
     "Retry": ("detent.model.retry", "RetryPolicy"),
+    "ScheduledPayload": ("detent.sdk.scheduled", "ScheduledPayload"),
     "Task": ("detent.sdk.task", "Task"),
     "Token": ("detent.sdk.tokens", "Token"),
     "TokenResult": ("detent.sdk.tokens", "TokenResult"),
@@ -80,6 +85,7 @@ _HOMES = {
     "queue": ("detent.sdk.queue", "queue"),
     "retry": ("detent.sdk.retry", "retry"),
     "runs": ("detent.sdk.runs", "runs"),
+    "schedules": ("detent.sdk.schedules", "schedules"),
     "schema_task": ("detent.sdk.task", "schema_task"),
     "step": ("detent.sdk.step", "step"),
     "tags": ("detent.sdk.notes", "tags"),

@@ -1,20 +1,22 @@
-"""The blocking twins: ``from detent.sync import tasks, batch, retry, runs, step, wait`` in code without an event
-loop."""
+"""The blocking twins: ``from detent.sync import tasks, batch, retry, runs, schedules, step, wait`` in code without an
+event loop."""
 
 from __future__ import annotations
 
 from .sdk.retry import retry as _retry
 from .sdk.runs import runs as _runs
+from .sdk.schedules import schedules as _schedules
 from .sdk.step import step as _step
 from .sdk.tasks import batch as _batch
 from .sdk.tasks import tasks as _tasks
 from .sdk.wait import wait as _wait
 
-__all__ = ["batch", "retry", "runs", "step", "tasks", "wait"]
+__all__ = ["batch", "retry", "runs", "schedules", "step", "tasks", "wait"]
 
 batch = _batch.sync
 retry = _retry.sync
 runs = _runs.sync
+schedules = _schedules.sync
 step = _step.sync
 tasks = _tasks.sync
 wait = _wait.sync

@@ -38,10 +38,12 @@ HOT = [
     "end_overrides", "override_queue", "reset_queue",
     "claim_duties", "drop_duty", "end_duty", "fence_duty", "find_open_duty", "forget_duties", "hand_back_duty",
     "held_duties", "lose_duties", "put_duty",
+    "change_schedule", "due_schedules", "find_schedule", "find_schedule_by_key", "list_declared", "mark_scheduled",
+    "next_slot", "pass_slot", "remove_schedule",
 ]  # fmt: skip
 TABLES = (
     "runs|r|events|journal|j|children|c|waits|waitpoints|lanes|l|"
-    "idempotency|i|debounces|batches|queues|q|duties|d|tasks"
+    "idempotency|i|debounces|batches|queues|q|duties|d|tasks|schedules"
 )
 
 
@@ -72,6 +74,8 @@ def test_a_statement_on_the_hot_path_finds_its_rows_by_an_index(bench: Bench, na
         ("find_waitpoint_by_key", "waitpoints_by_key"),
         ("waiting_for_waitpoint", "waits_for_waitpoint"),
         ("forget_debounces", "debounces_old"),
+        ("due_schedules", "schedules_due"),
+        ("next_slot", "schedules_due"),
         ("old_runs", "runs_finished"),
         ("end_overrides", "queues_override_until"),
         ("next_due", "queues_override_until"),

@@ -135,6 +135,11 @@ def play_gone(place: Place, workload: Workload, failpoint: str, side: str) -> No
 PLAYS: dict[str, Callable[[Place, Workload, str, str], None]] = {
     "assign": play_also(lambda workload: workload.apart),
     "gone": play_gone,
+    "schedules": play_also(lambda workload: workload.by_the_clock),
+    **{
+        f"schedules_{verb}": play_also(lambda workload: workload.by_the_clock)
+        for verb in ("activate", "create", "deactivate", "delete", "update")
+    },
     "pause": play_pause,
     "recall": play_recall,
     "release": play_release,

@@ -6,16 +6,18 @@ is answered, as whoever uses detent would do.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 from detent import Detent
 from detent.client.http import HttpTransport
 from detent.embedded import RunningServer, running_server
-from detent.errors import Conflict, DetentError, ServerUnreachable, StoreError
+from detent.errors import Conflict, DetentError, NotFound, ServerUnreachable, StoreError
 from detent.model.ids import new_id
 from detent.model.views import RunDetail
 
@@ -35,7 +37,7 @@ import threading
 import time
 from pathlib import Path
 
-from detent import Context, Retry, logger, metadata, step, task, wait
+from detent import Context, Retry, ScheduledPayload, logger, metadata, step, task, wait
 from tests.faults.effects import done
 
 ROOT = Path(__file__).parent.parent
@@ -162,6 +164,12 @@ async def wanderer(token: str, ctx: Context) -> int:
     return 3
 
 
+@task(id="by-the-clock")
+async def by_the_clock(payload: ScheduledPayload, ctx: Context) -> str | None:
+    await note(ctx, "by the clock")
+    return payload.external_id
+
+
 @task(id="apart", isolation="process")
 async def apart(n: int, ctx: Context) -> int:
     await note(ctx, "apart")
@@ -281,6 +289,12 @@ def wanderer(token: str, ctx: Context) -> int:
     return 3
 
 
+@task(id="by-the-clock")
+def by_the_clock(payload: ScheduledPayload, ctx: Context) -> str | None:
+    note(ctx, "by the clock")
+    return payload.external_id
+
+
 @task(id="apart", isolation="process")
 def apart(n: int, ctx: Context) -> int:
     note(ctx, "apart")
@@ -299,6 +313,7 @@ OUTPUTS: dict[str, tuple[Any, int]] = {
     "itself": (3, 1),
     "approval": ("yes", 1),
     "apart": (3, 1),
+    "by-the-clock": ("new year", 1),
     "wanderer": (3, 1),
     "root again": (6, 4),
     "root from its last step": (6, 1),
@@ -447,6 +462,37 @@ class Workload:
     def apart(self) -> None:
         """Begin a run in a process of its own."""
         self._trigger("apart")
+
+    def by_the_clock(self) -> None:
+        """A schedule falls due; others are made, changed, stopped and removed."""
+        due = self._schedule("due")
+        with closing(sqlite3.connect(self._root / ".detent" / "detent.db", timeout=PATIENCE_S)) as db, db:
+            db.execute("UPDATE schedules SET next_at = 1577836800000 WHERE id = ?", [due])
+        # To write it again wakes the loop.
+        self.insist(lambda client: client.schedules.update(due, external_id="new year"))
+        while not (made := self.insist(lambda client: client.runs.list(schedule=due).page().items)):
+            time.sleep(0.005)
+        self.runs["by-the-clock"] = made[0].id
+        other = self._schedule("other")
+        self.insist(lambda client: client.schedules.deactivate(other))
+        self.insist(lambda client: client.schedules.activate(other))
+
+        def delete(client: Detent) -> None:
+            try:
+                client.schedules.delete(other)
+            except NotFound:
+                # The answer to an earlier call was lost.
+                assert [schedule.id for schedule in client.schedules.list()] == [due]
+
+        self.insist(delete)
+
+    def _schedule(self, key: str) -> str:
+        """A schedule that does not fall due by itself while anybody looks."""
+        return self.insist(
+            lambda client: client.schedules.create(
+                task="by-the-clock", cron="0 0 1 1 *", deduplication_key=key, external_id="new year"
+            )
+        ).id
 
     def _again(self, operation: str, name: str, **values: Any) -> None:
         self.await_status("root", "COMPLETED")

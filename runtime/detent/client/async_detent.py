@@ -33,6 +33,7 @@ from .errors import AsyncErrorsResource
 from .logs import AsyncLogsResource
 from .pages import AsyncRuns
 from .queues import AsyncQueuesResource
+from .schedules import AsyncSchedulesResource
 from .tokens import AsyncTokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
@@ -62,6 +63,7 @@ class AsyncDetent:
         self.runs = AsyncRunsResource(self._transport)
         self.tasks = AsyncTasksResource(self._transport)
         self.queues = AsyncQueuesResource(self._transport)
+        self.schedules = AsyncSchedulesResource(self._transport)
         self.tokens = AsyncTokensResource(self._transport)
         self.logs = AsyncLogsResource(self._transport)
         self.errors = AsyncErrorsResource(self._transport)
@@ -105,6 +107,7 @@ class AsyncRunsResource:
         batch: str | None = None,
         parent: str | None = None,
         root: str | None = None,
+        schedule: str | None = None,
         since: When | None = None,
         until: When | None = None,
         period: Duration | None = None,
@@ -117,8 +120,8 @@ class AsyncRunsResource:
         while runs arrive.
 
         Parameters:
-          status, task, version, tag: one, or several of which one must fit. `queue`, `batch`, `parent`, `root`: ids
-            or names.
+          status, task, version, tag: one, or several of which one must fit. `queue`, `batch`, `parent`, `root`,
+            `schedule`: ids or names.
           since, until: created from and before; a moment, or a length of time ago such as ``"1h"``. `period`: a
             length of time back from now.
           search: text in the id, the task or the error. `error`: text in the type or the message of the error.
@@ -133,6 +136,7 @@ class AsyncRunsResource:
             batch=batch,
             parent=parent,
             root=root,
+            schedule=schedule,
             since=since,
             until=until,
             period=period,

@@ -33,6 +33,7 @@ from .errors import ErrorsResource
 from .logs import LogsResource
 from .pages import Runs
 from .queues import QueuesResource
+from .schedules import SchedulesResource
 from .tokens import TokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
@@ -62,6 +63,7 @@ class Detent:
         self.runs = RunsResource(self._transport)
         self.tasks = TasksResource(self._transport)
         self.queues = QueuesResource(self._transport)
+        self.schedules = SchedulesResource(self._transport)
         self.tokens = TokensResource(self._transport)
         self.logs = LogsResource(self._transport)
         self.errors = ErrorsResource(self._transport)
@@ -105,6 +107,7 @@ class RunsResource:
         batch: str | None = None,
         parent: str | None = None,
         root: str | None = None,
+        schedule: str | None = None,
         since: When | None = None,
         until: When | None = None,
         period: Duration | None = None,
@@ -117,8 +120,8 @@ class RunsResource:
         while runs arrive.
 
         Parameters:
-          status, task, version, tag: one, or several of which one must fit. `queue`, `batch`, `parent`, `root`: ids
-            or names.
+          status, task, version, tag: one, or several of which one must fit. `queue`, `batch`, `parent`, `root`,
+            `schedule`: ids or names.
           since, until: created from and before; a moment, or a length of time ago such as ``"1h"``. `period`: a
             length of time back from now.
           search: text in the id, the task or the error. `error`: text in the type or the message of the error.
@@ -133,6 +136,7 @@ class RunsResource:
             batch=batch,
             parent=parent,
             root=root,
+            schedule=schedule,
             since=since,
             until=until,
             period=period,

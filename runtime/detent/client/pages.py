@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from ..model.error_views import ErrorPage, ErrorSummary
 from ..model.log_views import FoundLine, LogPage
 from ..model.queue_views import QueueKey, QueueKeyPage
+from ..model.schedule_views import SchedulePage, ScheduleSummary
 from ..model.views import RunPage, RunSummary, TokenPage, TokenSummary
 
 __all__ = [
@@ -15,11 +16,13 @@ __all__ = [
     "AsyncLogs",
     "AsyncQueueKeys",
     "AsyncRuns",
+    "AsyncSchedules",
     "AsyncTokens",
     "Errors",
     "Logs",
     "QueueKeys",
     "Runs",
+    "Schedules",
     "Tokens",
 ]
 
@@ -114,3 +117,11 @@ class Logs(_Pages[LogPage, FoundLine]):
 
 class AsyncLogs(_AsyncPages[LogPage, FoundLine]):
     """Lines over all runs: ``async for`` goes on to further pages; `page()` gives the first page alone."""
+
+
+class Schedules(_Pages[SchedulePage, ScheduleSummary]):
+    """Schedules, newest first. Iterating goes on to further pages; `page()` gives the first page alone."""
+
+
+class AsyncSchedules(_AsyncPages[SchedulePage, ScheduleSummary]):
+    """Schedules, newest first: ``async for`` goes on to further pages; `page()` gives the first page alone."""

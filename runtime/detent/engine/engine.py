@@ -52,7 +52,7 @@ from .finish import finish_run
 from .isolation import assign
 from .journal import recall, record
 from .leases import LEASE_MS, beat, hand_back_all, lose_worker, release
-from .loops import Leases, Loop, OnRemove, Retention, Sweeper, Timers
+from .loops import Leases, Loop, OnRemove, Retention, Schedules, Sweeper, Timers
 from .notebook import write_notes
 from .park import park
 from .pauses import pause_run
@@ -117,7 +117,8 @@ class Engine:
         self._leases = Leases(self.write, self.clock, self.lose_worker, lease_ms)
         self._sweeper = Sweeper(self.write)
         self._retention = Retention(self.write, store, self.clock, retention_ms, on_remove)
-        self._loops: tuple[Loop, ...] = (self._timers, self._leases, self._sweeper, self._retention)
+        self.schedules = Schedules(self.write, store, self.clock)
+        self._loops: tuple[Loop, ...] = (self._timers, self.schedules, self._leases, self._sweeper, self._retention)
 
     def in_env(self, env: str) -> Self:
         """The same engine for the clients of another environment: what they trigger and see is of that one alone."""
@@ -130,7 +131,7 @@ class Engine:
     # Loops.
 
     def start(self) -> None:
-        """Start the loops: timers, leases, left-over rows, retention."""
+        """Start the loops: timers, schedules, leases, left-over rows, retention."""
         for loop in self._loops:
             loop.start()
 
@@ -141,6 +142,7 @@ class Engine:
 
     def sweep(self) -> int | None:
         """Do all that is due now; when the next timer is due (milliseconds since 1970), or None."""
+        self.schedules.sweep()
         return self._timers.sweep()
 
     def next_due(self) -> int | None:
@@ -233,6 +235,8 @@ class Engine:
         answer = there.write(lambda scene: enlist(scene, hello, elsewhere, lease_ms=self.lease_ms), verb="hello")
         if not isinstance(answer, Failure):
             self.sessions.add(session)
+            # Its manifest may have declared some.
+            self.schedules.wake()
         return session, answer
 
     def disconnect(self, session: Session) -> None:

@@ -10,6 +10,7 @@ from ..model.protocol import CancelPush, Failure, Hello, Release, Welcome
 from .duties import held_duties
 from .leases import BEATS, LEASE_MS, release
 from .scene import Scene
+from .schedules import declare_schedules
 
 __all__ = ["enlist"]
 
@@ -47,7 +48,7 @@ def enlist(
 
 
 def _describe(scene: Scene, request: Hello, elsewhere: Collection[str]) -> None:
-    """Its queues and tasks are known from now on, and runs that waited for them are queued."""
+    """Its queues, tasks and schedules are known from now on, and runs that waited for them are queued."""
     tx, env, now = scene.tx, scene.env, scene.now
     manifest = request.manifest
     for queue in manifest.queues:
@@ -65,6 +66,7 @@ def _describe(scene: Scene, request: Hello, elsewhere: Collection[str]) -> None:
                 scene.bell.due(row["wake_at"])
             if row["expires_at"] is not None:
                 scene.bell.due(row["expires_at"])
+    declare_schedules(scene, manifest, elsewhere)
     # Limits may be others now.
     scene.bell.anyone(env)
 

@@ -7,7 +7,7 @@ The places come from the verbs themselves: each request of the engine protocol, 
 (a route that is no GET), and the loops. ``before_VERB`` is inside the transaction, just before its commit;
 ``after_VERB`` is when it is durable and nobody has been answered, both in the process that holds the engine.
 ``worker_before_VERB`` and ``worker_after_VERB`` are in the worker, before a request is sent and when its answer has
-come. A verb that was refused, and a claim or a look at the timers that brought nothing, passes none of them.
+come. A verb that was refused, and a claim or a look at timers and schedules that brought nothing, passes none of them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ OPERATIONS: tuple[str, ...] = (
     verb_of(TRIGGER),
     *(verb_of(name) for name, route in ROUTES.items() if route.method != "GET" and name.partition(".")[0] not in APART),
 )
-LOOPS: tuple[str, ...] = ("timers",)
+LOOPS: tuple[str, ...] = ("timers", "schedules")
 
 #: Every fail point there is.
 POINTS: tuple[str, ...] = (

@@ -27,6 +27,7 @@ from .reasons import why_not_running
 from .replay_operations import ReplayOperations
 from .run_filters import read_filter, renamed
 from .run_lists import page_of_runs
+from .schedule_operations import ScheduleOperations
 from .source_lines import SourceFiles
 from .token_operations import TokenOperations
 from .trace import trace_of
@@ -95,6 +96,7 @@ class Operations:
             **LogOperations(engine, telemetry).by_name,
             **ReplayOperations(engine, objects).by_name,
             **QueueOperations(engine).by_name,
+            **ScheduleOperations(engine).by_name,
             **ErrorOperations(engine).by_name,
         }
         accounts_of_owner = AccountOperations(self.accounts, lambda: self.accounts.owner(engine.env))
@@ -168,6 +170,7 @@ class Operations:
         batch: str | None = None,
         parent: str | None = None,
         root: str | None = None,
+        schedule: str | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
         period: str | None = None,
@@ -191,6 +194,7 @@ class Operations:
             batch=batch,
             parent=parent,
             root=root,
+            schedule=schedule,
             since=since,
             until=until,
             period=period,

@@ -32,6 +32,7 @@ class RunFilter:
     batch: str | None = None
     parent: str | None = None
     root: str | None = None
+    schedule: str | None = None
     since: int | None = None
     until: int | None = None
     search: str | None = None
@@ -60,6 +61,7 @@ def read_filter(
     batch: str | None = None,
     parent: str | None = None,
     root: str | None = None,
+    schedule: str | None = None,
     since: str | None = None,
     until: str | None = None,
     period: str | None = None,
@@ -87,6 +89,7 @@ def read_filter(
         batch=batch,
         parent=parent,
         root=root,
+        schedule=schedule,
         since=begins,
         until=moment("until", until),
         search=search or None,

@@ -25,7 +25,7 @@ __all__ = ["RunFilter", "count_runs", "page_of_runs"]
 COLUMNS = (
     "seq, id, env, task, queue, concurrency_key, state, attempt, max_attempts, version, wake_at, created_at, "
     "queued_at, claimed_at, attempt_started_at, started_at, finished_at, used_ms, error, tags, parent_id, "
-    "root_id, batch_id"
+    "root_id, batch_id, schedule_id"
 )
 #: Beyond so many runs of a filter it no longer matters how many there are.
 _MANY = 2_000
@@ -132,6 +132,8 @@ def _leads(store: Store, env: str, wanted: RunFilter) -> tuple[list[_Lead], str]
         choices.append([_Lead("root", "+r.env = :env AND r.root_id = :value", wanted.root)])
     if wanted.batch is not None:
         choices.append([_Lead("batch", "+r.env = :env AND r.batch_id = :value", wanted.batch)])
+    if wanted.schedule is not None:
+        choices.append([_Lead("schedule", "+r.env = :env AND r.schedule_id = :value", wanted.schedule)])
     if wanted.tag:
         tagged = "run_tags t CROSS JOIN runs r ON r.seq = t.seq"
         choices.append([_Lead("tag", "t.env = :env AND t.tag = :value", tag, tagged) for tag in wanted.tag])
@@ -195,10 +197,19 @@ def _search_leads(store: Store, env: str, text: str) -> list[_Lead]:
     return leads
 
 
+_COLUMN_OF = {
+    "queue": "queue",
+    "batch": "batch_id",
+    "parent": "parent_id",
+    "root": "root_id",
+    "schedule": "schedule_id",
+}
+
+
 def _conditions(wanted: RunFilter, values: dict[str, Any]) -> list[tuple[str, str]]:
     """What a row must fulfil, by filter. The unary plus keeps an index for the lead."""
     conditions: list[tuple[str, str]] = []
-    for name, column in (("queue", "queue"), ("batch", "batch_id"), ("parent", "parent_id"), ("root", "root_id")):
+    for name, column in _COLUMN_OF.items():
         if getattr(wanted, name) is not None:
             values[name] = getattr(wanted, name)
             conditions.append((name, f"+r.{column} = :{name}"))

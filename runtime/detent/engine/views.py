@@ -54,6 +54,7 @@ def run_summary(row: Any, attempts_allowed: int | None, now: int) -> dict[str, A
         "parent_id": row["parent_id"],
         "root_id": row["root_id"],
         "batch_id": row["batch_id"],
+        "schedule_id": row["schedule_id"],
         "version": row["version"],
         "error": error_view(row["error"], short=True),
     }

@@ -112,6 +112,21 @@ ROUTES: dict[str, Route] = {
         "POST", "/api/v1/queues/{id}/concurrency/override", "queues:write", True, answer="QueueView"
     ),
     "queues.reset": Route("POST", "/api/v1/queues/{id}/concurrency/reset", "queues:write", True, answer="QueueView"),
+    "schedules.list": Route("GET", "/api/v1/schedules", "schedules:read", answer="SchedulePage"),
+    "schedules.create": Route("POST", "/api/v1/schedules", "schedules:write", repeatable=True, answer="ScheduleDetail"),
+    "schedules.preview": Route("GET", "/api/v1/schedules/preview", "schedules:read", answer="SchedulePreview"),
+    "schedules.retrieve": Route("GET", "/api/v1/schedules/{id}", "schedules:read", answer="ScheduleDetail"),
+    "schedules.update": Route(
+        "PUT", "/api/v1/schedules/{id}", "schedules:write", repeatable=True, answer="ScheduleDetail"
+    ),
+    "schedules.delete": Route("DELETE", "/api/v1/schedules/{id}", "schedules:write", answer="ScheduleDeleted"),
+    "schedules.activate": Route(
+        "POST", "/api/v1/schedules/{id}/activate", "schedules:write", repeatable=True, answer="ScheduleDetail"
+    ),
+    "schedules.deactivate": Route(
+        "POST", "/api/v1/schedules/{id}/deactivate", "schedules:write", repeatable=True, answer="ScheduleDetail"
+    ),
+    "timezones.list": Route("GET", "/api/v1/timezones", "schedules:read", answer="TimeZones"),
     "tokens.list": Route("GET", "/api/v1/waitpoints/tokens", "tokens:read", answer="TokenPage"),
     "tokens.retrieve": Route("GET", "/api/v1/waitpoints/tokens/{id}", "tokens:read", answer="TokenDetail"),
     "tokens.create": Route("POST", "/api/v1/waitpoints/tokens", "tokens:write", repeatable=True, answer="TokenDetail"),

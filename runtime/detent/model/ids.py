@@ -7,7 +7,7 @@ import time
 from hashlib import blake2b
 from random import Random
 
-__all__ = ["derived_id", "is_id", "new_id"]
+__all__ = ["derived_id", "is_id", "new_id", "slot_id"]
 
 _HEX = frozenset("0123456789abcdef")
 
@@ -40,6 +40,13 @@ def derived_id(prefix: str, parent_id: str, key: str, index: int, attempt: int) 
     digest = blake2b(f"{parent_id}\0{key}\0{index}\0{attempt}".encode(), digest_size=10).hexdigest()
     time_part = parent_id.partition("_")[2][:12]
     return f"{prefix}_{time_part}{digest}"
+
+
+def slot_id(schedule_id: str, slot: int) -> str:
+    """The id of the run of a schedule for the moment `slot` (milliseconds since 1970): the same for the same two, so
+    that nobody makes a second run."""
+    digest = blake2b(f"{schedule_id}\0{slot}".encode(), digest_size=10).hexdigest()
+    return f"run_{slot:012x}{digest}"
 
 
 def is_id(prefix: str, text: str) -> bool:

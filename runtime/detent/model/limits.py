@@ -20,6 +20,8 @@ IDEMPOTENCY_KEY_CHARS = 2_048
 #: Characters of a debounce key, and the shortest debounce delay, in milliseconds.
 DEBOUNCE_KEY_CHARS = 512
 MIN_DEBOUNCE_MS = 1_000
+#: Characters of a schedule's deduplication key, and of its external id.
+SCHEDULE_KEY_CHARS = 512
 #: How long an idempotency key is kept, in milliseconds: 30 days.
 IDEMPOTENCY_TTL_MS = 30 * 24 * 3_600_000
 #: Characters of a queue name, a task id or a concurrency key.

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-__all__ = ["Manifest", "ProblemSpec", "QueueSpec", "TaskSpec"]
+__all__ = ["Manifest", "ProblemSpec", "QueueSpec", "ScheduleSpec", "TaskSpec"]
 
 
 class QueueSpec(Struct, frozen=True, omit_defaults=True):
@@ -18,10 +18,19 @@ class QueueSpec(Struct, frozen=True, omit_defaults=True):
     limit_per_key: int | None = None
 
 
+class ScheduleSpec(Struct, frozen=True, omit_defaults=True):
+    """When a task runs by itself: a cron pattern of five fields on the clock of `timezone`. `environments`: only in
+    these; None: in all."""
+
+    cron: str
+    timezone: str = "UTC"
+    environments: list[str] | None = None
+
+
 class TaskSpec(Struct, frozen=True, omit_defaults=True):
     """A task as its worker knows it. `sync` tells a plain ``def`` from an ``async def``; `isolation` is one of
     `model.machine.ISOLATIONS`, `machine` a preset or a label. Times are milliseconds. `hooks`: the events that it has
-    hooks for, its own or everyone's."""
+    hooks for, its own or everyone's. `schedule`: declared with it."""
 
     id: str
     queue: str
@@ -37,6 +46,7 @@ class TaskSpec(Struct, frozen=True, omit_defaults=True):
     payload_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
     hooks: list[str] = field(default_factory=list)
+    schedule: ScheduleSpec | None = None
 
 
 class ProblemSpec(Struct, frozen=True, omit_defaults=True):

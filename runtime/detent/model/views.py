@@ -15,6 +15,7 @@ from .status import FINAL, Status
 __all__ = [
     "Attempt",
     "ChildRun",
+    "DeclaredSchedule",
     "ErrorView",
     "Event",
     "Health",
@@ -149,6 +150,7 @@ class RunSummary(View):
     parent_id: str | None = None
     root_id: str | None = None
     batch_id: str | None = None
+    schedule_id: str | None = None
     version: str | None = None
     error: ErrorView | None = None
 
@@ -285,8 +287,17 @@ class TraceSpan(View):
     children: list[TraceSpan] = Field(default_factory=list)
 
 
+class DeclaredSchedule(View):
+    """When a task runs by itself: a cron pattern on the clock of `timezone`; in these `environments`, None for all."""
+
+    cron: str
+    timezone: str = "UTC"
+    environments: list[str] | None = None
+
+
 class TaskView(View):
-    """A task as its worker described it. `served` tells whether a connected worker runs it now."""
+    """A task as its worker described it. `served` tells whether a connected worker runs it now, `schedule` what is
+    declared with it."""
 
     id: str
     queue: str
@@ -301,6 +312,7 @@ class TaskView(View):
     retry: dict[str, Any] | None = None
     payload_schema: dict[str, Any] | None = None
     output_schema: dict[str, Any] | None = None
+    schedule: DeclaredSchedule | None = None
     updated_at: datetime | None = None
     served: bool = False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property, update_wrapper
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Unpack, overload
@@ -13,7 +14,7 @@ from ..model import json_text
 from ..model.duration import Duration, parse_duration
 from ..model.limits import MIN_DURATION_MS, NAME_CHARS
 from ..model.machine import check_isolation, check_larger, machine_name
-from ..model.manifest import TaskSpec
+from ..model.manifest import ScheduleSpec, TaskSpec
 from ..model.options import TriggerOptions
 from ..model.retry import RetryPolicy
 from . import starting
@@ -23,10 +24,11 @@ from .hooks import EVENTS, F, Hooks
 from .queue import Queue
 from .registry import registry
 from .result import BatchHandle, BatchResult, Result, RunHandle
+from .scheduled import ScheduledPayload
 from .schema import Schema, defining_locals, payload_annotation, return_annotation
 from .starting import BatchItem
 
-__all__ = ["SyncTask", "Task", "schema_task", "task"]
+__all__ = ["Declare", "SyncTask", "Task", "schema_task", "task"]
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -49,6 +51,7 @@ class Task(Generic[P, R]):
         isolation: str = "none",
         machine: str | None = None,
         schema: Any = _UNSET,
+        schedule: ScheduleSpec | None = None,
     ) -> None:
         self.fn = fn
         self.id = task_id
@@ -58,6 +61,7 @@ class Task(Generic[P, R]):
         self.description = description
         self.isolation = isolation
         self.machine = machine
+        self.schedule = schedule
         self.is_async = inspect.iscoroutinefunction(fn)
         self.module = fn.__module__
         self.qualname = fn.__qualname__
@@ -84,6 +88,8 @@ class Task(Generic[P, R]):
     @cached_property
     def payload_schema(self) -> Schema:
         annotation = self.parameters.annotation if self._schema is _UNSET else self._schema
+        if self.schedule is not None and annotation is Any:
+            annotation = ScheduledPayload
         return Schema(annotation, f"task {self.id!r}")
 
     @cached_property
@@ -91,7 +97,10 @@ class Task(Generic[P, R]):
         return Schema(return_annotation(self.fn, self._locals), f"task {self.id!r}")
 
     def spec(self) -> TaskSpec:
-        """The task as a manifest names it."""
+        """The task as a manifest names it. Errors: `DiscoveryError` for a scheduled one that does not take what its
+        schedule gives it."""
+        if self.schedule is not None:
+            self._check_takes_slots()
         return TaskSpec(
             id=self.id,
             queue=self.queue.name,
@@ -106,7 +115,19 @@ class Task(Generic[P, R]):
             retry=None if self.retry is None else self.retry.to_dict(),
             payload_schema=self._payload_json_schema(),
             output_schema=self.output_schema.json_schema(mode="serialization"),
+            schedule=self.schedule,
         )
+
+    def _check_takes_slots(self) -> None:
+        now = datetime.now(UTC)
+        sample = Schema(ScheduledPayload).dump(ScheduledPayload(now, now, "UTC", "sched_0", "", [now]))
+        try:
+            self.payload_schema.load(sample)
+        except InvalidPayload:
+            raise DiscoveryError(
+                f"task {self.id!r} runs by a schedule, so its payload is a ScheduledPayload, and it takes "
+                f"{self.payload_schema.describe()}; annotate it with detent.ScheduledPayload"
+            ) from None
 
     def omitted_payload(self) -> str:
         """The JSON text of a payload that was left out: the parameter's default, else null or ``{}`` where that fits.
@@ -260,11 +281,11 @@ class SyncTask(Generic[P, R]):
 _Fn0 = Callable[[], Awaitable[R]] | Callable[[], R]
 
 
-class _Declare:
+class Declare:
     """What ``@task(...)`` gives: turns the function below it into a `Task`."""
 
     def __init__(self, **settings: Any) -> None:
-        self._settings = settings
+        self.settings = settings
 
     @overload
     def __call__(self, fn: Callable[[P, Context], Awaitable[R]]) -> Task[P, R]: ...
@@ -279,7 +300,7 @@ class _Declare:
     @overload
     def __call__(self, fn: Callable[[], R]) -> Task[None, R]: ...
     def __call__(self, fn: Callable[..., Any]) -> Task[Any, Any]:
-        return _declare(fn, **self._settings)
+        return _declare(fn, **self.settings)
 
 
 def task(
@@ -300,7 +321,7 @@ def task(
     on_resume: Callable[..., Any] | None = None,
     catch_error: Callable[..., Any] | None = None,
     middleware: Callable[..., Any] | None = None,
-) -> _Declare:
+) -> Declare:
     """Declare a task: ``@task(id="summarize")`` above an ``async def`` or a plain ``def``.
 
     Parameters:
@@ -335,7 +356,7 @@ def task(
         )
         if hook is not None
     }
-    return _Declare(
+    return Declare(
         task_id=id,
         queue=queue,
         retry=retry,
@@ -347,10 +368,10 @@ def task(
     )
 
 
-def schema_task(*, schema: Any, id: str | None = None, **settings: Any) -> _Declare:
+def schema_task(*, schema: Any, id: str | None = None, **settings: Any) -> Declare:
     """Like `task`, with the payload's schema said explicitly: any Pydantic-friendly type."""
     declared = task(id, **settings)
-    declared._settings["schema"] = schema
+    declared.settings["schema"] = schema
     return declared
 
 
@@ -366,6 +387,7 @@ def _declare(
     machine: str | None,
     hooks: dict[str, Callable[..., Any]],
     schema: Any = _UNSET,
+    schedule: ScheduleSpec | None = None,
 ) -> Task[Any, Any]:
     if not inspect.isfunction(inspect.unwrap(fn)):
         raise DiscoveryError(f"a task is made from a function, got {fn!r}")
@@ -394,6 +416,7 @@ def _declare(
         isolation=check_isolation(isolation, name),
         machine=machine,
         schema=schema,
+        schedule=schedule,
     )
     for event, hook in hooks.items():
         made.hooks.add(event, hook)

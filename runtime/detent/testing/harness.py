@@ -95,7 +95,7 @@ class Harness:
 
         Parameters:
           advance: move the clock to the next timer (delay, retry, ttl ...) whenever all else is done; without it,
-            runs that are delayed are left.
+            runs that are delayed are left. It is not moved for a schedule: `advance` does that.
           timeout: seconds of real time after which a `TimeoutError` tells what has not ended, and why.
         """
         ends = time.monotonic() + timeout
@@ -121,10 +121,11 @@ class Harness:
         await asyncio.to_thread(self.drain, advance=advance, timeout=timeout)
 
     def advance(self, duration: Duration) -> None:
-        """Move the clock on by `duration` (seconds or text such as ``"10m"``), firing the timers on the way."""
+        """Move the clock on by `duration` (seconds or text such as ``"10m"``), with all that falls due on the way:
+        timers, and the times of schedules."""
         until = self.clock.now() + parse_duration(duration)
         self.drain(advance=False)
-        while (due := self._next_due()) is not None and due <= until:
+        while (due := self._next_due(slots=True)) is not None and due <= until:
             self._move(due)
             self.drain(advance=False)
         self._move(until)
@@ -185,8 +186,9 @@ class Harness:
         held = bool(self.sleeper.sleeping_runs()) or any(worker.waits_unparked() for worker in self.workers)
         return held and not self._changed.wait(_STILL_S)
 
-    def _next_due(self) -> int | None:
-        times = [self.engine.next_due(), self.sleeper.next_due()]
+    def _next_due(self, *, slots: bool = False) -> int | None:
+        # Schedules have no end, so whoever waits for one leaves their `slots` out.
+        times = [self.engine.next_due(), self.sleeper.next_due(), self.engine.schedules.next_slot() if slots else None]
         return min((at for at in times if at is not None), default=None)
 
     def _move(self, moment: int) -> None:

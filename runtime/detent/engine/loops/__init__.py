@@ -6,7 +6,8 @@ from .digest import Digest
 from .leases import Leases
 from .loop import Loop, Write
 from .retention import OnRemove, Retention
+from .schedules import Schedules
 from .sweeper import Sweeper
 from .timers import Timers
 
-__all__ = ["Digest", "Leases", "Loop", "OnRemove", "Retention", "Sweeper", "Timers", "Write"]
+__all__ = ["Digest", "Leases", "Loop", "OnRemove", "Retention", "Schedules", "Sweeper", "Timers", "Write"]

@@ -1,0 +1,154 @@
+"""The edges of schedules: declared with their tasks, passed slot by slot, each slot with one run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..model.cron import check_cron, check_zone, latest_slot, next_slots
+from ..model.ids import slot_id
+from ..model.manifest import Manifest, ScheduleSpec
+from ..model.protocol import NewRun
+from .scene import Scene
+from .trigger import make_runs
+
+__all__ = ["UPCOMING", "Passing", "declare_schedules", "first_slot", "pass_slots", "plan_passing"]
+
+#: How many of the next times a run, and whoever looks at a schedule, is told.
+UPCOMING = 10
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Passing(NamedTuple):
+    """What is to be done about a schedule that is due: `payload` for the run of `slot`, and when it is due next. With
+    a `problem` there is no run."""
+
+    row: Any
+    slot: int
+    next_at: int | None
+    payload: str = ""
+    problem: str | None = None
+
+
+def first_slot(cron: str, timezone: str, after: int) -> int | None:
+    """When the pattern is due next (milliseconds since 1970); None: never again."""
+    return next(iter(next_slots(cron, timezone, after)), None)
+
+
+def plan_passing(row: Any, now: int) -> Passing:
+    """What is to be done about the due schedule `row`. Of several slots that were missed, the latest counts."""
+    try:
+        cron, timezone = check_cron(row["cron"]), check_zone(row["timezone"])
+        slot = latest_slot(cron, timezone, row["next_at"], now)
+        # A clock that was set back makes no slot come again.
+        upcoming = next_slots(cron, timezone, max(slot, now), UPCOMING)
+    except Exception as error:
+        # A zone that this machine no longer knows, say: it must not keep the others waiting.
+        return Passing(row, row["next_at"], None, problem=f"the next time cannot be told: {error}")
+    payload = {
+        "timestamp": _moment(slot),
+        "last_timestamp": None if row["last_at"] is None else _moment(row["last_at"]),
+        "timezone": timezone,
+        "schedule_id": row["id"],
+        "external_id": row["external_id"],
+        "upcoming": [_moment(at) for at in upcoming],
+    }
+    return Passing(row, slot, upcoming[0] if upcoming else None, _encode(payload).decode())
+
+
+def pass_slots(scene: Scene, passings: Sequence[Passing]) -> int:
+    """Make the runs of slots, and let each schedule go on to its next; how many it did.
+
+    A schedule that was changed meanwhile, or passed by another server, is left: whoever moves `next_at` makes the run,
+    in the same transaction.
+    """
+    passed = 0
+    for passing in passings:
+        row, problem = passing.row, passing.problem
+        there = Scene(scene.tx, scene.now, row["env"], scene.bell)
+        if problem is None and scene.tx.one("find_task", env=row["env"], id=row["task"]) is None:
+            problem = f"no worker has described a task {row['task']!r}, so its slots pass without a run"
+        moved = scene.tx.run(
+            "pass_slot",
+            id=row["id"],
+            due=row["next_at"],
+            cron=row["cron"],
+            timezone=row["timezone"],
+            task=row["task"],
+            next_at=passing.next_at,
+            last_at=passing.slot if problem is None else None,
+            problem=problem,
+        )
+        passed += moved
+        if moved and problem is None:
+            run_id = slot_id(row["id"], passing.slot)
+            make_runs(there, [NewRun(run_id, row["task"], passing.payload)], lambda _task: None)
+            scene.tx.run("mark_scheduled", id=run_id, schedule_id=row["id"])
+    return passed
+
+
+def declare_schedules(scene: Scene, manifest: Manifest, elsewhere: Collection[str]) -> None:
+    """Make the declared schedules those of the manifest, and of the tasks that other workers run `elsewhere`.
+
+    One that stays as it was keeps its next slot, and one that somebody has deactivated stays so. While a task file
+    cannot be used, its tasks may be in it, so that no schedule goes.
+    """
+    tx, env, now = scene.tx, scene.env, scene.now
+    rows = {row["task"]: row for row in tx.all("list_declared", env=env)}
+    described = {task.id for task in manifest.tasks}
+    wanted = {
+        task.id: task.schedule
+        for task in manifest.tasks
+        if task.schedule is not None and _is_meant_for(task.schedule, env)
+    }
+    for task, spec in wanted.items():
+        row = rows.get(task)
+        if row is None:
+            tx.run(
+                "insert_schedule",
+                id=_declared_id(env, task),
+                env=env,
+                task=task,
+                kind="declared",
+                deduplication_key=None,
+                external_id=None,
+                cron=spec.cron,
+                timezone=spec.timezone,
+                next_at=first_slot(spec.cron, spec.timezone, now),
+                now=now,
+            )
+        elif (row["cron"], row["timezone"]) != (spec.cron, spec.timezone):
+            tx.run(
+                "change_schedule",
+                id=row["id"],
+                task=task,
+                external_id=None,
+                cron=spec.cron,
+                timezone=spec.timezone,
+                active=row["active"],
+                next_at=first_slot(spec.cron, spec.timezone, now) if row["active"] else None,
+                now=now,
+            )
+    for task, row in rows.items():
+        is_gone = task in described or (task not in elsewhere and not manifest.problems)
+        if task not in wanted and is_gone:
+            tx.run("remove_schedule", id=row["id"])
+
+
+def _is_meant_for(spec: ScheduleSpec, env: str) -> bool:
+    return spec.environments is None or env in spec.environments or env.partition("/")[0] in spec.environments
+
+
+def _declared_id(env: str, task: str) -> str:
+    # The same whenever the task comes back, so that none of its slots gets a second run.
+    digest = blake2b(f"{env}\0{task}".encode(), digest_size=16).hexdigest()
+    return f"sched_{digest}"
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+SELECT * FROM schedules WHERE env = :env AND deduplication_key = :key AND deduplication_key IS NOT NULL

@@ -1,0 +1,1 @@
+SELECT * FROM schedules WHERE env = :env AND kind = 'declared'

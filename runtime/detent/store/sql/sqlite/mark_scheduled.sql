@@ -1,0 +1,1 @@
+UPDATE runs SET schedule_id = :schedule_id WHERE id = :id
