@@ -18,6 +18,8 @@
      ├─ StoreError             the store refused: disk full, damaged, newer schema
      ├─ Unauthorized           the key is missing or wrong
      ├─ Forbidden              the key does not allow this
+     ├─ RateLimited            too many requests; `retry_after` says how long to wait
+     ├─ ServerError            the server failed at a request
      ├─ ServerUnreachable      no server answers
      ├─ ProjectLocked          another process is the writer of this project
      └─ AbortTaskRunError      raised by users: fail the run, no further attempt
@@ -47,7 +49,9 @@ __all__ = [
     "NotFound",
     "NotInRun",
     "ProjectLocked",
+    "RateLimited",
     "RunFailed",
+    "ServerError",
     "ServerUnreachable",
     "StepFailed",
     "StoreError",
@@ -55,14 +59,17 @@ __all__ = [
     "Unauthorized",
     "Unserializable",
     "WaitTimedOut",
+    "by_answer",
     "by_code",
 ]
 
 
 class DetentError(Exception):
-    """Base of all errors. ``code`` is stable and is what programs should compare."""
+    """Base of all errors. ``code`` is stable and is what programs should compare; ``status`` is the one that the HTTP
+    API refuses with, where it does (of a `RunFailed`: the status of the run)."""
 
     code = "error"
+    status: int | str | None = None
 
     @property
     def message(self) -> str:
@@ -85,24 +92,28 @@ class InvalidPayload(DetentError):
     """The payload does not fit the task's schema: which field, what came, what was expected."""
 
     code = "invalid_payload"
+    status = 422
 
 
 class InvalidOptions(DetentError):
     """A trigger option is out of its limits: which one, the value, what is allowed."""
 
     code = "invalid_options"
+    status = 400
 
 
 class LimitExceeded(DetentError):
     """A size or a count is over its limit. The text names the limit."""
 
     code = "limit_exceeded"
+    status = 413
 
 
 class NotFound(DetentError):
     """There is no such thing in this project."""
 
     code = "not_found"
+    status = 404
 
 
 class TaskNotFound(NotFound):
@@ -120,6 +131,7 @@ class Conflict(DetentError):
     """The state of things does not allow this, for example cancelling a finished run."""
 
     code = "conflict"
+    status = 409
 
 
 class NotInRun(DetentError):
@@ -166,6 +178,7 @@ class Unserializable(DetentError):
     """A value cannot be written as JSON. The text names its type and place."""
 
     code = "unserializable"
+    status = 422
 
 
 class RunFailed(DetentError):
@@ -191,18 +204,43 @@ class StoreError(DetentError):
     """The store refused. Nothing that was acknowledged before is lost; the text says what to do."""
 
     code = "store_error"
+    status = 503
 
 
 class Unauthorized(DetentError):
     """The key is missing or wrong; the text says which key is expected where."""
 
     code = "unauthorized"
+    status = 401
 
 
 class Forbidden(DetentError):
     """The key is good, and does not allow this; the text names the scope that is missing."""
 
     code = "forbidden"
+    status = 403
+
+
+class RateLimited(DetentError):
+    """Too many requests with this key.
+
+    Parameters:
+      retry_after: seconds to wait before the next request; None when the server does not say.
+    """
+
+    code = "rate_limited"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ServerError(DetentError):
+    """The server failed at a request, or is overloaded; its log has the cause."""
+
+    code = "internal_error"
+    status = 500
 
 
 class ServerUnreachable(DetentError):
@@ -215,6 +253,7 @@ class ProjectLocked(DetentError):
     """Another process is the writer of this project; the text says which and how to reach it."""
 
     code = "project_locked"
+    status = 503
 
 
 class AbortTaskRunError(DetentError):
@@ -241,8 +280,25 @@ _BY_CODE: dict[str, type[DetentError]] = {
         StoreError,
         Unauthorized,
         Forbidden,
+        RateLimited,
+        ServerError,
         ServerUnreachable,
         ProjectLocked,
+    )
+}
+
+#: For codes that a newer server knows.
+_BY_STATUS: dict[int | str | None, type[DetentError]] = {
+    kind.status: kind
+    for kind in (
+        InvalidOptions,
+        Unauthorized,
+        Forbidden,
+        NotFound,
+        Conflict,
+        LimitExceeded,
+        InvalidPayload,
+        RateLimited,
     )
 }
 
@@ -250,6 +306,18 @@ _BY_CODE: dict[str, type[DetentError]] = {
 def by_code(code: str, message: str) -> DetentError:
     """The error that `code` stands for, come from another process: looked up, never imported by a stored name."""
     return _BY_CODE.get(code, DetentError)(message)
+
+
+def by_answer(code: str, message: str, status: int, retry_after: float | None = None) -> DetentError:
+    """The error that an answer of a server stands for: by its code, else by its HTTP status.
+
+    Parameters:
+      code: of the problem document, "" without one. `retry_after`: seconds.
+    """
+    kind = _BY_CODE.get(code) or _BY_STATUS.get(status) or (ServerError if status >= 500 else DetentError)
+    error = kind(message, retry_after=retry_after) if kind is RateLimited else kind(message)
+    error.code, error.status = code or kind.code, status
+    return error
 
 
 def near_names(kind: str, wanted: str, known: Sequence[str]) -> str:

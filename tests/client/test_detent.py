@@ -16,6 +16,7 @@ from tests.server.project import KEY, Project
 
 from detent import idempotency_keys, queue
 from detent.client import AsyncDetent, Detent, HttpTransport
+from detent.client.http_messages import trigger_request
 from detent.errors import (
     Conflict,
     DetentError,
@@ -300,7 +301,7 @@ def test_a_trigger_that_is_sent_again_makes_no_second_run(project: Project, serv
 
 def test_no_server_is_told_with_the_command_that_starts_one(server: HttpServer) -> None:
     server.stop()
-    transport = HttpTransport(server.url, KEY, retries=1)
+    transport = HttpTransport(server.url, KEY, max_retries=1)
 
     with pytest.raises(ServerUnreachable, match=r"detent dev"):
         transport.call("health")
@@ -356,9 +357,9 @@ def test_a_busy_server_is_asked_again_where_that_is_safe() -> None:
     ):
         assert client.tasks.trigger("plain").id == "run_1"
         with pytest.raises(DetentError, match="503"):
-            client.runs.cancel("run_1")
+            client.runs.resume("run_1")
 
-    assert asked == ["POST /api/v1/tasks/plain/trigger"] * 3 + ["POST /api/v1/runs/run_1/cancel"]
+    assert asked == ["POST /api/v1/tasks/plain/trigger"] * 3 + ["POST /api/v1/runs/run_1/resume"]
 
 
 def test_a_client_takes_either_a_transport_or_an_address(project: Project) -> None:
@@ -369,12 +370,10 @@ def test_a_client_takes_either_a_transport_or_an_address(project: Project) -> No
 
 
 def test_what_goes_over_the_wire_holds_the_payload_as_json_not_as_text() -> None:
-    from detent.client.http import _trigger_request
+    request = trigger_request([NewRun("run_1", "a/b", '{"x": 1}')], None)
 
-    path, body = _trigger_request([NewRun("run_1", "a/b", '{"x": 1}')], None)
-
-    assert path == "/api/v1/tasks/a%2Fb/trigger"
-    assert msgspec.json.decode(body) == {"payload": {"x": 1}, "run": {"id": "run_1", "task": "a/b"}}
+    assert request.path == "/api/v1/tasks/a%2Fb/trigger"
+    assert msgspec.json.decode(request.body or b"") == {"payload": {"x": 1}, "run": {"id": "run_1", "task": "a/b"}}
 
 
 def test_a_run_is_replayed_with_changes_that_are_checked(project: Project, client: Detent) -> None:

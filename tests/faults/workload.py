@@ -395,7 +395,7 @@ class Workload:
         known: tuple[RunningServer, HttpTransport] | None = getattr(self._here, "way", None)
         if known is not None and known[0] == server:
             return known[1]
-        way = HttpTransport(server.url, server.key, retries=0)
+        way = HttpTransport(server.url, server.key, max_retries=0)
         self._here.way = server, way
         self._ways.append(way)
         return way

@@ -1,5 +1,5 @@
-"""What schemathesis makes of the OpenAPI document, asked of a real server: no answer that the document does not tell of,
-whatever comes. ``make soak`` asks for longer."""
+"""What schemathesis makes of the OpenAPI document, asked of a real server, which answers nothing that the document does
+not tell of, whatever comes. ``make soak`` asks for longer."""
 
 from __future__ import annotations
 

@@ -31,6 +31,7 @@ from .calls import Call
 from .diagnoses import diagnose_run
 from .errors import ErrorsResource
 from .logs import LogsResource
+from .http_options import HttpOptions
 from .pages import Runs
 from .queues import QueuesResource
 from .schedules import SchedulesResource
@@ -51,15 +52,22 @@ class Detent:
       transport: how the engine is reached; chosen by the surroundings when None: a server when `api_url` or
         ``DETENT_API_URL`` names one, else the engine of the project that the current folder belongs to.
       api_url: address of a server, such as ``https://detent.example.com``.
-      secret_key: its key; ``DETENT_SECRET_KEY`` when None.
+      secret_key: its key; ``DETENT_SECRET_KEY`` when None. It goes to that address only.
+      http: ``timeout``, ``max_retries``, ``proxy``, ``headers``, ``http_transport``, see `HttpOptions`.
 
-    Every call may raise `ServerUnreachable` and `StoreError`.
+    Every call may raise `ServerUnreachable` and `StoreError`, and of a server `Unauthorized`, `Forbidden`,
+    `RateLimited` and `ServerError`.
     """
 
     def __init__(
-        self, transport: Transport | None = None, *, api_url: str | None = None, secret_key: str | None = None
+        self,
+        transport: Transport | None = None,
+        *,
+        api_url: str | None = None,
+        secret_key: str | None = None,
+        **http: Unpack[HttpOptions],
     ) -> None:
-        self._transport, self._own = choose(transport, api_url, secret_key)
+        self._transport, self._own = choose(transport, api_url, secret_key, **http)
         self.runs = RunsResource(self._transport)
         self.tasks = TasksResource(self._transport)
         self.queues = QueuesResource(self._transport)
@@ -67,6 +75,9 @@ class Detent:
         self.tokens = TokensResource(self._transport)
         self.logs = LogsResource(self._transport)
         self.errors = ErrorsResource(self._transport)
+
+    def __repr__(self) -> str:
+        return f"Detent({self._transport!r})"
 
     def health(self) -> Health:
         """Whether work can flow: connected workers, runs by status, task files that cannot be used."""

@@ -4,43 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import urlsplit
 
-import msgspec
-
-from ..errors import ConfigError, DetentError, ServerUnreachable, by_code
-from ..model.http_api import ROUTES, TRIGGER_BATCH, TRIGGER_TASK, BatchBody, BatchMade, TriggerBody
+from ..errors import ConfigError, ServerUnreachable
 from ..model.protocol import Handle, NewRun
+from .http_messages import HttpRequest, handles_in, request_of, retry_after, trigger_request, value_in
 
 if TYPE_CHECKING:
     import httpx
 
 __all__ = ["HttpTransport"]
 
-#: Seconds before each repetition.
-_PAUSES = (0.05, 0.2, 0.6)
-_BUSY = frozenset({502, 503, 504})
-
-_encode = msgspec.json.Encoder().encode
-
-
-_decode_handle = msgspec.json.Decoder(Handle).decode
-_decode_batch = msgspec.json.Decoder(BatchMade).decode
+TIMEOUT_S = 30.0
+MAX_RETRIES = 3
+#: Seconds before the first repetition, how it grows, and the longest; shortened at random by up to a half.
+_FIRST_S, _FACTOR, _LONGEST_S = 0.05, 4, 5.0
+#: A longer wait that a server asks for is left to the caller, who is told of it.
+_PATIENCE_S = 60.0
+_LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+_AWAY = frozenset({502, 503, 504})
+_TOO_MANY = 429
 
 
 class HttpTransport:
-    """Reaches an engine through a server's HTTP API. May be used from several threads and event loops.
+    """Reaches an engine through a server's HTTP API: one request for each call, over connections that are kept. May be
+    used from several threads and event loops, and on in a forked process.
 
     Parameters:
-      api_url: the server's address, such as ``http://127.0.0.1:8377``.
+      api_url: the server's address, such as ``http://127.0.0.1:8377``. The key goes there and nowhere else:
+        redirects are not followed.
       secret_key: sent as bearer key; ``DETENT_SECRET_KEY`` when None.
-      timeout: seconds to wait for an answer.
+      timeout, max_retries, proxy, headers, http_transport: see `HttpOptions`.
       advice: what to do when no server answers; the end of the error's sentence.
-      retries: how often a request that is safe to repeat is repeated, at most 3.
+
+    Errors: `ConfigError` for an address that cannot be used.
     """
 
     def __init__(
@@ -48,40 +50,46 @@ class HttpTransport:
         api_url: str,
         secret_key: str | None = None,
         *,
-        timeout: float = 30.0,
+        timeout: float | httpx.Timeout = TIMEOUT_S,
+        max_retries: int = MAX_RETRIES,
+        proxy: str | httpx.Proxy | None = None,
+        headers: Mapping[str, str] | None = None,
+        http_transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
         advice: str = "start it with `detent dev`, or correct DETENT_API_URL",
-        retries: int = 3,
     ) -> None:
-        if not api_url.startswith(("http://", "https://")):
-            raise ConfigError(f"api_url is {api_url!r}; expected http://HOST:PORT or https://HOST")
-        self.api_url = api_url.rstrip("/")
+        self.api_url = _checked(api_url)
         self._key = secret_key or os.environ.get("DETENT_SECRET_KEY")
         self._timeout = timeout
+        self._max_retries = max_retries
+        self._proxy = proxy
+        self._headers = dict(headers or {})
+        self._http_transport = http_transport
         self._advice = advice
-        self._pauses = _PAUSES[:retries]
         self._lock = Lock()
+        self._pid = os.getpid()
         self._client: httpx.Client | None = None
         self._async_clients: dict[asyncio.AbstractEventLoop, httpx.AsyncClient] = {}
 
+    def __repr__(self) -> str:
+        return f"HttpTransport({self.api_url!r})"
+
     def trigger(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
-        """See `Transport.trigger`. Safe to repeat: the ids of the runs are made before."""
-        path, body = _trigger_request(runs, batch_id)
-        return _handles(path, self._request("POST", path, body, repeat=True))
+        """See `Transport.trigger`."""
+        request = trigger_request(runs, batch_id)
+        return handles_in(request, self._send(request))
 
     async def trigger_async(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
         """See `Transport.trigger_async`."""
-        path, body = _trigger_request(runs, batch_id)
-        return _handles(path, await self._request_async("POST", path, body, repeat=True))
+        request = trigger_request(runs, batch_id)
+        return handles_in(request, await self._send_async(request))
 
     def call(self, operation: str, **values: Any) -> Any:
         """See `Transport.call`."""
-        method, path, body, query, repeat = _request_of(operation, values)
-        return msgspec.json.decode(self._request(method, path, body, query, repeat=repeat))
+        return value_in(self._send(request_of(operation, values)))
 
     async def call_async(self, operation: str, **values: Any) -> Any:
         """See `Transport.call_async`."""
-        method, path, body, query, repeat = _request_of(operation, values)
-        return msgspec.json.decode(await self._request_async(method, path, body, query, repeat=repeat))
+        return value_in(await self._send_async(request_of(operation, values)))
 
     def wait(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # nobody tells this side when it ends
         """See `Transport.wait`."""
@@ -106,53 +114,78 @@ class HttpTransport:
             await client.aclose()
         self.close()
 
-    def _request(self, method: str, path: str, body: bytes | None = None, query: Any = None, *, repeat: bool) -> bytes:
+    def _send(self, request: HttpRequest) -> httpx.Response:
         import httpx
 
         client = self._open()
-        pauses = self._rests(repeat)
+        tried = 0
         while True:
+            failure: httpx.TransportError | None = None
+            answer: httpx.Response | None = None
             try:
-                answer = client.request(method, path, content=body, params=query)
+                answer = client.request(request.method, request.path, content=request.body, params=request.query)
             except httpx.TransportError as error:
-                pause = next(pauses, None)
-                if pause is None:
-                    raise self._unreachable(error) from error
-            else:
-                pause = next(pauses, None) if answer.status_code in _BUSY else None
-                if pause is None:
-                    return self._body_of(answer)
+                failure = error
+            pause = self._pause(request, tried, answer, failure)
+            if pause is None:
+                return self._outcome(answer, failure)
+            tried += 1
             time.sleep(pause)
 
-    async def _request_async(
-        self, method: str, path: str, body: bytes | None = None, query: Any = None, *, repeat: bool
-    ) -> bytes:
+    async def _send_async(self, request: HttpRequest) -> httpx.Response:
         import httpx
 
         client = self._open_async()
-        pauses = self._rests(repeat)
+        tried = 0
         while True:
+            failure: httpx.TransportError | None = None
+            answer: httpx.Response | None = None
             try:
-                answer = await client.request(method, path, content=body, params=query)
+                answer = await client.request(request.method, request.path, content=request.body, params=request.query)
             except httpx.TransportError as error:
-                pause = next(pauses, None)
-                if pause is None:
-                    raise self._unreachable(error) from error
-            else:
-                pause = next(pauses, None) if answer.status_code in _BUSY else None
-                if pause is None:
-                    return self._body_of(answer)
+                failure = error
+            pause = self._pause(request, tried, answer, failure)
+            if pause is None:
+                return self._outcome(answer, failure)
+            tried += 1
             await asyncio.sleep(pause)
 
-    def _rests(self, repeat: bool) -> Iterator[float]:
-        return iter(self._pauses if repeat else ())
+    def _pause(
+        self, request: HttpRequest, tried: int, answer: httpx.Response | None, failure: httpx.TransportError | None
+    ) -> float | None:
+        """Seconds until the request is sent again; None when it is not."""
+        import httpx
+
+        if tried >= self._max_retries:
+            return None
+        pause: float = min(_LONGEST_S, _FIRST_S * _FACTOR**tried) * random.uniform(0.5, 1)  # noqa: S311  # no secret
+        if answer is None:
+            # What was never sent may be sent again, whatever it is.
+            never_sent = isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            return pause if request.repeat or never_sent else None
+        if answer.status_code != _TOO_MANY and not (request.repeat and answer.status_code in _AWAY):
+            return None
+        wanted = retry_after(answer)
+        if wanted is None:
+            return pause
+        return max(wanted, pause) if wanted <= _PATIENCE_S else None
+
+    def _outcome(self, answer: httpx.Response | None, failure: httpx.TransportError | None) -> httpx.Response:
+        if answer is not None:
+            return answer
+        cause = str(failure) or type(failure).__name__
+        raise ServerUnreachable(f"no detent server answers at {self.api_url} ({cause}); {self._advice}") from failure
 
     def _open(self) -> httpx.Client:
         import httpx
 
         with self._lock:
+            self._leave_to_parent()
             if self._client is None:
-                self._client = httpx.Client(**self._settings())
+                transport = self._http_transport
+                if transport is not None and not isinstance(transport, httpx.BaseTransport):
+                    raise ConfigError("http_transport is for event loops only; pass an httpx.BaseTransport here")
+                self._client = httpx.Client(**self._settings(), transport=transport)
             return self._client
 
     def _open_async(self) -> httpx.AsyncClient:
@@ -160,6 +193,7 @@ class HttpTransport:
 
         loop = asyncio.get_running_loop()
         with self._lock:
+            self._leave_to_parent()
             client = self._async_clients.get(loop)
             if client is None:
                 # Connections belong to the loop they were opened on; those of ended loops cannot be closed
@@ -167,67 +201,46 @@ class HttpTransport:
                 self._async_clients = {
                     known: client for known, client in self._async_clients.items() if not known.is_closed()
                 }
-                client = self._async_clients[loop] = httpx.AsyncClient(**self._settings())
+                transport = self._http_transport
+                if transport is not None and not isinstance(transport, httpx.AsyncBaseTransport):
+                    raise ConfigError("http_transport blocks; pass an httpx.AsyncBaseTransport to an AsyncDetent")
+                client = httpx.AsyncClient(**self._settings(), transport=transport)
+                self._async_clients[loop] = client
             return client
 
+    def _leave_to_parent(self) -> None:
+        """In the child of a fork, connections are the parent's: they are neither used nor closed here."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            _of_parents.append((self._client, self._async_clients))
+            self._client, self._async_clients = None, {}
+
     def _settings(self) -> dict[str, Any]:
-        headers = {"content-type": "application/json"}
+        headers = {name.lower(): value for name, value in self._headers.items()}
+        headers["content-type"] = "application/json"
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
-        host = self.api_url.partition("://")[2].split("/")[0]
-        here = host.startswith(("127.0.0.1", "localhost", "[::1]"))
+        settings: dict[str, Any] = {"base_url": self.api_url, "headers": headers, "timeout": self._timeout}
         # Proxies of the surroundings are for the way out, never for this machine.
-        return {"base_url": self.api_url, "headers": headers, "timeout": self._timeout, "trust_env": not here}
-
-    def _body_of(self, answer: httpx.Response) -> bytes:
-        if answer.is_success and answer.headers.get("content-type", "").startswith("application/json"):
-            return answer.content
-        raise _error_of(answer)
-
-    def _unreachable(self, error: Exception) -> ServerUnreachable:
-        cause = str(error) or type(error).__name__
-        return ServerUnreachable(f"no detent server answers at {self.api_url} ({cause}); {self._advice}")
+        settings["trust_env"] = urlsplit(self.api_url).hostname not in _LOCAL
+        if self._proxy is not None:
+            settings["proxy"] = self._proxy
+        return settings
 
 
-def _error_of(answer: httpx.Response) -> DetentError:
-    """The error that a problem document (RFC 9457) stands for."""
+#: Kept, so that they are not closed where they are collected.
+_of_parents: list[object] = []
+
+
+def _checked(api_url: str) -> str:
+    """The address without a slash at its end. Errors: `ConfigError`."""
     try:
-        problem = msgspec.json.decode(answer.content)
-        return by_code(problem["code"], problem["detail"])
-    except (msgspec.DecodeError, KeyError, TypeError):
-        shown = answer.text[:200]
-        return DetentError(
-            f"{answer.request.url} answered {answer.status_code} and not as detent does: {shown!r}; "
-            "check that the address is a detent server's"
-        )
-
-
-def _trigger_request(runs: Sequence[NewRun], batch_id: str | None) -> tuple[str, bytes]:
-    if batch_id is None and len(runs) == 1:
-        run = runs[0]
-        return TRIGGER_TASK.format(id=quote(run.task, safe="")), _encode(_body(run))
-    return TRIGGER_BATCH, _encode(BatchBody([_body(run) for run in runs], batch_id))
-
-
-def _body(run: NewRun) -> TriggerBody:
-    payload = msgspec.Raw((run.payload or "null").encode())
-    bare = msgspec.structs.replace(run, payload=None)
-    return TriggerBody(payload=payload, run=bare)
-
-
-def _handles(path: str, content: bytes) -> list[Handle]:
-    return _decode_batch(content).runs if path == TRIGGER_BATCH else [_decode_handle(content)]
-
-
-def _request_of(operation: str, values: dict[str, Any]) -> tuple[str, str, bytes | None, Any, bool]:
-    route = ROUTES[operation]
-    rest = dict(values)
-    path = route.path
-    if "{id}" in path:
-        path = path.replace("{id}", quote(str(rest.pop("id")), safe=""))
-    if route.method == "GET":
-        query = [
-            (name, item) for name, value in rest.items() for item in (value if isinstance(value, list) else [value])
-        ]
-        return route.method, path, None, query or None, True
-    return route.method, path, _encode(rest), None, route.repeatable
+        parts = urlsplit(api_url)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise ConfigError(f"api_url is {api_url!r}; expected http://HOST:PORT or https://HOST")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ConfigError("api_url holds a user, a query or a fragment; expected http://HOST:PORT or https://HOST")
+    return api_url.rstrip("/")

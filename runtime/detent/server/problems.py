@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from math import ceil
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..errors import DetentError
+from ..errors import DetentError, RateLimited
 
 __all__ = ["HANDLERS", "PROBLEMS", "problem", "refusal_of"]
 
 logger = logging.getLogger("detent.server")
-
-_STATUS = {
-    "conflict": 409,
-    "forbidden": 403,
-    "invalid_options": 400,
-    "invalid_payload": 422,
-    "limit_exceeded": 413,
-    "not_found": 404,
-    "project_locked": 503,
-    "store_error": 503,
-    "task_not_found": 404,
-    "unauthorized": 401,
-    "unserializable": 422,
-}
 
 #: The statuses that a route may refuse a request with, and for whom to read the codes that go with each.
 PROBLEMS = {
@@ -52,7 +39,10 @@ def problem(status: int, code: str, detail: str, headers: dict[str, str] | None 
 
 def refusal_of(error: DetentError) -> Response:
     """The answer to a request that raised `error`."""
-    return problem(_STATUS.get(error.code, 500), error.code, error.message)
+    status = error.status if isinstance(error.status, int) else 500
+    seconds = error.retry_after if isinstance(error, RateLimited) else None
+    headers = {} if seconds is None else {"retry-after": str(ceil(seconds))}
+    return problem(status, error.code, error.message, headers)
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
