@@ -30,8 +30,8 @@ from . import calls, replays
 from .calls import Call
 from .diagnoses import diagnose_run
 from .errors import AsyncErrorsResource
-from .logs import AsyncLogsResource
 from .http_options import HttpOptions
+from .logs import AsyncLogsResource
 from .pages import AsyncRuns
 from .queues import AsyncQueuesResource
 from .schedules import AsyncSchedulesResource

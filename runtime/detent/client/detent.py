@@ -30,8 +30,8 @@ from . import calls, replays
 from .calls import Call
 from .diagnoses import diagnose_run
 from .errors import ErrorsResource
-from .logs import LogsResource
 from .http_options import HttpOptions
+from .logs import LogsResource
 from .pages import Runs
 from .queues import QueuesResource
 from .schedules import SchedulesResource
