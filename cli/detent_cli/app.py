@@ -33,6 +33,7 @@ COMMANDS = {
     "tokens": LazyCommand("detent_cli.tokens", "app", "Tokens: what runs wait for, and completing it."),
     "errors": LazyCommand("detent_cli.errors", "app", "Errors: failed runs in groups, resolving and ignoring them."),
     "logs": LazyCommand("detent_cli.logs", "logs", "What runs wrote, over all runs."),
+    "env": LazyCommand("detent_cli.env", "app", "Environment variables: secrets and settings of workers."),
     "server": LazyCommand("detent_cli.dev", "server", "Run the server alone."),
     "worker": LazyCommand("detent_cli.dev", "worker", "Run workers alone."),
 }

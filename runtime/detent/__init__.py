@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .client import AsyncDetent, Detent
     from .model.retry import RetryPolicy as Retry
     from .sdk.context import Context, WaitInfo
+    from .sdk.envvars import envvars
     from .sdk.logger import logger
     from .sdk.notes import metadata, tags
     from .sdk.queue import queue
@@ -46,6 +47,7 @@ __all__ = [
     "WaitInfo",
     "WaitTimedOut",
     "batch",
+    "envvars",
     "idempotency_keys",
     "logger",
     "metadata",
@@ -78,6 +80,7 @@ _HOMES = {
     "TokenResult": ("detent.sdk.tokens", "TokenResult"),
     "WaitInfo": ("detent.sdk.context", "WaitInfo"),
     "batch": ("detent.sdk.tasks", "batch"),
+    "envvars": ("detent.sdk.envvars", "envvars"),
     "idempotency_keys": ("detent.sdk.tasks", "idempotency_keys"),
     "logger": ("detent.sdk.logger", "logger"),
     "metadata": ("detent.sdk.notes", "metadata"),

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from detent.errors import ConfigError
 from detent.model.retry import RetryPolicy
@@ -34,6 +35,7 @@ __all__ = [
     "ensure_state_dir",
     "find_root",
     "load_config",
+    "own_secrets",
     "read_settings",
 ]
 
@@ -95,9 +97,11 @@ class Config:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     log_level: str = "info"
+    redact: tuple[str, ...] = ()
     public_url: str | None = None
     api_url: str | None = None
     secret_key: str | None = field(default=None, repr=False)
+    encryption_keys: tuple[str, ...] = field(default=(), repr=False)
     database_url: str = field(default="", repr=False)
     broker_url: str | None = field(default=None, repr=False)
     object_store_url: str = field(default="", repr=False)
@@ -154,9 +158,11 @@ def load_config(start: Path | None = None, env: Mapping[str, str] | None = None)
         host=table.text("host") or DEFAULT_HOST,
         port=table.count("port", DEFAULT_PORT, least=0, most=65535),
         log_level=table.choice("log_level", LOG_LEVELS) or "info",
+        redact=table.texts("redact", ()),
         public_url=_public_url(table, variables),
         api_url=_api_url(variables),
         secret_key=variables.get("DETENT_SECRET_KEY"),
+        encryption_keys=_encryption_keys(variables),
         database_url=_database_url(variables, root),
         broker_url=variables.get("DETENT_BROKER_URL"),
         object_store_url=_object_store_url(variables, root),
@@ -185,6 +191,15 @@ def ensure_state_dir(config: Config) -> Path:
             "make the project folder writable, or name another one in DETENT_PROJECT_DIR"
         ) from error
     return folder
+
+
+def own_secrets(config: Config) -> list[str]:
+    """The values of detent's own settings that nobody may read in a log or in an answer."""
+    values = [config.secret_key, *config.encryption_keys]
+    for url in (config.database_url, config.broker_url, config.object_store_url):
+        if url and "@" in url:
+            values.append(urlsplit(url).password)
+    return [value for value in values if value]
 
 
 def find_root(start: Path) -> Path:
@@ -316,6 +331,11 @@ def _api_url(env: Mapping[str, str]) -> str | None:
     if url is not None and not url.startswith(("http://", "https://")):
         raise ConfigError(f"DETENT_API_URL is {url!r}; expected http://HOST:PORT or https://HOST")
     return url.rstrip("/") if url else None
+
+
+def _encryption_keys(env: Mapping[str, str]) -> tuple[str, ...]:
+    named = env.get("DETENT_ENCRYPTION_KEY", "").split(",")
+    return tuple(key.strip() for key in named if key.strip())
 
 
 def _public_url(table: Table, env: Mapping[str, str]) -> str | None:

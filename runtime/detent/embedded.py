@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
-from .config import Config, ensure_state_dir
+from .config import Config, ensure_state_dir, own_secrets
 from .errors import ConfigError, ProjectLocked, ServerUnreachable
 from .model.protocol import Handle, NewRun
 
@@ -228,6 +228,7 @@ class ProjectTransport:
             from .server.lock import ProjectLock
             from .store import SqliteStore
             from .telemetry import TelemetryStore
+            from .vault import vault_of
 
             guard = _Guard(self._state_dir, ProjectLock(self._state_dir))
             store = SqliteStore(path, self._config.sqlite_sync or "NORMAL", lambda: guard)
@@ -235,7 +236,14 @@ class ProjectTransport:
             self._closers += [telemetry.close, store.close]
             engine = Engine(store, env_limit=self._config.concurrency_limit)
             engine.callbacks.base = self._config.public_url or f"http://127.0.0.1:{self._config.port}"
-            sources = SourceFiles(self._config.root, self._config.dirs)
-            operations = Operations(engine, telemetry, open_store(self._config.object_store_url), sources)
+            operations = Operations(
+                engine,
+                telemetry,
+                open_store(self._config.object_store_url),
+                SourceFiles(self._config.root, self._config.dirs),
+                vault=vault_of(self._config),
+                hidden=own_secrets(self._config),
+                secret_names=self._config.redact,
+            )
             self._embedded = EmbeddedTransport(operations)
             return self._embedded

@@ -1,8 +1,9 @@
-"""The blocking twins: ``from detent.sync import tasks, batch, retry, runs, schedules, step, wait`` in code without an
-event loop."""
+"""The blocking twins: ``from detent.sync import tasks, batch, envvars, retry, runs, schedules, step, wait`` in code
+without an event loop."""
 
 from __future__ import annotations
 
+from .sdk.envvars import envvars as _envvars
 from .sdk.retry import retry as _retry
 from .sdk.runs import runs as _runs
 from .sdk.schedules import schedules as _schedules
@@ -11,9 +12,10 @@ from .sdk.tasks import batch as _batch
 from .sdk.tasks import tasks as _tasks
 from .sdk.wait import wait as _wait
 
-__all__ = ["batch", "retry", "runs", "schedules", "step", "tasks", "wait"]
+__all__ = ["batch", "envvars", "retry", "runs", "schedules", "step", "tasks", "wait"]
 
 batch = _batch.sync
+envvars = _envvars.sync
 retry = _retry.sync
 runs = _runs.sync
 schedules = _schedules.sync

@@ -26,6 +26,7 @@ FROM_ENVIRONMENT = {
     "api_url",
     "secret_key",
     "database_url",
+    "encryption_keys",
     "broker_url",
     "object_store_url",
     "sqlite_sync",

@@ -38,6 +38,7 @@ from .schedules import AsyncSchedulesResource
 from .tokens import AsyncTokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
+from .variables import AsyncVariablesResource
 from .waiting import pauses
 
 __all__ = ["AsyncDetent", "AsyncQueuesResource", "AsyncRunsResource", "AsyncTasksResource"]
@@ -75,6 +76,7 @@ class AsyncDetent:
         self.tokens = AsyncTokensResource(self._transport)
         self.logs = AsyncLogsResource(self._transport)
         self.errors = AsyncErrorsResource(self._transport)
+        self.envvars = AsyncVariablesResource(self._transport)
 
     def __repr__(self) -> str:
         return f"AsyncDetent({self._transport!r})"

@@ -38,6 +38,7 @@ from .schedules import SchedulesResource
 from .tokens import TokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
+from .variables import VariablesResource
 from .waiting import pauses
 
 __all__ = ["Detent", "QueuesResource", "RunsResource", "TasksResource"]
@@ -75,6 +76,7 @@ class Detent:
         self.tokens = TokensResource(self._transport)
         self.logs = LogsResource(self._transport)
         self.errors = ErrorsResource(self._transport)
+        self.envvars = VariablesResource(self._transport)
 
     def __repr__(self) -> str:
         return f"Detent({self._transport!r})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
 from typing import Annotated, Any, Protocol
@@ -15,6 +16,7 @@ from ..accounts import AccountOperations, Accounts, Principal
 from ..errors import InvalidOptions, NotFound, TaskNotFound
 from ..model.log_query import LineQuery
 from ..model.protocol import Handle, NewRun
+from ..vault import Vault
 from . import failpoints, views
 from .diagnosis_operations import DiagnosisOperations
 from .engine import Engine
@@ -24,6 +26,7 @@ from .payloads import Objects, check_payloads, read_json, store_large_payloads
 from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, whole
 from .queue_operations import QueueOperations
 from .reasons import why_not_running
+from .redacted import redacted
 from .replay_operations import ReplayOperations
 from .run_filters import read_filter, renamed
 from .run_lists import page_of_runs
@@ -31,6 +34,8 @@ from .schedule_operations import ScheduleOperations
 from .source_lines import SourceFiles
 from .token_operations import TokenOperations
 from .trace import trace_of
+from .variable_operations import VariableOperations
+from .variables import Secrets
 
 __all__ = ["Operations", "Telemetry"]
 
@@ -62,6 +67,8 @@ class Operations:
       objects: where large payloads and outputs go; without it they stay in the store.
       sources: the project's files, where they are on this machine.
       accounts: whose keys are good; those of the engine's store when None.
+      vault: seals secrets; one that ends with this process when None.
+      hidden: values that no answer may show, besides those of secret variables. `secret_names`: see `Redactor`.
     """
 
     def __init__(
@@ -71,14 +78,30 @@ class Operations:
         objects: Objects | None = None,
         sources: SourceFiles | None = None,
         accounts: Accounts | None = None,
+        *,
+        vault: Vault | None = None,
+        hidden: Sequence[str] = (),
+        secret_names: Sequence[str] = (),
     ) -> None:
         self._engine = engine
         self._store = engine.store
         self._telemetry = telemetry
         self._objects = objects
         self.accounts = accounts or Accounts(engine.store, engine.clock.now)
-        self._beside = (telemetry, objects, sources, self.accounts)
+        vault = vault or Vault.of_this_process()
+        self._beside = partial(
+            Operations,
+            telemetry=telemetry,
+            objects=objects,
+            sources=sources,
+            accounts=self.accounts,
+            vault=vault,
+            hidden=hidden,
+            secret_names=secret_names,
+        )
         self.tokens = TokenOperations(engine, objects)
+        #: What the views of this environment leave out.
+        self.secrets = Secrets(engine.store, vault, engine.env, hidden, secret_names)
         self._by_name: dict[str, Callable[..., Any]] = {
             "health": self.health,
             "runs.cancel": self.cancel_run,
@@ -98,6 +121,7 @@ class Operations:
             **QueueOperations(engine).by_name,
             **ScheduleOperations(engine).by_name,
             **ErrorOperations(engine).by_name,
+            **VariableOperations(engine, vault, self.secrets).by_name,
         }
         accounts_of_owner = AccountOperations(self.accounts, lambda: self.accounts.owner(engine.env))
         #: The operations whose answer depends on who asks; here they are those of the owner.
@@ -112,7 +136,7 @@ class Operations:
 
     def in_env(self, env: str) -> Operations:
         """The same operations for another environment."""
-        return self if env == self.env else Operations(self._engine.in_env(env), *self._beside)
+        return self if env == self.env else self._beside(self._engine.in_env(env))
 
     @property
     def methods(self) -> Mapping[str, Callable[..., Any]]:
@@ -142,7 +166,7 @@ class Operations:
             taken = ", ".join(sorted(names)) or "nothing"
             raise InvalidOptions(f"{operation} does not take {unknown[0]!r}; it takes: {taken}")
         with failpoints.during(operation):
-            return method(**values)
+            return redacted(operation, method(**values), self.secrets.redactor)
 
     def trigger(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
         """Make runs, all or none; durable when it returns.

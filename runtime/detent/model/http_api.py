@@ -127,6 +127,14 @@ ROUTES: dict[str, Route] = {
         "POST", "/api/v1/schedules/{id}/deactivate", "schedules:write", repeatable=True, answer="ScheduleDetail"
     ),
     "timezones.list": Route("GET", "/api/v1/timezones", "schedules:read", answer="TimeZones"),
+    "envvars.list": Route("GET", "/api/v1/envvars", "envvars:read", answer="list[Variable]"),
+    "envvars.create": Route("POST", "/api/v1/envvars", "envvars:write", answer="SavedVariable"),
+    "envvars.import": Route(
+        "POST", "/api/v1/envvars/import", "envvars:write", repeatable=True, answer="VariableImport"
+    ),
+    "envvars.retrieve": Route("GET", "/api/v1/envvars/{name}", "envvars:read", answer="Variable"),
+    "envvars.update": Route("PUT", "/api/v1/envvars/{name}", "envvars:write", repeatable=True, answer="SavedVariable"),
+    "envvars.delete": Route("DELETE", "/api/v1/envvars/{name}", "envvars:write", answer="RemovedVariable"),
     "tokens.list": Route("GET", "/api/v1/waitpoints/tokens", "tokens:read", answer="TokenPage"),
     "tokens.retrieve": Route("GET", "/api/v1/waitpoints/tokens/{id}", "tokens:read", answer="TokenDetail"),
     "tokens.create": Route("POST", "/api/v1/waitpoints/tokens", "tokens:write", repeatable=True, answer="TokenDetail"),

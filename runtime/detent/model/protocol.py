@@ -52,6 +52,7 @@ __all__ = [
     "TokenMade",
     "Trigger",
     "Triggered",
+    "Variables",
     "Verdict",
     "Wait",
     "WaitResult",
@@ -593,19 +594,33 @@ class EvictPush(Struct, tag="evict"):
 Push = RingPush | SatisfiedPush | CancelPush | EvictPush
 
 
+class Variables(Struct, omit_defaults=True):
+    """The environment variables of an environment, for a worker process that is about to import its tasks.
+
+    `secret`: the names of those that nobody may read. `yields`: the variables that the process has already win.
+    """
+
+    values: dict[str, str] = field(default_factory=dict)
+    secret: list[str] = field(default_factory=list)
+    yields: bool = False
+
+
 class FromEngine(Struct, omit_defaults=True):
     """A frame from the engine: replies to the frame `reply_to`, or a push."""
 
     reply_to: int = 0
     answers: list[Answer] = field(default_factory=list)
     push: Push | None = None
+    variables: Variables | None = None
 
 
 class ToEngine(Struct, omit_defaults=True):
-    """A frame to the engine."""
+    """A frame to the engine. `variables_of`: asks for the variables of an environment, on a connection of its own;
+    ``""`` stands for the engine's own environment."""
 
     id: int
-    requests: list[Request]
+    requests: list[Request] = field(default_factory=list)
+    variables_of: str | None = None
 
 
 def as_dict(value: Struct) -> dict[str, Any]:

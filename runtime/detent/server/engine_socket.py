@@ -16,7 +16,7 @@ import msgspec
 from ..engine import Engine, Session
 from ..errors import DetentError
 from ..model.framing import FrameReader, send_frame
-from ..model.protocol import Done, Failure, FromEngine, Gone, Hello, Push, ToEngine
+from ..model.protocol import Done, Failure, FromEngine, Gone, Hello, Push, ToEngine, Variables
 
 __all__ = ["EngineSocket"]
 
@@ -37,6 +37,7 @@ class EngineSocket:
       path: of the socket; only its owner may connect.
       on_gone: called with a worker's hello when its connection has closed.
       on_exit: called when the supervisor of a worker tells of its end.
+      variables_of: what a worker of an environment is given before it imports its tasks; nothing unless set.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class EngineSocket:
         path: Path,
         on_gone: Callable[[Hello], None],
         on_exit: Callable[[str, str, bool], None],
+        variables_of: Callable[[str], Variables] = lambda _env: Variables(),
     ) -> None:
         self._engine = engine
+        self._variables_of = variables_of
         self._path = path
         self._on_gone = on_gone
         self._on_exit = on_exit
@@ -91,7 +94,7 @@ class EngineSocket:
             threading.Thread(target=self._serve, args=(connection,), name="detent-serve", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        served = _Served(self._engine, connection, self._on_exit)
+        served = _Served(self._engine, connection, self._on_exit, self._variables_of)
         try:
             served.run()
         except (OSError, msgspec.DecodeError, DetentError) as error:
@@ -110,8 +113,15 @@ class EngineSocket:
 class _Served:
     """One connection."""
 
-    def __init__(self, engine: Engine, connection: socket.socket, on_exit: Callable[[str, str, bool], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        connection: socket.socket,
+        on_exit: Callable[[str, str, bool], None],
+        variables_of: Callable[[str], Variables],
+    ) -> None:
         self._engine = engine
+        self._variables_of = variables_of
         self._connection = connection
         self._on_exit = on_exit
         self._sending = threading.Lock()
@@ -132,6 +142,10 @@ class _Served:
                 self._send(FromEngine(frame.id, self._engine.handle(self.session, frame.requests)))
 
     def _greet(self, frame: ToEngine) -> None:
+        if frame.variables_of is not None:
+            env = frame.variables_of or self._engine.env
+            self._send(FromEngine(frame.id, variables=self._variables_of(env)))
+            return
         first = frame.requests[0] if frame.requests else None
         if isinstance(first, Gone):
             self._on_exit(first.worker_id, first.cause, first.stopped)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,18 +18,20 @@ import psutil
 from ..accounts import Accounts
 from ..accounts.accounts import slug_of
 from ..accounts.local_key import local_key
-from ..config import Config, ensure_state_dir
+from ..config import Config, ensure_state_dir, own_secrets
 from ..embedded import running_server
 from ..engine import Engine, failpoints
 from ..engine.leases import LEASE_MS
 from ..engine.loops import Digest
 from ..engine.operations import Operations
 from ..engine.source_lines import SourceFiles
+from ..engine.variables import seal_all_again, variables_for_worker
 from ..errors import ConfigError, ProjectLocked, StoreError
 from ..model.protocol import Hello
 from ..objects import open_store
 from ..store import SqliteStore
 from ..telemetry import TelemetryStore
+from ..vault import vault_of
 from .app import make_app
 from .engine_socket import EngineSocket
 from .http import HttpServer
@@ -107,12 +110,22 @@ class Host:
             on_remove=self._remove,
             lease_ms=self.config.lease_ms or LEASE_MS,
         )
-        sources = SourceFiles(self.config.root, self.config.dirs)
         accounts = Accounts(self.store, self.engine.clock.now, slug_of(self.config.project))
         accounts.seed()
         if self.config.secret_key is not None:
             accounts.trust(self.config.secret_key)
-        self.operations = Operations(self.engine, self.telemetry, self.objects, sources, accounts)
+        vault = vault_of(self.config)
+        seal_all_again(self.store, vault)
+        self.operations = Operations(
+            self.engine,
+            self.telemetry,
+            self.objects,
+            SourceFiles(self.config.root, self.config.dirs),
+            accounts,
+            vault=vault,
+            hidden=[self._key, *own_secrets(self.config)],
+            secret_names=self.config.redact,
+        )
         http = HttpServer(make_app(self.operations, key=self._key, host=self._host), self._host, self._port)
         self.url = http.start()
         self.engine.callbacks.base = self.config.public_url or self.url
@@ -125,7 +138,8 @@ class Host:
         self.digest.start()
         started.callback(self.digest.stop)
         place = socket_place(self.config.root)
-        workers = EngineSocket(self.engine, place, self._on_gone, self.worker_exited)
+        variables_of = partial(variables_for_worker, self.store, vault)
+        workers = EngineSocket(self.engine, place, self._on_gone, self.worker_exited, variables_of)
         workers.start()
         started.callback(workers.stop)
         self.socket_path = str(place)

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Any, TextIO
 
 from ..sdk.current import ActiveRun, current_run
+from .secrets import redactor
 
 __all__ = ["Capture", "RunLogHandler", "capture", "close_run", "renew"]
 
@@ -132,12 +133,13 @@ class _Capturing(io.TextIOBase):
     def write(self, text: str) -> int:
         run = current_run.get()
         if run is None:
-            return self.through.write(text)
+            self.through.write(redactor().text(text))
+            return len(text)
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         self._write_to(run, text)
         if self._echo:
-            self.through.write(text)
+            self.through.write(redactor().text(text))
         return len(text)
 
     def _write_to(self, run: ActiveRun, text: str) -> None:

@@ -10,6 +10,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from .variables import own_environment
+
 __all__ = ["WRONG_SETTINGS", "Child"]
 
 #: The exit code of a worker that cannot use the settings of its project.
@@ -40,7 +42,7 @@ class Child:
         self._control.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-                command, stdin=theirs.fileno(), cwd=root, start_new_session=True
+                command, stdin=theirs.fileno(), cwd=root, start_new_session=True, env=own_environment()
             )
 
     @property

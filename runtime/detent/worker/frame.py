@@ -36,6 +36,7 @@ from .inside import Inside, briefly
 from .journal import Journal, Place
 from .link import Exchange, ignore
 from .notes import Notes
+from .plain_text import clean
 from .reach import NOWHERE, Reach
 from .scope import Scope, enter
 from .signals import Evicted, JournalMismatch, LeaseLost, RunSignal
@@ -270,7 +271,8 @@ class Frame(Inside):
         """What is to be told to the engine when the code does not fit the journal."""
         assert self.mismatched is not None
         signal = self.mismatched
-        return Pause(self.run_id, self.epoch, signal.key, signal.expected, signal.received, str(signal))
+        words = (clean(signal.expected), clean(signal.received), clean(str(signal)))
+        return Pause(self.run_id, self.epoch, signal.key, *words)
 
     def unread(self) -> JournalMismatch | None:
         """At the end of the code: what the journal has and the code did not come to."""

@@ -13,14 +13,14 @@ from typing import NoReturn
 from ..errors import DetentError
 from .worker import Worker
 
-__all__ = ["Life", "end"]
+__all__ = ["NO_ENGINE", "Life", "end"]
 
 logger = logging.getLogger("detent.worker")
 
 #: How long runs may go on after SIGTERM, in seconds.
 _TERM_GRACE_S = 20.0
 #: The exit code of a worker that found no engine.
-_NO_ENGINE = 69
+NO_ENGINE = 69
 
 
 class Life:
@@ -58,7 +58,7 @@ class Life:
             worker.start()
         except DetentError as error:
             logger.error("%s", error)  # noqa: TRY400  # it is meant for a person
-            end(_NO_ENGINE)
+            end(NO_ENGINE)
         self.say("ready")
 
     def is_leaving(self) -> bool:

@@ -12,6 +12,7 @@ from ..errors import DetentError
 from ..model.manifest import Manifest, ProblemSpec, QueueSpec, TaskSpec
 from ..sdk.registry import registry
 from ..sdk.task import Task
+from .plain_text import clean
 from .problem import Problem
 
 __all__ = ["make_manifest"]
@@ -23,14 +24,16 @@ def make_manifest(
     """The manifest, and the tasks in it; a task whose schema cannot be made becomes a problem."""
     specs: list[TaskSpec] = []
     usable: list[Task[Any, Any]] = []
-    faults = [ProblemSpec(str(problem.file), problem.line, problem.message, problem.code) for problem in problems]
+    faults = [
+        ProblemSpec(str(problem.file), problem.line, clean(problem.message), problem.code) for problem in problems
+    ]
     queues: dict[str, QueueSpec] = {name: queue.spec for name, queue in registry.queues.items()}
     for task in tasks:
         try:
             hooks = sorted(task.hooks.events() | registry.hooks.events())
             specs.append(msgspec.structs.replace(task.spec(), hooks=hooks))
         except DetentError as error:
-            faults.append(ProblemSpec(task.file, task.line, error.message, error.code))
+            faults.append(ProblemSpec(task.file, task.line, clean(error.message), error.code))
             continue
         usable.append(task)
         queues.setdefault(task.queue.name, task.queue.spec)

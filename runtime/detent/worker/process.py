@@ -18,7 +18,7 @@ from typing import Any, NoReturn, TypeVar
 
 from ..config import Config, load_config
 from ..engine import failpoints
-from ..errors import ConfigError
+from ..errors import ConfigError, ServerUnreachable
 from ..model.machine import MACHINES
 from ..model.manifest import Manifest
 from ..objects import open_store
@@ -29,15 +29,19 @@ from .child import WRONG_SETTINGS
 from .confinement import confine
 from .discovery import discover
 from .fork_server import ForkServer
-from .life import Life, end
+from .life import NO_ENGINE, Life, end
 from .link import SocketLink
 from .manifest import make_manifest
 from .options import WorkerOptions, replay_mode
+from .secrets import RedactingFormatter, learn
+from .variables import take_variables
 from .worker import Worker
 
 __all__ = ["Prepared", "arguments_of", "born", "prepare", "serve"]
 
 T = TypeVar("T")
+
+logger = logging.getLogger("detent.worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,27 @@ def born(options: argparse.Namespace) -> Life:
     return Life() if options.parent is None else CellLife()
 
 
-def prepare(project: str) -> Prepared:
-    """Read the settings of a project, and import its tasks. Ends the process when the settings cannot be used."""
+def prepare(project: str, socket_path: str | None = None) -> Prepared:
+    """Read the settings of a project, take the variables of its environment, and import its tasks.
+
+    Parameters:
+      socket_path: of the engine that has the variables; None where whoever started this process has taken them.
+
+    Ends the process when the settings cannot be used, or no engine answers.
+    """
     faulthandler.enable()
     config = _read(lambda: load_config(Path(project)))
-    logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    if socket_path is not None:
+        _read(failpoints.arm)  # wrong ones are refused before anybody is asked
+    try:
+        secret = _read(lambda: take_variables(config.root, socket_path))
+    except ServerUnreachable as error:
+        logger.error("%s", error)  # noqa: TRY400  # it is meant for a person
+        end(NO_ENGINE)
+    learn(secret, config)
     logging.getLogger("dramatiq").setLevel(logging.WARNING)
     found = discover(config)
     manifest, tasks = make_manifest(found.tasks, found.problems, config)

@@ -1,0 +1,163 @@
+"""Environment variables of environments: kept sealed, given to workers, and their values known to the redactor."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..errors import DetentError, InvalidOptions, LimitExceeded
+from ..model.protocol import Variables
+from ..model.redaction import Redactor
+from ..store import Store, Tx
+from ..vault import Vault
+from .scene import Scene
+
+__all__ = ["Secrets", "check_variable", "opened", "put_variables", "seal_all_again", "variables_for_worker"]
+
+logger = logging.getLogger("detent.engine")
+
+#: Variables of one environment, characters of a name, bytes of a value.
+MOST, NAME_CHARS, VALUE_BYTES = 1_000, 256, 64 * 1024
+#: Where the environment of the process wins over the variables kept here: the one of developers.
+_YIELDING = "dev"
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def check_variable(name: Any, value: Any) -> None:
+    """Errors: `InvalidOptions` for a name or a value that no process could have; `LimitExceeded`."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidOptions(
+            f"the name of a variable has letters, digits and underscores, and no digit in front; got {name!r}"
+        )
+    if len(name) > NAME_CHARS:
+        raise LimitExceeded(f"the name of a variable has at most {NAME_CHARS} characters, got {len(name)}")
+    if name.upper().startswith("DETENT_"):
+        raise InvalidOptions(
+            f"{name} cannot be kept here: DETENT_ begins the names of detent's own settings, "
+            "which are set where the server and the workers are started"
+        )
+    if not isinstance(value, str):
+        raise InvalidOptions(f"the value of {name} must be text, got {type(value).__name__}; put it in quotes")
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise InvalidOptions(f"the value of {name} has a lone surrogate, which is not Unicode text") from None
+    if "\0" in value:
+        raise InvalidOptions(f"the value of {name} has a NUL character, which no process can take; remove it")
+    if size > VALUE_BYTES:
+        raise LimitExceeded(
+            f"the value of {name} has {size:,} bytes; the limit is {VALUE_BYTES:,}. "
+            "Put it into a file or an object store, and its address into the variable"
+        )
+
+
+def put_variables(
+    scene: Scene, vault: Vault, values: Mapping[str, str], *, is_secret: bool, override: bool
+) -> tuple[list[str], list[str], list[str]]:
+    """Write variables: the names of those made, changed, and, without `override`, left as they were.
+
+    Errors: `LimitExceeded`.
+    """
+    known = {row["name"] for row in scene.tx.all("list_variables", env=scene.env)}
+    made = [name for name in values if name not in known]
+    there = [name for name in values if name in known]
+    if len(known) + len(made) > MOST:
+        raise LimitExceeded(
+            f"an environment has at most {MOST:,} variables; it has {len(known):,}, and {len(made):,} more do not fit"
+        )
+    for name in (*made, *(there if override else ())):
+        _put(scene, vault, name, values[name], is_secret)
+    return made, there if override else [], [] if override else there
+
+
+def _put(scene: Scene, vault: Vault, name: str, value: str, is_secret: bool) -> None:
+    sealed = vault.seal(value, _context(scene.env, name))
+    scene.tx.run("put_variable", env=scene.env, name=name, sealed=sealed, is_secret=int(is_secret), now=scene.now)
+
+
+def opened(vault: Vault, env: str, row: Any) -> str:
+    """The value of a variable. Errors: `StoreError`."""
+    return vault.open(row["sealed"], _context(env, row["name"]))
+
+
+def variables_for_worker(store: Store, vault: Vault, env: str) -> Variables:
+    """What a worker of `env` is given when it starts; one whose key is lost is left out, and named in the log."""
+    values: dict[str, str] = {}
+    secret: list[str] = []
+    for row in store.read("list_variables", env=env):
+        try:
+            values[row["name"]] = opened(vault, env, row)
+        except DetentError as error:
+            logger.error("the variable %s is not given to workers: %s", row["name"], error)  # noqa: TRY400  # for people
+            continue
+        if row["is_secret"]:
+            secret.append(row["name"])
+    return Variables(values, secret, yields=env == _YIELDING)
+
+
+def seal_all_again(store: Store, vault: Vault) -> int:
+    """Seal with the newest key what older ones have sealed, so that those can be given up; how many variables."""
+    old = [dict(row) for row in store.read("list_sealed") if not vault.is_newest(row["sealed"])]
+    changes: list[dict[str, str]] = []
+    for row in old:
+        context = _context(row["env"], row["name"])
+        try:
+            sealed = vault.seal(vault.open(row["sealed"], context), context)
+        except DetentError as error:
+            logger.error("the variable %s: %s", row["name"], error)  # noqa: TRY400  # for people
+            continue
+        changes.append({"env": row["env"], "name": row["name"], "before": row["sealed"], "sealed": sealed})
+
+    def write(tx: Tx) -> int:
+        return tx.many("seal_again", changes)
+
+    return store.write(write) if changes else 0
+
+
+class Secrets:
+    """The redactor for the views of one environment, made again when its variables have changed.
+
+    Parameters:
+      hidden: further values that are never shown. `names`: see `Redactor`.
+    """
+
+    def __init__(
+        self, store: Store, vault: Vault, env: str, hidden: Iterable[str] = (), names: Iterable[str] = ()
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._env = env
+        self._hidden = tuple(hidden)
+        self._names = tuple(names)
+        self._stamp: tuple[int, int] | None = None
+        self._redactor = Redactor()
+
+    def redactor(self) -> Redactor:
+        """The present one."""
+        [row] = self._store.read("stamp_of_variables", env=self._env)
+        stamp = (row["n"], row["at"])
+        if stamp != self._stamp:
+            self._redactor = Redactor([*self._hidden, *self._values()], self._names)
+            self._stamp = stamp
+        return self._redactor
+
+    def forget(self) -> None:
+        """The variables have changed: two changes of one millisecond have the same stamp."""
+        self._stamp = None
+
+    def _values(self) -> list[str]:
+        values: list[str] = []
+        for row in self._store.read("list_variables", env=self._env):
+            if row["is_secret"]:
+                try:
+                    values.append(opened(self._vault, self._env, row))
+                except DetentError:
+                    logger.debug("the variable %s cannot be opened", row["name"])
+        return values
+
+
+def _context(env: str, name: str) -> str:
+    return f"{env}\0{name}"

@@ -1,0 +1,1 @@
+DELETE FROM variables WHERE env = :env AND name = :name

@@ -1,0 +1,1 @@
+SELECT env, name, sealed FROM variables

@@ -1,0 +1,1 @@
+SELECT name, sealed, is_secret, created_at, updated_at FROM variables WHERE env = :env ORDER BY name

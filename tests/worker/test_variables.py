@@ -1,0 +1,144 @@
+"""Variables reach the processes of workers, and the secrets among them reach nothing that is kept or shown."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from detent import Detent
+from detent.config import load_config
+from detent.dev import LocalService
+from detent.model.http_api import ROUTES
+
+CANARY = "canary-7c1f0a93e5"
+HIDDEN = "hidden-in-payload-41"
+TASKS = """
+import logging
+import os
+
+from detent import AbortTaskRunError, Context, logger, metadata, retry, step, task
+
+AT_IMPORT = os.environ.get("SERVICE_KEY")
+
+
+@task(id="variables-seen")
+async def seen(payload: list[str]) -> list[int]:
+    return [len(os.environ.get(name, "")) for name in payload] + [len(AT_IMPORT or "")]
+
+
+@task(id="variables-apart", isolation="process")
+def apart(payload: list[str]) -> list[int]:
+    return [len(os.environ.get(name, "")) for name in payload] + [len(AT_IMPORT or "")]
+
+
+@task(id="variables-leak")
+async def leak(payload: dict, ctx: Context) -> str:
+    key = os.environ["SERVICE_KEY"]
+    assert payload["password"] == "PAYLOAD_SECRET" and payload["text"] == key
+    logger.info(f"using {key}", key=key, headers={"Authorization": "Bearer " + payload["password"]})
+    print("printed", key)
+    logging.getLogger("theirs").warning("logged %s", key)
+    with logger.trace(f"span {key}", url=f"https://x/?k={key}", cookie="a=b"):
+        pass
+    metadata.set("note", key)
+    try:
+        await retry.fetch("http://127.0.0.1:1/", headers={"X-Api-Key": key}, retry=False)
+    except Exception as error:
+        logger.error(f"no answer: {error!r}")
+    def bad():
+        raise ValueError("in a step " + key)
+    try:
+        await step("use the key", bad)
+    except Exception as error:
+        logger.error(f"the step: {error}")
+    raise AbortTaskRunError(f"cannot use {key}")
+""".replace("PAYLOAD_SECRET", HIDDEN)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    root = tmp_path / "p"
+    (root / "tasks").mkdir(parents=True)
+    (root / "detent.toml").write_text('dirs = ["tasks"]\n')
+    (root / "tasks" / "variables.py").write_text(TASKS)
+    (root / ".env").write_text("FROM_FILE=abc\nIN_BOTH=abcde\n")
+    monkeypatch.setenv("IN_BOTH", "abcdefg")
+    monkeypatch.delenv("DETENT_SECRET_VARIABLES", raising=False)
+    return root
+
+
+def ended(client: Detent, task: str, payload: object) -> str:
+    return client.runs.poll(client.tasks.trigger(task, payload).id, timeout=30).id
+
+
+def test_tasks_see_the_variables_at_import_and_in_processes_of_their_own(project: Path) -> None:
+    """Given variables of the environment, of .env and of the process, when tasks run, in the worker and in a process
+    of their own, then they see them all, and in dev the developer's own win."""
+    config = load_config(project, {})
+    with _client(project) as client:
+        client.envvars.upload({"SERVICE_KEY": CANARY, "FROM_FILE": "stored-one", "IN_BOTH": "stored-two"})
+    with LocalService(config) as service:
+        client = Detent(service.transport)
+        for task in ("variables-seen", "variables-apart"):
+            run = client.runs.retrieve(
+                ended(client, task, ["SERVICE_KEY", "FROM_FILE", "IN_BOTH", "DETENT_ENCRYPTION_KEY"])
+            )
+            assert run.output == [len(CANARY), 3, 7, 0, len(CANARY)], run.error
+
+
+def test_a_canary_in_variable_payload_error_header_log_and_span_is_found_nowhere(project: Path, capfd) -> None:
+    config = load_config(project, {})
+    with _client(project) as client:
+        client.envvars.create("SERVICE_KEY", CANARY)
+    with LocalService(config) as service:
+        assert service.host is not None
+        client = Detent(service.transport)
+        run = ended(client, "variables-leak", {"password": HIDDEN, "text": CANARY})
+        assert client.runs.retrieve(run).status == "FAILED"
+        shown = [_answers(service.host.url, service.host.key, run), _commands(project, run)]
+    for text in (*shown, "".join(capfd.readouterr())):
+        assert text
+        assert CANARY not in text
+        assert HIDDEN not in text
+    files = [path for path in (project / ".detent").rglob("*") if path.is_file()]
+    assert {"detent.db", "telemetry.db"} <= {path.name for path in files}
+    for path in files:
+        content = path.read_bytes()
+        if path.name.startswith("detent.db"):
+            # The payload that the task is given, and the metadata that it reads again, are kept as they are.
+            content = content.replace(
+                json.dumps({"password": HIDDEN, "text": CANARY}, separators=(",", ":")).encode(), b""
+            )
+            content = content.replace(json.dumps({"note": CANARY}, separators=(",", ":")).encode(), b"")
+        assert CANARY.encode() not in content, path
+        assert HIDDEN.encode() not in content, path
+
+
+def _client(project: Path) -> Detent:
+    from detent.embedded import ProjectTransport
+
+    return Detent(ProjectTransport(load_config(project, {})))
+
+
+def _answers(url: str, key: str, run: str) -> str:
+    with httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, trust_env=False) as http:
+        paths = [route.path for route in ROUTES.values() if route.method == "GET"]
+        found = [http.get(path.replace("{id}", run).replace("{name}", "SERVICE_KEY")) for path in paths]
+    assert sum(answer.status_code == 200 for answer in found) >= 12
+    return "".join(answer.text for answer in found)
+
+
+def _commands(project: Path, run: str) -> str:
+    said = ""
+    for command in (["runs", "get", run, "--json"], ["runs", "get", run], ["runs", "logs", run], ["env", "list"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "detent_cli", *command], cwd=project, capture_output=True, text=True, check=True
+        )
+        said += done.stdout + done.stderr
+    return said
