@@ -49,7 +49,8 @@ class Gate:
     """
 
     def __init__(self, app: ASGIApp, accounts: Accounts, host: str, public: Collection[tuple[str, str]]) -> None:
-        self._app = app
+        #: What requests that may come in go to.
+        self.innermost = app
         self._accounts = accounts
         self._any_host = host in _EVERYWHERE
         self._hosts = _LOCAL | {host.lower().strip("[]")}
@@ -57,7 +58,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or is_callback(scope):
-            await self._app(scope, receive, send)
+            await self.innermost(scope, receive, send)
             return
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003, "reason": "this server speaks HTTP only"})
@@ -86,7 +87,7 @@ class Gate:
             await problem(403, "forbidden_origin", detail)(scope, receive, send)
             return
         scope.setdefault("state", {})["principal"] = principal
-        await self._app(scope, receive, _with_origin(send, origin) if foreign and origin is not None else send)
+        await self.innermost(scope, receive, _with_origin(send, origin) if foreign and origin is not None else send)
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal | None:
         """The holder of the key; None for what needs none. Errors: `Unauthorized`, `NotFound`."""
