@@ -174,7 +174,8 @@ class Accounts:
             raise Unauthorized("the person of this key is in no organisation any more")
         of_project = [row for row in rows if project in (row["project_slug"], row["project_id"])]
         if project is None:
-            of_project = [row for row in rows if row["project_id"] == rows[0]["project_id"]]
+            named = [row for row in rows if environment == row["id"]]
+            of_project = named or [row for row in rows if row["project_id"] == rows[0]["project_id"]]
             if len(of_project) < len(rows) and principal.kind != "local":
                 known = ", ".join(sorted({row["project_slug"] for row in rows}))
                 raise NotFound(f"say which project in the header x-detent-project; this key reaches: {known}")

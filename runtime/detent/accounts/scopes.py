@@ -16,8 +16,8 @@ __all__ = ["KEY", "OF_ENVIRONMENT", "PUBLIC", "ROLES", "check_scopes", "covers"]
 #: What belongs to an environment; each may be read and written.
 OF_ENVIRONMENT = frozenset(
     {
-        "alerts", "batches", "bulk", "deployments", "diagnosis", "envvars", "errors", "logs", "metrics", "query", "queues", "report",
-        "runs", "schedules", "streams", "tasks", "tokens",
+        "alerts", "batches", "bulk", "deployments", "diagnosis", "envvars", "errors", "logs", "metrics", "query",
+        "queues", "report", "runs", "schedules", "streams", "tasks", "tokens",
     }
 )  # fmt: skip
 #: What a key of an environment may do.

@@ -152,7 +152,7 @@ class Operations:
         return self._answer(operation, method, values)
 
     def call_as(self, principal: Principal, operation: str, **values: Any) -> Any:
-        """The answer to `operation` for `principal`, who is in this environment and may ask it. Errors: as of `call`."""
+        """The answer to `operation` for `principal`, who may ask it of this environment. Errors: as of `call`."""
         if operation not in self._account_operations:
             return self.call(operation, **values)
         return self._answer(operation, AccountOperations(self.accounts, principal).by_name[operation], values)

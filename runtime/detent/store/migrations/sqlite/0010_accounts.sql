@@ -2,20 +2,22 @@
 -- id stands in the column `env` of everything else. The environments of a server's first project are named as their
 -- kind, so that a store which knew no accounts goes on as it was.
 CREATE TABLE organizations (
-    id         TEXT PRIMARY KEY,
+    seq        INTEGER PRIMARY KEY,
+    id         TEXT    NOT NULL UNIQUE,
     slug       TEXT    NOT NULL UNIQUE,
     name       TEXT    NOT NULL,
     created_at INTEGER NOT NULL
-) WITHOUT ROWID;
+);
 
 CREATE TABLE projects (
-    id         TEXT PRIMARY KEY,
+    seq        INTEGER PRIMARY KEY,
+    id         TEXT    NOT NULL UNIQUE,
     org_id     TEXT    NOT NULL,
     slug       TEXT    NOT NULL,
     name       TEXT    NOT NULL,
     created_at INTEGER NOT NULL,
     UNIQUE (org_id, slug)
-) WITHOUT ROWID;
+);
 
 CREATE TABLE environments (
     id          TEXT PRIMARY KEY,
