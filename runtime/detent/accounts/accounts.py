@@ -172,15 +172,18 @@ class Accounts:
         rows = self._reach(principal.person_id)
         if not rows:
             raise Unauthorized("the person of this key is in no organisation any more")
-        of_project = [row for row in rows if project in (row["project_slug"], row["project_id"])]
-        if project is None:
+        known = sorted({row["project_slug"] for row in rows})
+        if project is not None:
+            of_project = [row for row in rows if project in (row["project_slug"], row["project_id"])]
+        elif principal.kind == "local":
             named = [row for row in rows if environment == row["id"]]
             of_project = named or [row for row in rows if row["project_id"] == rows[0]["project_id"]]
-            if len(of_project) < len(rows) and principal.kind != "local":
-                known = ", ".join(sorted({row["project_slug"] for row in rows}))
-                raise NotFound(f"say which project in the header x-detent-project; this key reaches: {known}")
+        elif len({row["project_id"] for row in rows}) > 1:
+            raise NotFound(f"say which project in the header x-detent-project; this key reaches: {', '.join(known)}")
+        else:
+            of_project = rows
         if not of_project:
-            raise NotFound(near_names("project", project or "", sorted({row["project_slug"] for row in rows})))
+            raise NotFound(near_names("project", project or "", known))
         wanted = environment or "dev"
         row = next((row for row in of_project if wanted in (row["id"], name_of(row))), None)
         if row is None:
