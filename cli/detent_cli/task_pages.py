@@ -44,6 +44,7 @@ def print_task(task: TaskView, root: Path) -> None:
     facts = {
         "file": _place(task, root),
         "runs as": "def, on a thread" if task.sync else "async def, on the event loop",
+        "schedule": "" if task.schedule is None else f"{task.schedule.cron}, {task.schedule.timezone}",
         "isolation": "a process for each run" if task.isolation == "process" else "",
         "machine": clean(task.machine or ""),
         "queue": clean(task.queue),

@@ -62,6 +62,7 @@ def _filled(project: Project) -> list[str]:
     worker = project.worker()
     client = Detent(project.transport)
     token = client.tokens.create(tags="a")
+    schedule = client.schedules.create(task="plain", cron="0 0 1 1 *", deduplication_key="k")
     done, failed, late = (
         client.tasks.trigger("plain", {"a": [1, None]}, tags=["a"], metadata={"k": 1}),
         client.tasks.trigger("typed", {"title": "x"}),
@@ -72,7 +73,7 @@ def _filled(project: Project) -> list[str]:
             worker.finish(grant, output='{"n": 1}')
         else:
             worker.finish(grant, "FAILED", error='{"type": "ValueError", "message": "no", "traceback": "T"}')
-    return [done.id, failed.id, late.id, token.id, "plain", "with/slash", "typed"]
+    return [done.id, failed.id, late.id, token.id, schedule.id, "plain", "with/slash", "typed"]
 
 
 def _ask(asked: Asked, operation: str, examples: int, *, seed: int) -> None:
