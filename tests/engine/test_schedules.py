@@ -212,6 +212,14 @@ def test_a_zone_that_is_not_known_any_more_stops_its_schedule_alone(bench: Bench
     assert len(runs_of(bench, sound["id"])) == 1
 
 
+def test_a_worker_whose_zone_the_server_does_not_know_is_let_in_and_its_schedule_says_why(bench: Bench) -> None:
+    connect(bench, report=ScheduleSpec("0 * * * *", "Mars/Olympus"), sound=ScheduleSpec("0 * * * *"))
+    bench.pass_time(HOUR)
+    by_task = {row["task"]: row for row in listed(bench)}
+    assert "no time zone is named 'Mars/Olympus'" in by_task["report"]["problem"]
+    assert len(runs_of(bench, by_task["sound"]["id"])) == 1
+
+
 def test_two_servers_on_one_database_make_each_run_once(bench: Bench) -> None:
     """Given 250 schedules and two engines, when both pass ten slots at the same time, then each slot has one run."""
     bench.worker()

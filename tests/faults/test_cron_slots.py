@@ -62,8 +62,8 @@ class Servers:
         return self._commands.run(["server", "--port", "0"], self._root, env | {VARIABLE: failpoint}, log)
 
     def die_at(self, failpoint: str) -> None:
-        point, _, time = failpoint.partition("@")
-        server = self.start(f"{point}:kill@{time or 1}")
+        point, _, nth = failpoint.partition("@")
+        server = self.start(f"{point}:kill@{nth or 1}")
         # Until the next minute, where all slots of this one are passed.
         assert server.wait(90) == -9, server.log.read_text()
         self.deaths += 1

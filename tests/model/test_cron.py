@@ -92,6 +92,14 @@ def test_a_zone_that_is_none_is_refused_with_near_names(zone: str, said: str) ->
         check_zone(zone)
 
 
+@pytest.mark.parametrize("year", ["9999-12-31T23:58", "0001-01-01T00:00"])
+def test_the_calendar_ends_without_an_error(year: str) -> None:
+    after = int(datetime.fromisoformat(year).replace(tzinfo=UTC).timestamp()) * 1000
+    for zone in ("UTC", BERLIN, "America/New_York"):
+        for pattern in ("* * * * *", "0 12 * * *"):
+            assert len(next_slots(pattern, zone, after, 10)) <= 10
+
+
 PATTERNS = ["* * * * *", "*/7 * * * *", "30 2 * * *", "15,45 1-3 * * *", "0 9 L * *", "0 */5 * * 0", "5 0 1 1-6 *"]
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..errors import InvalidOptions
 from ..model.cron import check_cron, check_zone, latest_slot, next_slots
 from ..model.ids import slot_id
 from ..model.manifest import Manifest, ScheduleSpec
@@ -119,7 +120,7 @@ def declare_schedules(scene: Scene, manifest: Manifest, elsewhere: Collection[st
                 external_id=None,
                 cron=spec.cron,
                 timezone=spec.timezone,
-                next_at=first_slot(spec.cron, spec.timezone, now),
+                next_at=_first_declared(spec, now),
                 now=now,
             )
         elif (row["cron"], row["timezone"]) != (spec.cron, spec.timezone):
@@ -131,13 +132,21 @@ def declare_schedules(scene: Scene, manifest: Manifest, elsewhere: Collection[st
                 cron=spec.cron,
                 timezone=spec.timezone,
                 active=row["active"],
-                next_at=first_slot(spec.cron, spec.timezone, now) if row["active"] else None,
+                next_at=_first_declared(spec, now) if row["active"] else None,
                 now=now,
             )
     for task, row in rows.items():
         is_gone = task in described or (task not in elsewhere and not manifest.problems)
         if task not in wanted and is_gone:
             tx.run("remove_schedule", id=row["id"])
+
+
+def _first_declared(spec: ScheduleSpec, now: int) -> int | None:
+    try:
+        return first_slot(check_cron(spec.cron), check_zone(spec.timezone), now)
+    except InvalidOptions:
+        # The worker knows more zones than this machine, say, and must be let in. The loop finds it and says so.
+        return now
 
 
 def _is_meant_for(spec: ScheduleSpec, env: str) -> bool:

@@ -83,7 +83,14 @@ def next_slots(pattern: str, zone: str, after: int, n: int = 1) -> tuple[int, ..
     Parameters:
       pattern, zone: as `check_cron` and `check_zone` gave them. `after`: milliseconds since 1970, like the answer.
     """
-    return tuple(islice(_slots(pattern, zone, after), n))
+    slots: list[int] = []
+    try:
+        for slot in islice(_slots(pattern, zone, after), n):
+            slots.append(slot)  # what came before the end of the calendar stays
+    except (OverflowError, ValueError):
+        # The calendar ends with the year 9999, and begins with the year 1.
+        pass
+    return tuple(slots)
 
 
 def latest_slot(pattern: str, zone: str, since: int, now: int) -> int:
