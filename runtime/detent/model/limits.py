@@ -32,6 +32,12 @@ QUEUE_LIMIT = 100_000
 ATTEMPTS = 250
 #: Shortest `max_duration`, in milliseconds.
 MIN_DURATION_MS = 1_000
+#: Nesting of the JSON of a request.
+JSON_DEPTH = 100
+#: Bytes of the address of a request with its query; headers, and bytes of all of them together.
+URL_BYTES = 8 * 1024
+HEADERS = 100
+HEADER_BYTES = 32 * 1024
 #: Lost leases without progress after which a run is given up (DESIGN.md section 4).
 CRASHES = 3
 #: Log lines and spans kept of one run; beyond it they are counted, not kept.

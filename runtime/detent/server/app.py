@@ -37,6 +37,7 @@ from .gate import Gate
 from .openapi import openapi_document
 from .parameters import Parameters
 from .problems import HANDLERS, problem
+from .request_limits import RequestLimits
 
 __all__ = ["make_app"]
 
@@ -74,7 +75,7 @@ def make_app(operations: Operations, *, key: str | None = None, host: str = "127
     app.router.redirect_slashes = False
     app.state.tags_of_run = api.tags_of_run
     public = {(method, route.path) for route in routes if route.needs == PUBLIC for method in route.methods or ()}
-    return Gate(app, operations.accounts, host, public)
+    return RequestLimits(Gate(app, operations.accounts, host, public))
 
 
 def _pattern(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import time_ns
 from typing import Any, TypeVar
 
@@ -24,10 +25,14 @@ from ..model.limits import (
 from ..model.machine import machine_name
 from ..model.options import new_run, tags_of
 from ..model.protocol import NewRun
+from .json_checks import check_json
 
 __all__ = ["batch_of", "object_of", "read_body", "run_of", "trigger_body"]
 
 T = TypeVar("T")
+
+#: Bytes of a body that is too long which are taken all the same, and how long that may take, in seconds.
+_PASSED_OVER, _PATIENCE_S = 64 * 1024 * 1024, 10.0
 
 _trigger = msgspec.json.Decoder(TriggerBody)
 _batch = msgspec.json.Decoder(BatchBody)
@@ -37,14 +42,33 @@ _object = msgspec.json.Decoder(dict[str, Any])
 async def read_body(request: Request, most: int) -> bytes:
     """The body. Errors: `LimitExceeded` as soon as it is known to be longer than `most` bytes."""
     told = request.headers.get("content-length", "")
-    if told.isdigit() and int(told) > most:
-        raise _too_long(int(told), most)
+    size = int(told) if told.isdigit() else 0
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise _too_long(len(body), most)
-    return bytes(body)
+    if size <= most:
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > most:
+                break
+            body += chunk
+        else:
+            return bytes(body)
+    await _pass_over(request)
+    raise _too_long(size, most)
+
+
+async def _pass_over(request: Request) -> None:
+    """Take the rest of a body that is refused: whoever is still sending it would not read why."""
+    left = _PASSED_OVER
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            while left > 0:
+                message = await request.receive()
+                if message["type"] != "http.request" or not message.get("more_body"):
+                    return
+                left -= len(message["body"])
+    except TimeoutError:
+        return
 
 
 def trigger_body(body: bytes) -> TriggerBody:
@@ -137,6 +161,7 @@ def _within(name: str, value: float | None, least: float, most: float) -> None:
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    check_json(body)
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

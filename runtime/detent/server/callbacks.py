@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Scope
 
-from ..errors import InvalidPayload
+from ..errors import InvalidOptions, InvalidPayload
 from ..model.http_api import TOKEN_CALLBACK
+from .json_checks import check_json
 
 __all__ = ["is_callback", "output_of"]
 
@@ -69,11 +70,9 @@ def _decoded(body: bytes, charset: str) -> str:
 
 def _checked(text: str) -> str:
     try:
-        msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise InvalidPayload(
-            f"the body is not JSON: {error}; send JSON, or say in Content-Type what it is (text/plain, {_FORM})"
-        ) from None
+        check_json(text.encode())
+    except (InvalidOptions, UnicodeError) as error:
+        raise InvalidPayload(f"{error}; send JSON, or say in Content-Type what it is (text/plain, {_FORM})") from None
     return text
 
 

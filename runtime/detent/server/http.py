@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.types import ASGIApp
 
 from ..errors import ConfigError
+from ..model.limits import HEADER_BYTES
 
 if TYPE_CHECKING:
     import uvicorn
@@ -115,6 +116,8 @@ class _Quiet:
             log_config=None,
             access_log=False,
             server_header=False,
+            # What is too long up to here is told why, by the app itself.
+            h11_max_incomplete_event_size=8 * HEADER_BYTES,
             date_header=False,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=GRACE_S,

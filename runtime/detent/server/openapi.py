@@ -177,7 +177,7 @@ class _Answers:
 
 
 def _refusals(route: Route) -> list[int]:
-    statuses = {400, 403, 429, 503}
+    statuses = {400, 403, 414, 429, 431, 503}
     if route.scope != "public":
         statuses.add(401)
     if "{" in route.path:
@@ -211,10 +211,12 @@ _PROBLEM: Schema = {
     "type": "object",
     "description": "Why a request was refused (RFC 9457). Compare `code`; `detail` is a sentence for people.",
     "properties": {
+        "type": {"type": "string", "format": "uri"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "code": {"type": "string"},
         "detail": {"type": "string"},
+        "instance": {"type": "string", "format": "uri-reference"},
     },
-    "required": ["title", "status", "code", "detail"],
+    "required": ["type", "title", "status", "code", "detail"],
 }

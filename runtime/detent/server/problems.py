@@ -5,17 +5,23 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 from math import ceil
+from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from ..errors import DetentError, RateLimited
 
 __all__ = ["HANDLERS", "PROBLEMS", "problem", "refusal_of"]
 
 logger = logging.getLogger("detent.server")
+
+#: Characters of an address that are shown.
+_SHOWN = 1_024
 
 #: The statuses that a route may refuse a request with, and for whom to read the codes that go with each.
 PROBLEMS = {
@@ -25,7 +31,9 @@ PROBLEMS = {
     404: "`not_found`, `task_not_found`: no such thing in this environment. `no_such_route`: no such address.",
     409: "`conflict`: the state of things does not allow this.",
     413: "`limit_exceeded`: a size or a count is over its limit.",
+    414: "`url_too_long`: the address is over its limit.",
     422: "`invalid_payload`, `unserializable`: the payload does not fit the task's schema.",
+    431: "`headers_too_large`: the headers are over their limit.",
     429: "`rate_limited`: too many requests; wait as long as `Retry-After` says.",
     503: "`store_error`, `project_locked`: the store is away for a moment; try again.",
 }
@@ -33,8 +41,24 @@ PROBLEMS = {
 
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> Response:
     """The answer to a request that was refused."""
-    body = {"title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail}
-    return Response(msgspec.json.encode(body), status, headers, media_type="application/problem+json")
+    title = HTTPStatus(status).phrase
+    said = {"type": f"urn:detent:problem:{code}", "title": title, "status": status, "code": code, "detail": detail}
+    return _Problem(said, status, headers)
+
+
+class _Problem(Response):
+    """A problem document; `instance` is the address that was asked."""
+
+    media_type = "application/problem+json"
+
+    def __init__(self, said: dict[str, Any], status: int, headers: dict[str, str] | None) -> None:
+        super().__init__(msgspec.json.encode(said), status, headers)
+        self._said = said
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.body = msgspec.json.encode(self._said | {"instance": quote(scope["path"][:_SHOWN])})
+        self.headers["content-length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
 
 
 def refusal_of(error: DetentError) -> Response:
