@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar, Unpack
 from ..model.diagnosis_views import Diagnosis
 from ..model.duration import Duration, When
 from ..model.options import TriggerOptions
+from ..model.query_views import QueryResult, QuerySchema
 from ..model.status import Status
 from ..model.transport import Transport
 from ..model.views import (
@@ -26,7 +27,7 @@ from ..model.views import (
     TriggeredBatch,
     TriggeredRun,
 )
-from . import calls, replays
+from . import calls, query_calls, replays
 from .calls import Call
 from .diagnoses import diagnose_run
 from .errors import AsyncErrorsResource
@@ -80,6 +81,25 @@ class AsyncDetent:
 
     def __repr__(self) -> str:
         return f"AsyncDetent({self._transport!r})"
+
+    async def query(
+        self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = (), *, limit: int | None = None
+    ) -> QueryResult:
+        """The rows of one SELECT over the views ``runs``, ``attempts``, ``spans`` and ``logs`` of this environment; see
+        `query_schema` for their columns.
+
+        Parameters:
+          parameters: what ``?`` (a sequence) or ``:name`` (a mapping) in it stand for.
+          limit: most rows, at most 10,000.
+
+        Errors: `InvalidOptions` with near names of views, columns and functions; `LimitExceeded` when it takes more
+        than 10 s or three run already.
+        """
+        return await _do(self._transport, query_calls.ask(sql, parameters, limit))
+
+    async def query_schema(self) -> QuerySchema:
+        """The views that `query` can name, with their columns."""
+        return await _do(self._transport, query_calls.schema())
 
     async def health(self) -> Health:
         """Whether work can flow: connected workers, runs by status, task files that cannot be used."""

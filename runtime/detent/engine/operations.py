@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import msgspec
@@ -24,6 +25,7 @@ from .error_operations import ErrorOperations
 from .log_operations import LogOperations
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
 from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, whole
+from .query_operations import QueryOperations
 from .queue_operations import QueueOperations
 from .reasons import why_not_running
 from .redacted import redacted
@@ -49,6 +51,10 @@ LinesLimit = Annotated[int, Meta(ge=1, le=LINES)]
 
 class Telemetry(Protocol):
     """Where the logs and spans of runs are kept (see `detent.telemetry`)."""
+
+    path: Path
+
+    def flush(self) -> bool: ...
 
     def logs(
         self, run_id: str, *, level: str | None = None, after: int | None = None, limit: int = 1_000
@@ -117,6 +123,7 @@ class Operations:
             **self.tokens.by_name,
             **DiagnosisOperations(engine, telemetry, sources).by_name,
             **LogOperations(engine, telemetry).by_name,
+            **QueryOperations(engine, telemetry).by_name,
             **ReplayOperations(engine, objects).by_name,
             **QueueOperations(engine).by_name,
             **ScheduleOperations(engine).by_name,

@@ -101,6 +101,8 @@ ROUTES: dict[str, Route] = {
     "runs.diagnosis": Route("GET", "/api/v1/runs/{id}/diagnosis", "diagnosis:read", answer="Diagnosis"),
     "runs.children": Route("GET", "/api/v1/runs/{id}/children", "runs:read", answer="list[ChildRun]"),
     "logs.search": Route("GET", "/api/v1/logs", "logs:read", answer="LogPage"),
+    "query": Route("POST", "/api/v1/query", "query:read", repeatable=True, answer="QueryResult"),
+    "query.schema": Route("GET", "/api/v1/query/schema", "query:read", answer="QuerySchema"),
     "tasks.list": Route("GET", "/api/v1/tasks", "tasks:read", answer="list[TaskView]"),
     "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}", "tasks:read", answer="TaskView"),
     "queues.list": Route("GET", "/api/v1/queues", "queues:read", answer="list[QueueView]"),

@@ -1,0 +1,95 @@
+"""Questions in SQL over documented views of an environment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from threading import BoundedSemaphore
+from typing import Annotated, Any, Protocol
+
+from msgspec import Meta
+
+from ..errors import InvalidOptions, LimitExceeded
+from ..store import SqliteStore
+from ..store.sandbox import MOST_ROWS, Sandbox
+from .engine import Engine
+from .queries import whole
+from .query_tables import QUERY_VIEWS, describe_views
+
+__all__ = ["QueryOperations"]
+
+#: Queries of an environment that run at once.
+AT_ONCE = 3
+
+RowsLimit = Annotated[int, Meta(ge=1, le=MOST_ROWS)]
+
+
+class Told(Protocol):
+    """Where lines and spans are kept."""
+
+    path: Path
+
+    def flush(self) -> bool: ...
+
+
+class QueryOperations:
+    """Queries.
+
+    Parameters:
+      engine: whose runs. `telemetry`: their lines and spans, where they are kept.
+    """
+
+    def __init__(self, engine: Engine, telemetry: Told | None) -> None:
+        self._engine = engine
+        self._telemetry = telemetry
+        store = engine.store
+        file = None if telemetry is None else telemetry.path
+        self._sandbox = Sandbox(store.path, file, QUERY_VIEWS) if isinstance(store, SqliteStore) else None
+        self._room = BoundedSemaphore(AT_ONCE)
+
+    @property
+    def by_name(self) -> dict[str, Callable[..., Any]]:
+        """The operations by the names that transports use."""
+        return {"query": self.ask, "query.schema": self.describe}
+
+    def ask(
+        self,
+        *,
+        sql: str,
+        parameters: Sequence[Any] | Mapping[str, Any] = (),
+        limit: RowsLimit = MOST_ROWS,
+    ) -> dict[str, Any]:
+        """The rows of one SELECT over the views runs, attempts, spans and logs.
+
+        `parameters` stand for ``?`` (a list) or ``:name`` (an object) in it. At most 10 s, 10,000 rows, 10 MB; three
+        at once.
+
+        Errors: `InvalidOptions` with near names; `LimitExceeded`.
+        """
+        if self._sandbox is None:
+            raise InvalidOptions("queries are asked of the embedded store only; this server has another one")
+        if not isinstance(sql, str):
+            raise InvalidOptions(f"sql must be a text, got {sql!r}")
+        if isinstance(parameters, str) or not isinstance(parameters, Sequence | Mapping):
+            raise InvalidOptions(f"parameters must be a list or an object, got {parameters!r}")
+        most = whole("limit", limit, 1, MOST_ROWS)
+        if not self._room.acquire(blocking=False):
+            raise LimitExceeded(f"{AT_ONCE} queries of this environment run already; ask again when one has ended")
+        begun = time.perf_counter()
+        try:
+            if self._telemetry is not None:
+                self._telemetry.flush()
+            answered = self._sandbox.ask(self._engine.env, sql, parameters, most_rows=most)
+        finally:
+            self._room.release()
+        return {
+            "columns": answered.columns,
+            "rows": answered.rows,
+            "is_cut": answered.is_cut,
+            "took_ms": round((time.perf_counter() - begun) * 1000, 1),
+        }
+
+    def describe(self) -> dict[str, Any]:
+        """The views that a query can name, with their columns."""
+        return {"views": describe_views()}
