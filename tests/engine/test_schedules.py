@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.engine.bench import Bench, Worker
+from tests.engine.bench import MORNING, Bench, Worker
 
 from detent.engine import Engine
 from detent.engine.operations import Operations
 from detent.errors import Conflict, InvalidOptions, NotFound, TaskNotFound
+from detent.model.cron import latest_slot
 from detent.model.ids import new_id
 from detent.model.manifest import Manifest, ProblemSpec, ScheduleSpec, TaskSpec
 from detent.store import SqliteStore
@@ -195,6 +197,32 @@ def test_runs_of_a_schedule_keep_to_the_queue_of_its_task(bench: Bench) -> None:
         create(bench, key=str(number))
     bench.pass_time(HOUR)
     assert len(worker.claim(5)) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_the_clock_does_each_slot_has_one_run_and_the_latest_is_never_left_out(
+    bench: Bench, seed: int
+) -> None:
+    """Given schedules, when the clock jumps by seconds, hours and days to and fro and servers come and go, then no slot
+    has two runs, and the latest slot before the latest moment has one."""
+    chance = random.Random(seed)  # a game
+    bench.worker()
+    patterns = {"*/5 * * * *": "UTC", "30 2 * * *": BERLIN, "15 */3 * * *": "Asia/Kolkata"}
+    ids = {cron: create(bench, cron, cron, timezone=zone)["id"] for cron, zone in patterns.items()}
+    latest = bench.clock.now()
+    for _ in range(150):
+        bench.clock.forward(chance.choice([1, -1, 1, 1]) * chance.choice([40, 600, HOUR, DAY]) * chance.random())
+        if chance.random() < 0.1:
+            bench.restart()
+            bench.worker()
+        bench.engine.sweep()
+        latest = max(latest, bench.clock.now())
+    for cron, zone in patterns.items():
+        slots = [payload["timestamp"] for payload in runs_of(bench, ids[cron])]
+        assert slots == sorted(set(slots))
+        due = latest_slot(cron, zone, MORNING, latest)
+        assert slots[-1] == datetime.fromtimestamp(due / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        assert all(datetime.fromisoformat(slot).timestamp() * 1000 <= latest for slot in slots)
 
 
 def test_a_zone_that_is_not_known_any_more_stops_its_schedule_alone(bench: Bench) -> None:

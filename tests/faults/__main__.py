@@ -32,6 +32,7 @@ FAULTS = {
     "F16": ["tests/faults/test_cancel_races.py"],
     "F18": ["tests/faults/test_herds.py", "tests/engine/test_herd.py"],
     "F19": ["tests/faults/test_rolling_restarts.py"],
+    "F24": ["tests/faults/test_cron_slots.py"],
 }
 
 HEAD = """# Fault tests: the last figures
