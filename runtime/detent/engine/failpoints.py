@@ -59,7 +59,7 @@ def verb_of(request: type[Any] | str) -> str:
 
 
 #: Resources that no run depends on: what changes them has no fail points.
-APART = frozenset({"alerts", "envvars", "errors"})
+APART = frozenset({"alerts", "auth", "environments", "envvars", "errors", "keys", "orgs", "people", "projects"})
 
 #: The verbs: of the protocol; of clients that write; and what the engine's loops write.
 REQUESTS: tuple[str, ...] = tuple(verb_of(request) for request in get_args(Request))
