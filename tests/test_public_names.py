@@ -37,6 +37,7 @@ NAMES = [
     "schedules",
     "schema_task",
     "step",
+    "streams",
     "tags",
     "task",
     "tasks",
@@ -49,7 +50,7 @@ def test_the_public_names_are_these_and_each_can_be_had() -> None:
     assert detent.__all__ == NAMES
     assert all(getattr(detent, name) is not None for name in NAMES)
     assert set(NAMES) < set(dir(detent))
-    assert detent.sync.__all__ == ["batch", "envvars", "retry", "runs", "schedules", "step", "tasks", "wait"]
+    assert detent.sync.__all__ == ["batch", "envvars", "retry", "runs", "schedules", "step", "streams", "tasks", "wait"]
 
 
 def test_importing_detent_and_declaring_a_task_imports_nothing_heavy() -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .sdk.scheduled import ScheduledPayload
     from .sdk.schedules import schedules
     from .sdk.step import step
+    from .sdk.streams import streams
     from .sdk.task import Task, schema_task, task
     from .sdk.tasks import batch, idempotency_keys, tasks
     from .sdk.tokens import Token, TokenResult
@@ -58,6 +59,7 @@ __all__ = [
     "schedules",
     "schema_task",
     "step",
+    "streams",
     "tags",
     "task",
     "tasks",
@@ -91,6 +93,7 @@ _HOMES = {
     "schedules": ("detent.sdk.schedules", "schedules"),
     "schema_task": ("detent.sdk.task", "schema_task"),
     "step": ("detent.sdk.step", "step"),
+    "streams": ("detent.sdk.streams", "streams"),
     "tags": ("detent.sdk.notes", "tags"),
     "task": ("detent.sdk.task", "task"),
     "tasks": ("detent.sdk.tasks", "tasks"),

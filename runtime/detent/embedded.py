@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -16,6 +16,7 @@ import msgspec
 from .config import Config, ensure_state_dir, own_secrets
 from .errors import ConfigError, ProjectLocked, ServerUnreachable
 from .model.protocol import Handle, NewRun
+from .model.transport import FeedEvent
 
 if TYPE_CHECKING:
     from .client.http import HttpTransport
@@ -29,6 +30,10 @@ T = TypeVar("T")
 #: How long another process may hold the project without being a server that answers, in seconds.
 PATIENCE_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.05
+#: Between two looks at a feed where no server tells of it, in seconds.
+_LOOK_S = 0.05
+#: How long a server may be away before it is looked for elsewhere, in seconds.
+_AWAY_S = 0.2
 
 
 class RunningServer(NamedTuple):
@@ -87,8 +92,42 @@ class EmbeddedTransport:
         """See `Transport.wait`."""
         await asyncio.to_thread(self._operations.wait, run_id, most_s)
 
+    def follow(self, operation: str, values: Mapping[str, Any], after: str | None) -> Iterator[FeedEvent]:
+        """See `Transport.follow`."""
+        ended = False
+        while not ended:
+            events, ended, more = _look(self, operation, values, after)
+            for event in events:
+                after = event.id
+                if event.data is not None:
+                    yield event
+            if not more and not ended:
+                time.sleep(_LOOK_S)
+
+    async def follow_async(
+        self, operation: str, values: Mapping[str, Any], after: str | None
+    ) -> AsyncIterator[FeedEvent]:
+        """See `Transport.follow`."""
+        ended = False
+        while not ended:
+            events, ended, more = await asyncio.to_thread(_look, self, operation, values, after)
+            for event in events:
+                after = event.id
+                if event.data is not None:
+                    yield event
+            if not more and not ended:
+                await asyncio.sleep(_LOOK_S)
+
     def close(self) -> None:
         """Nothing: the engine is closed by its owner."""
+
+
+def _look(
+    way: EmbeddedTransport, operation: str, values: Mapping[str, Any], after: str | None
+) -> tuple[list[FeedEvent], bool, bool]:
+    """The events beyond `after`, whether they are the last, and whether there may be more at once."""
+    answer = way.call(operation, **values, last_event_id=after)
+    return [FeedEvent(**event) for event in answer["events"]], answer["ended"], answer["more"]
 
 
 class _HeldByServer(BaseException):
@@ -166,6 +205,59 @@ class ProjectTransport:
     async def wait_async(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # likewise
         """See `Transport.wait`."""
         await asyncio.sleep(most_s)
+
+    def follow(self, operation: str, values: Mapping[str, Any], after: str | None) -> Iterator[FeedEvent]:
+        """See `Transport.follow`. A server that holds the project tells; without one the store is looked at."""
+        ended = False
+        while not ended:
+            server = self._told_by()
+            if server is not None:
+                with suppress(ServerUnreachable):
+                    for event in server.follow(operation, values, after, _AWAY_S):
+                        after = event.id
+                        yield event
+                    return
+            events, ended, more = _look(self._open(), operation, values, after)
+            for event in events:
+                after = event.id
+                if event.data is not None:
+                    yield event
+            if not more and not ended:
+                time.sleep(_LOOK_S)
+
+    async def follow_async(
+        self, operation: str, values: Mapping[str, Any], after: str | None
+    ) -> AsyncIterator[FeedEvent]:
+        """See `Transport.follow`."""
+        ended = False
+        while not ended:
+            server = self._told_by()
+            if server is not None:
+                with suppress(ServerUnreachable):
+                    async for event in server.follow_async(operation, values, after, _AWAY_S):
+                        after = event.id
+                        yield event
+                    return
+            way = await asyncio.to_thread(self._open)
+            events, ended, more = await asyncio.to_thread(_look, way, operation, values, after)
+            for event in events:
+                after = event.id
+                if event.data is not None:
+                    yield event
+            if not more and not ended:
+                await asyncio.sleep(_LOOK_S)
+
+    def _told_by(self) -> HttpTransport | None:
+        """The server that holds the project at the moment."""
+        server = running_server(self._state_dir)
+        if server is None:
+            return None
+        known = self._server
+        if known is None or known.api_url != server.url:
+            with self._lock:
+                self._server = None
+            self._go_to(server)
+        return self._server
 
     def close(self) -> None:
         """Close the store and the connections."""

@@ -36,6 +36,8 @@ HOT = [
     "serve_lane", "shared_objects", "unblock_versionless", "unreserve", "unstick", "waiting_for",
     "view_journal", "write_metadata", "write_tags",
     "end_overrides", "override_queue", "reset_queue",
+    "changed_runs", "find_input_by_call", "find_stream", "next_input", "put_run_note", "put_stream",
+    "stream_chunks_after", "stream_chunks_from", "take_input", "waiting_for_input", "watched_events",
     "claim_duties", "drop_duty", "end_duty", "fence_duty", "find_open_duty", "forget_duties", "hand_back_duty",
     "held_duties", "lose_duties", "put_duty",
     "change_schedule", "due_schedules", "find_schedule", "find_schedule_by_key", "list_declared", "mark_scheduled",
@@ -43,7 +45,7 @@ HOT = [
 ]  # fmt: skip
 TABLES = (
     "runs|r|events|journal|j|children|c|waits|waitpoints|lanes|l|"
-    "idempotency|i|debounces|batches|queues|q|duties|d|tasks|schedules"
+    "inputs|run_notes|streams|stream_chunks|idempotency|i|debounces|batches|queues|q|duties|d|tasks|schedules"
 )
 
 

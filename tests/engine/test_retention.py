@@ -11,7 +11,7 @@ from tests.engine.bench import Bench, new
 from detent.engine import Engine
 from detent.model.protocol import Done
 
-TABLES = ("runs", "journal", "children", "waits", "events", "batches", "run_tags")
+TABLES = ("runs", "journal", "children", "waits", "events", "batches", "run_tags", "run_notes")
 DAY_S = 86_400
 
 

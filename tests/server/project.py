@@ -13,6 +13,7 @@ from detent.model.protocol import Answer, Claim, Claimed, Emit, Finish, Grant, H
 from detent.objects import open_store
 from detent.server.app import make_app
 from detent.server.http import HttpServer
+from detent.server.hub import Hub
 from detent.store import SqliteStore
 from detent.telemetry import TelemetryStore
 
@@ -49,7 +50,9 @@ class Project:
         return Worker(self.engine)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> HttpServer:
-        server = HttpServer(make_app(self.operations, key=KEY, host=host), host, port)
+        hub = Hub(self.operations.streams.shapes, self.operations.streams.listeners)
+        server = HttpServer(make_app(self.operations, key=KEY, host=host, hub=hub), host, port)
+        server.on_stop.append(hub.close)
         server.start()
         return server
 

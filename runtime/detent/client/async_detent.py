@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -12,6 +12,7 @@ from ..model.duration import Duration, When
 from ..model.options import TriggerOptions
 from ..model.query_views import QueryResult, QuerySchema
 from ..model.status import Status
+from ..model.stream_views import InputSent, RunChange, RunUpdate
 from ..model.transport import Transport
 from ..model.views import (
     ChildRun,
@@ -36,6 +37,7 @@ from .logs import AsyncLogsResource
 from .pages import AsyncRuns
 from .queues import AsyncQueuesResource
 from .schedules import AsyncSchedulesResource
+from .subscriptions import AsyncStreamsResource, run_changes, run_update, send_input, tag_values
 from .tokens import AsyncTokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
@@ -78,6 +80,7 @@ class AsyncDetent:
         self.logs = AsyncLogsResource(self._transport)
         self.errors = AsyncErrorsResource(self._transport)
         self.envvars = AsyncVariablesResource(self._transport)
+        self.streams = AsyncStreamsResource(self._transport)
 
     def __repr__(self) -> str:
         return f"AsyncDetent({self._transport!r})"
@@ -263,6 +266,51 @@ class AsyncRunsResource:
             await self._transport.wait_async(run_id, next(waits))
             outcome = await self.result(run_id)
         return outcome
+
+    async def subscribe(self, run_id: str, *, after: str | None = None) -> AsyncIterator[RunUpdate]:
+        """The run as it is now, and each time that it changes; it ends with the run.
+
+        Parameters:
+          after: the id of the latest event that is known, for those who come back after a restart of their own.
+
+        A connection that breaks is made again, and nothing is missed. Errors: `NotFound`, `ServerUnreachable`.
+        """
+        async for event in self._transport.follow_async("realtime.run", {"id": run_id}, after):
+            update = run_update(event)
+            if update is not None:
+                yield update
+
+    async def subscribe_to_tag(
+        self,
+        tag: str | Iterable[str],
+        *,
+        task: str | Iterable[str] | None = None,
+        status: str | Iterable[str] | None = None,
+        created_at: When | None = None,
+    ) -> AsyncIterator[RunChange]:
+        """Runs with this tag, or one of several: the latest 100, then each that comes or changes. It has no end.
+
+        Parameters:
+          task, status: only runs of these. `created_at`: only runs created then or later, a moment or a length of time
+            ago.
+        """
+        values = tag_values(tag, task, status, created_at)
+        async for event in self._transport.follow_async("realtime.runs", values, None):
+            for run in run_changes(event):
+                yield run
+
+    async def subscribe_to_batch(self, batch_id: str) -> AsyncIterator[RunChange]:
+        """The runs of a batch, then each that changes, until all have ended. Errors: `NotFound`."""
+        async for event in self._transport.follow_async("realtime.batch", {"id": batch_id}, None):
+            for run in run_changes(event):
+                yield run
+
+    async def send_input(self, run_id: str, stream: str, value: Any) -> InputSent:
+        """Send a JSON value to a run, which reads it by ``streams.input(stream)``: now, or when it comes to it.
+
+        Errors: `NotFound`; `Conflict` for a run that has ended; `LimitExceeded`, `Unserializable`.
+        """
+        return await send_input(run_id, stream, value).ask_async(self._transport)
 
 
 class AsyncTasksResource:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -12,6 +12,7 @@ from ..model.duration import Duration, When
 from ..model.options import TriggerOptions
 from ..model.query_views import QueryResult, QuerySchema
 from ..model.status import Status
+from ..model.stream_views import InputSent, RunChange, RunUpdate
 from ..model.transport import Transport
 from ..model.views import (
     ChildRun,
@@ -36,6 +37,7 @@ from .logs import LogsResource
 from .pages import Runs
 from .queues import QueuesResource
 from .schedules import SchedulesResource
+from .subscriptions import StreamsResource, run_changes, run_update, send_input, tag_values
 from .tokens import TokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
@@ -78,6 +80,7 @@ class Detent:
         self.logs = LogsResource(self._transport)
         self.errors = ErrorsResource(self._transport)
         self.envvars = VariablesResource(self._transport)
+        self.streams = StreamsResource(self._transport)
 
     def __repr__(self) -> str:
         return f"Detent({self._transport!r})"
@@ -263,6 +266,49 @@ class RunsResource:
             self._transport.wait(run_id, next(waits))
             outcome = self.result(run_id)
         return outcome
+
+    def subscribe(self, run_id: str, *, after: str | None = None) -> Iterator[RunUpdate]:
+        """The run as it is now, and each time that it changes; it ends with the run.
+
+        Parameters:
+          after: the id of the latest event that is known, for those who come back after a restart of their own.
+
+        A connection that breaks is made again, and nothing is missed. Errors: `NotFound`, `ServerUnreachable`.
+        """
+        for event in self._transport.follow("realtime.run", {"id": run_id}, after):
+            update = run_update(event)
+            if update is not None:
+                yield update
+
+    def subscribe_to_tag(
+        self,
+        tag: str | Iterable[str],
+        *,
+        task: str | Iterable[str] | None = None,
+        status: str | Iterable[str] | None = None,
+        created_at: When | None = None,
+    ) -> Iterator[RunChange]:
+        """Runs with this tag, or one of several: the latest 100, then each that comes or changes. It has no end.
+
+        Parameters:
+          task, status: only runs of these. `created_at`: only runs created then or later, a moment or a length of time
+            ago.
+        """
+        values = tag_values(tag, task, status, created_at)
+        for event in self._transport.follow("realtime.runs", values, None):
+            yield from run_changes(event)
+
+    def subscribe_to_batch(self, batch_id: str) -> Iterator[RunChange]:
+        """The runs of a batch, then each that changes, until all have ended. Errors: `NotFound`."""
+        for event in self._transport.follow("realtime.batch", {"id": batch_id}, None):
+            yield from run_changes(event)
+
+    def send_input(self, run_id: str, stream: str, value: Any) -> InputSent:
+        """Send a JSON value to a run, which reads it by ``streams.input(stream)``: now, or when it comes to it.
+
+        Errors: `NotFound`; `Conflict` for a run that has ended; `LimitExceeded`, `Unserializable`.
+        """
+        return send_input(run_id, stream, value).ask(self._transport)
 
 
 class TasksResource:

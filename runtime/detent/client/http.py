@@ -6,13 +6,15 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError, ServerUnreachable
 from ..model.protocol import Handle, NewRun
+from ..model.transport import FeedEvent
+from .events import Follower
 from .http_messages import HttpRequest, handles_in, request_of, retry_after, trigger_request, value_in
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ TIMEOUT_S = 30.0
 MAX_RETRIES = 3
 #: Seconds before the first repetition, how it grows, and the longest; shortened at random by up to a half.
 _FIRST_S, _FACTOR, _LONGEST_S = 0.05, 4, 5.0
+#: How long a server whose events are followed may be away, in seconds.
+AWAY_S = 60.0
 #: A longer wait that a server asks for is left to the caller, who is told of it.
 _PATIENCE_S = 60.0
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -98,6 +102,20 @@ class HttpTransport:
     async def wait_async(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # likewise
         """See `Transport.wait`."""
         await asyncio.sleep(most_s)
+
+    def follow(
+        self, operation: str, values: Mapping[str, Any], after: str | None, patience_s: float = AWAY_S
+    ) -> Iterator[FeedEvent]:
+        """See `Transport.follow`. `patience_s`: how long the server may be away, in seconds."""
+        follower = Follower(request_of(operation, dict(values)), after, self._outcome, patience_s)
+        return follower.events(self._open())
+
+    def follow_async(
+        self, operation: str, values: Mapping[str, Any], after: str | None, patience_s: float = AWAY_S
+    ) -> AsyncIterator[FeedEvent]:
+        """See `Transport.follow`."""
+        follower = Follower(request_of(operation, dict(values)), after, self._outcome, patience_s)
+        return follower.events_async(self._open_async())
 
     def close(self) -> None:
         """Close the connections of blocking calls. Those of an event loop are closed on it, by `aclose`."""
@@ -216,6 +234,8 @@ class HttpTransport:
             self._client, self._async_clients = None, {}
 
     def _settings(self) -> dict[str, Any]:
+        import httpx
+
         headers = {name.lower(): value for name, value in self._headers.items()}
         headers["content-type"] = "application/json"
         if self._key:
@@ -225,6 +245,8 @@ class HttpTransport:
         settings["trust_env"] = urlsplit(self.api_url).hostname not in _LOCAL
         if self._proxy is not None:
             settings["proxy"] = self._proxy
+        # As many connections as are asked for: each feed that is followed holds one.
+        settings["limits"] = httpx.Limits(max_connections=None, max_keepalive_connections=20)
         return settings
 
 

@@ -18,7 +18,7 @@ from ..model.protocol import Handle, NewRun
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["HttpRequest", "handles_in", "request_of", "retry_after", "trigger_request", "value_in"]
+__all__ = ["HttpRequest", "error_in", "handles_in", "request_of", "retry_after", "trigger_request", "value_in"]
 
 _PLACE = re.compile(r"\{(\w+)\}")
 
@@ -88,10 +88,10 @@ def retry_after(answer: httpx.Response) -> float | None:
 def _content(answer: httpx.Response) -> bytes:
     if answer.is_success and answer.headers.get("content-type", "").startswith("application/json"):
         return answer.content
-    raise _error_of(answer)
+    raise error_in(answer)
 
 
-def _error_of(answer: httpx.Response) -> DetentError:
+def error_in(answer: httpx.Response) -> DetentError:
     """The error that a problem document (RFC 9457) stands for."""
     try:
         problem = msgspec.json.decode(answer.content)

@@ -28,6 +28,7 @@ from ..model.protocol import (
     NewRun,
     Park,
     Pause,
+    Peek,
     Recall,
     Record,
     Release,
@@ -49,6 +50,7 @@ from .duties import end_duty
 from .duty_triggers import trigger_from_duty
 from .enlist import enlist
 from .finish import finish_run
+from .inputs import peek_input
 from .isolation import assign
 from .journal import recall, record
 from .leases import LEASE_MS, beat, hand_back_all, lose_worker, release
@@ -60,6 +62,7 @@ from .queues import pause_queue
 from .replays import fork_run, replay_run, resume_paused
 from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
+from .streams import write_streams
 from .tokens import complete_token, make_token
 from .trigger import make_runs, trigger_from_run
 from .waiters import Waiters
@@ -310,6 +313,8 @@ class Engine:
                 return lambda scene: complete_token(scene, request)
             case Pause():
                 return lambda scene: pause_run(scene, worker_id, request)
+            case Peek():
+                return lambda scene: peek_input(scene, worker_id, request)
             case Leave():
                 return lambda scene: leave(scene, worker_id, request)
             case Watch():
@@ -350,7 +355,8 @@ class Engine:
 
     def _emit(self, scene: Scene, worker_id: str, request: Emit) -> Answer:
         values = {"id": request.run_id, "epoch": request.epoch, "worker": worker_id}
-        fenced = scene.tx.one("fence", **values) or scene.tx.one("fence_duty", **values)
+        executing = scene.tx.one("fence", **values)
+        fenced = executing or scene.tx.one("fence_duty", **values)
         if fenced is None:
             return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
         if request.started_at is not None:
@@ -361,9 +367,13 @@ class Engine:
                 worker=worker_id,
                 at=request.started_at,
             )
+            scene.tx.run("put_run_note", run_id=request.run_id, env=scene.env)
         refused = None
         if request.metadata or request.tags:
             refused = write_notes(scene, request.run_id, request.metadata, request.tags)
+        if request.streams and executing is not None:
+            full = write_streams(scene, executing, request.writer, request.streams)
+            refused = "; ".join(full if refused is None else [refused, *full]) or None
         if self._on_emit is not None and (request.logs or request.spans or request.dropped):
             on_emit, env, task = self._on_emit, scene.env, fenced["task"]
             scene.tx.after_commit(lambda: on_emit(request, env, task))

@@ -34,6 +34,7 @@ from .run_filters import read_filter, renamed
 from .run_lists import page_of_runs
 from .schedule_operations import ScheduleOperations
 from .source_lines import SourceFiles
+from .stream_operations import StreamOperations
 from .token_operations import TokenOperations
 from .trace import trace_of
 from .variable_operations import VariableOperations
@@ -108,6 +109,7 @@ class Operations:
         self.tokens = TokenOperations(engine, objects)
         #: What the views of this environment leave out.
         self.secrets = Secrets(engine.store, vault, engine.env, hidden, secret_names)
+        self.streams = StreamOperations(engine, self.secrets.redactor)
         self._by_name: dict[str, Callable[..., Any]] = {
             "health": self.health,
             "runs.cancel": self.cancel_run,
@@ -124,6 +126,7 @@ class Operations:
             **DiagnosisOperations(engine, telemetry, sources).by_name,
             **LogOperations(engine, telemetry).by_name,
             **QueryOperations(engine, telemetry).by_name,
+            **self.streams.by_name,
             **ReplayOperations(engine, objects).by_name,
             **QueueOperations(engine).by_name,
             **ScheduleOperations(engine).by_name,

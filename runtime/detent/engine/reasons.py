@@ -54,9 +54,9 @@ def why_not_running(
 def _waits_for(waits: Sequence[Any]) -> str:
     pending = sum(max(0, wait["pending"]) for wait in waits if wait["kind"] == "children")
     parts = [f"for {pending} run{'s' if pending > 1 else ''} that it started"] if pending else []
-    for wait in [wait for wait in waits if wait["kind"] in ("time", "token") and wait["pending"] > 0][:_SHOWN]:
+    for wait in [wait for wait in waits if wait["kind"] in ("time", "token", "input") and wait["pending"] > 0][:_SHOWN]:
         until = "" if wait["until"] is None else f"until {iso(wait['until'])}"
-        token = "" if wait["kind"] == "time" else f"for token {wait['waitpoint_id']}"
+        token = {"time": "", "input": "for input"}.get(wait["kind"], f"for token {wait['waitpoint_id']}")
         parts.append(" ".join(part for part in (token, until) if part))
     return f"waits {', '.join(parts)}" if parts else "waits"
 

@@ -18,8 +18,8 @@ _WRITTEN = frozenset(
 )  # fmt: skip
 #: JSON as text, perhaps cut.
 _TEXTS = frozenset({"value"})
-#: Operations whose answers hold values that were asked for, and no others.
-_OPEN = ("envvars.", "keys.")
+#: Operations whose answers hold values that were asked for, and no others; or see to it themselves, as feeds do.
+_OPEN = ("envvars.", "keys.", "realtime.")
 
 
 def redacted(operation: str, answer: Any, redactor: Callable[[], Redactor]) -> Any:

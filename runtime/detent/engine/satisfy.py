@@ -9,7 +9,7 @@ from .park import TIMER, resume_run
 from .results import result_of
 from .scene import Scene
 
-__all__ = ["deliver", "outcome_of", "reach_moments", "satisfy_waitpoint"]
+__all__ = ["deliver", "outcome_of", "reach_moments", "satisfy_wait", "satisfy_waitpoint"]
 
 
 def outcome_of(kind: str, waitpoint: Any) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def deliver(scene: Scene, child_id: str) -> None:
 def satisfy_waitpoint(scene: Scene, waitpoint: Any) -> None:
     """A waitpoint was completed or timed out: so are the waits for it."""
     for row in scene.tx.all("list_waiting_for", waitpoint_id=waitpoint["id"]):
-        _satisfy(scene, row["run_id"], row["key"], outcome_of(waitpoint["kind"], waitpoint))
+        satisfy_wait(scene, row["run_id"], row["key"], outcome_of(waitpoint["kind"], waitpoint))
 
 
 def reach_moments(scene: Scene, n: int) -> int:
@@ -42,7 +42,7 @@ def reach_moments(scene: Scene, n: int) -> int:
         if row["kind"] == "timer":
             _call_for_timer(scene, row["run_id"])
         else:
-            _satisfy(scene, row["run_id"], row["key"], outcome_of(row["kind"], None))
+            satisfy_wait(scene, row["run_id"], row["key"], outcome_of(row["kind"], None))
     return len(rows)
 
 
@@ -54,7 +54,8 @@ def _call_for_timer(scene: Scene, run_id: str) -> None:
         scene.tx.run("drop_wait", run_id=run_id, key=TIMER)
 
 
-def _satisfy(scene: Scene, run_id: str, key: str, outcome: dict[str, Any]) -> None:
+def satisfy_wait(scene: Scene, run_id: str, key: str, outcome: dict[str, Any]) -> None:
+    """A wait is over with `outcome`, what of its journal entry is set; its run goes on."""
     values = {"value": None, "value_ref": None, "error": None, **outcome}
     scene.tx.run("settle_entry", run_id=run_id, key=key, **values)
     scene.tx.run("settle_wait", run_id=run_id, key=key)

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..model.ids import derived_id
 from ..model.protocol import Done, Failure, Leave, Parked, Wait, Watch
+from .inputs import take_input
 from .journal import mismatch, put_entry
 from .park import is_parked, park_run, resume_run
 from .results import result_of
@@ -37,29 +38,17 @@ def wait(scene: Scene, worker_id: str, request: Wait) -> Parked | Failure:
         due_at = scene.now + request.for_ms
     else:
         due_at = request.until
+    if request.kind == "input" and (taken := take_input(scene, request.run_id, request.target)) is not None:
+        return _end_at_once(scene, worker_id, request, run, taken)
     waitpoint = _waitpoint(scene, request, due_at)
     if isinstance(waitpoint, Failure):
         return waitpoint
     satisfied = waitpoint["status"] != "WAITING" if waitpoint is not None else False
     if not satisfied and due_at is not None and due_at <= scene.now:
         satisfied = True
-    values = outcome_of(request.kind, waitpoint) if satisfied else {"status": "open"}
-    if not satisfied and due_at is not None:
-        values["value"] = str(due_at)
-    put_entry(
-        scene,
-        request.run_id,
-        run["attempt"],
-        key=request.key,
-        kind=request.kind,
-        target=request.target,
-        seq=request.seq,
-        **values,
-    )
     if satisfied:
-        tx.run("drop_wait", run_id=request.run_id, key=request.key)
-        _progress(scene, worker_id, request, waits=False)
-        return Parked(False, [result_of(tx, request.run_id, request.key)])
+        return _end_at_once(scene, worker_id, request, run, outcome_of(request.kind, waitpoint))
+    _put_entry(scene, request, run, {"status": "open"} | ({} if due_at is None else {"value": str(due_at)}))
     tx.run(
         "put_wait",
         run_id=request.run_id,
@@ -76,6 +65,18 @@ def wait(scene: Scene, worker_id: str, request: Wait) -> Parked | Failure:
         return Parked(True)
     _progress(scene, worker_id, request, waits=True)
     return Parked(False)
+
+
+def _end_at_once(scene: Scene, worker_id: str, request: Wait, run: Any, outcome: dict[str, Any]) -> Parked:
+    _put_entry(scene, request, run, outcome)
+    scene.tx.run("drop_wait", run_id=request.run_id, key=request.key)
+    _progress(scene, worker_id, request, waits=False)
+    return Parked(False, [result_of(scene.tx, request.run_id, request.key)])
+
+
+def _put_entry(scene: Scene, request: Wait, run: Any, values: dict[str, Any]) -> None:
+    place = {"key": request.key, "kind": request.kind, "target": request.target, "seq": request.seq}
+    put_entry(scene, request.run_id, run["attempt"], **place, **values)
 
 
 def _progress(scene: Scene, worker_id: str, request: Wait, *, waits: bool) -> None:
@@ -101,7 +102,7 @@ def _waitpoint(scene: Scene, request: Wait, due_at: int | None) -> Any:
                 "list those there are with `detent tokens list`",
             )
         return row
-    if not request.tags and request.idempotency_key is None:
+    if request.kind == "input" or (not request.tags and request.idempotency_key is None):
         return None
     row, _ = create_waitpoint(
         scene,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Raw, Struct, field
 
-from .limits import OUTPUT_BYTES, PAYLOAD_BYTES
+from .limits import INPUT_BYTES, OUTPUT_BYTES, PAYLOAD_BYTES
 from .protocol import Handle, NewRun
 
 __all__ = [
@@ -156,6 +156,19 @@ ROUTES: dict[str, Route] = {
     "errors.ignore": Route("POST", "/api/v1/errors/{id}/ignore", "errors:write", answer="ErrorDetail"),
     "errors.unresolve": Route(
         "POST", "/api/v1/errors/{id}/unresolve", "errors:write", repeatable=True, answer="ErrorDetail"
+    ),
+    "realtime.run": Route("GET", "/realtime/v1/runs/{id}", "runs:read", answer="events"),
+    "realtime.runs": Route("GET", "/realtime/v1/runs", "runs:read", answer="events"),
+    "realtime.batch": Route("GET", "/realtime/v1/batches/{id}", "batches:read", answer="events"),
+    "realtime.stream": Route("GET", "/realtime/v1/streams/{run}/{stream}", "streams:read", answer="events"),
+    "streams.list": Route("GET", "/realtime/v1/streams/{run}", "streams:read", answer="list[StreamInfo]"),
+    "streams.send_input": Route(
+        "POST",
+        "/realtime/v1/streams/{run}/input/{stream}",
+        "streams:write",
+        repeatable=True,
+        body_bytes=INPUT_BYTES + 64 * 1024,
+        answer="InputSent",
     ),
 }
 

@@ -24,6 +24,13 @@ MIN_DEBOUNCE_MS = 1_000
 SCHEDULE_KEY_CHARS = 512
 #: How long an idempotency key is kept, in milliseconds: 30 days.
 IDEMPOTENCY_TTL_MS = 30 * 24 * 3_600_000
+#: Streams that a run may write, bytes of JSON kept of one, and of one part of it.
+STREAMS = 100
+STREAM_BYTES = 32 * 1024 * 1024
+STREAM_PART_BYTES = 256 * 1024
+#: Values sent to a run that it has not read yet, and bytes of JSON of one.
+INPUTS = 1_000
+INPUT_BYTES = 128 * 1024
 #: Characters of a queue name, a task id or a concurrency key.
 NAME_CHARS = 128
 #: Highest concurrency limit of a queue.

@@ -39,6 +39,8 @@ __all__ = [
     "Park",
     "Parked",
     "Pause",
+    "Peek",
+    "Peeked",
     "Push",
     "Recall",
     "Recalled",
@@ -49,6 +51,7 @@ __all__ = [
     "RunResult",
     "SatisfiedPush",
     "SpanLine",
+    "StreamParts",
     "TokenMade",
     "Trigger",
     "Triggered",
@@ -211,8 +214,9 @@ class Wait(Struct, tag="wait", omit_defaults=True):
     """A durable wait, under the journal `key`.
 
     `kind` ``time``: until the moment `until`, or for `for_ms` by the store's clock; with tags or an idempotency key it
-    is a waitpoint that others may share. `kind` ``token``: for the waitpoint `target`, at most until then where one of
-    the two is given. `park`: nothing else of the run is going on, so the slot is given back in the same transaction.
+    is a waitpoint that others may share. `kind` ``token``: for the waitpoint `target`; ``input``: for the next value
+    that is sent to the run under the name `target`; at most until then where one of the two is given. `park`: nothing
+    else of the run is going on, so the slot is given back in the same transaction.
     """
 
     run_id: str
@@ -403,8 +407,29 @@ class MetadataOp(Struct, array_like=True):
     value: str | None
 
 
+class StreamParts(Struct, array_like=True):
+    """Parts of a stream, each JSON text, that an execution of a run wrote; the first of them is its `first`-th, counted
+    from 0. `settled`: they stand, as a journal entry follows after which a replay goes on. `closed`: no others
+    follow."""
+
+    stream: str
+    first: int
+    parts: list[str]
+    settled: bool = False
+    closed: bool = False
+
+
+class Peek(Struct, tag="peek"):
+    """Which value, sent to the run under the name `stream`, would be its next?"""
+
+    run_id: str
+    epoch: int
+    stream: str
+
+
 class Emit(Struct, tag="emit", omit_defaults=True):
-    """What a run wrote about itself, in batches off its own path."""
+    """What a run wrote about itself, in batches off its own path. `writer`: the epoch with which this execution of the
+    run began, for its `streams`."""
 
     run_id: str
     epoch: int
@@ -415,6 +440,8 @@ class Emit(Struct, tag="emit", omit_defaults=True):
     dropped: int = 0
     metadata: list[MetadataOp] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
+    writer: int = 0
+    streams: list[StreamParts] = field(default_factory=list)
 
 
 Request = (
@@ -432,6 +459,7 @@ Request = (
     | MakeToken
     | CompleteToken
     | Pause
+    | Peek
     | Finish
     | DutyDone
     | Release
@@ -548,6 +576,12 @@ class TokenMade(Struct, tag="token_made", omit_defaults=True):
     tags: list[str] = field(default_factory=list)
 
 
+class Peeked(Struct, tag="peeked", omit_defaults=True):
+    """JSON text of the next value, None when there is none."""
+
+    value: str | None = None
+
+
 class Done(Struct, tag="done", omit_defaults=True):
     """The write is durable."""
 
@@ -559,7 +593,7 @@ class Failure(Struct, tag="failure", omit_defaults=True):
     message: str
 
 
-Answer = Welcome | Claimed | Recalled | Triggered | Parked | TokenMade | Done | Failure
+Answer = Welcome | Claimed | Recalled | Triggered | Parked | TokenMade | Peeked | Done | Failure
 
 
 class RingPush(Struct, tag="ring", omit_defaults=True):

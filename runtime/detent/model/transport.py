@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from .protocol import Handle, NewRun
 
-__all__ = ["Transport"]
+__all__ = ["FeedEvent", "Transport"]
+
+
+class FeedEvent(NamedTuple):
+    """An event of a feed. `event`: ``message``, and ``end`` for the last."""
+
+    id: str
+    event: str
+    data: Any
 
 
 class Transport(Protocol):
@@ -31,5 +39,14 @@ class Transport(Protocol):
         ...
 
     async def wait_async(self, run_id: str, most_s: float) -> None: ...
+
+    def follow(self, operation: str, values: Mapping[str, Any], after: str | None) -> Iterator[FeedEvent]:
+        """The events of a feed such as ``realtime.run``, beyond the one whose id is `after`, to the last. Nothing is
+        missed and nothing told twice, also where the connection breaks in between."""
+        ...
+
+    def follow_async(
+        self, operation: str, values: Mapping[str, Any], after: str | None
+    ) -> AsyncIterator[FeedEvent]: ...
 
     def close(self) -> None: ...

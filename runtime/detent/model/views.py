@@ -86,8 +86,8 @@ class Attempt(View):
 class WaitView(View):
     """A wait of a run: the journal `key` it stands under, and what it waits for.
 
-    `kind` is ``children`` (`pending` of them have not ended), ``time`` (`until` then) or ``token`` (its id, at most
-    `until` then where that is set).
+    `kind` is ``children`` (`pending` of them have not ended), ``time`` (`until` then), ``token`` (its id) or
+    ``input`` (a value that is sent to it); at most `until` then where that is set.
     """
 
     key: str

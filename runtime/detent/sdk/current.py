@@ -159,6 +159,24 @@ class ActiveRun(Protocol):
 
     def add_tags(self, tags: list[str]) -> None: ...
 
+    def write_part(self, stream: str, text: str) -> bool:
+        """Append JSON text to a stream; whether so much waits to be sent that the writer should `flush`."""
+        ...
+
+    def close_stream(self, stream: str) -> None: ...
+
+    async def flush(self) -> None:
+        """Until all that was written so far is durable."""
+        ...
+
+    def flush_sync(self) -> None: ...
+
+    async def peek(self, stream: str) -> str | None:
+        """The next value that was sent to the run under this name, JSON text, which stays where it is."""
+        ...
+
+    def peek_sync(self, stream: str) -> str | None: ...
+
 
 current_run: ContextVar[ActiveRun | None] = ContextVar("detent_current_run", default=None)
 

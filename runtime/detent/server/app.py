@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from ..accounts import Principal
 from ..accounts.accounts import WRONG_KEY
 from ..engine.operations import Operations
+from ..engine.stream_operations import StreamOperations
 from ..errors import Conflict, NotFound, Unauthorized
 from ..model.http_api import (
     BATCH_BODY_BYTES,
@@ -33,7 +34,9 @@ from ..model.http_api import Route as RouteOf
 from .bodies import batch_of, object_of, read_body, run_of, trigger_body
 from .callbacks import output_of
 from .doorkeeper import PUBLIC, ScopedRoute, principal_of
+from .following import following
 from .gate import Gate
+from .hub import Hub
 from .openapi import openapi_document
 from .parameters import Parameters
 from .problems import HANDLERS, problem
@@ -50,15 +53,18 @@ _TOKEN_S = 3600
 _encode = msgspec.json.Encoder().encode
 
 
-def make_app(operations: Operations, *, key: str | None = None, host: str = "127.0.0.1") -> ASGIApp:
+def make_app(
+    operations: Operations, *, key: str | None = None, host: str = "127.0.0.1", hub: Hub | None = None
+) -> ASGIApp:
     """The app of a server.
 
     Parameters:
       operations: what is served. `key`: whoever has it owns this server; besides it the keys of the accounts are good.
-      host: where the server listens, see `Gate`.
+      host: where the server listens, see `Gate`. `hub`: tells those who follow something; one of its own when None.
     """
     if key is not None:
         operations.accounts.trust(key)
+    hub = hub or Hub(operations.streams.shapes, operations.streams.listeners)
     api = _Api(operations)
     routes = [
         ScopedRoute(TRIGGER_BATCH, api.trigger_batch, methods=["POST"], needs="tasks:write"),
@@ -67,7 +73,10 @@ def make_app(operations: Operations, *, key: str | None = None, host: str = "127
         ScopedRoute(OPENAPI, api.openapi, methods=["GET"], needs=PUBLIC),
     ]
     for operation, route in ROUTES.items():
-        endpoint = api.reading(operation) if route.method == "GET" else api.changing(operation, route)
+        if route.answer == "events":
+            endpoint = following(hub, operation, Parameters(operations.methods[operation]), api.streams_of)
+        else:
+            endpoint = api.reading(operation) if route.method == "GET" else api.changing(operation, route)
         pattern = _pattern(route.path)
         routes.append(ScopedRoute(pattern, endpoint, methods=[route.method], needs=route.scope, name=operation))
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
@@ -121,6 +130,10 @@ class _Api:
         if principal is None:
             raise Unauthorized(WRONG_KEY)
         return principal, self._in_env(principal.env)
+
+    def streams_of(self, request: Request) -> StreamOperations:
+        """The streams of the environment that a request is for."""
+        return self._of(request)[1].streams
 
     def _in_env(self, env: str) -> Operations:
         known = self._by_env.get(env)

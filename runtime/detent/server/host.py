@@ -35,6 +35,7 @@ from ..vault import vault_of
 from .app import make_app
 from .engine_socket import EngineSocket
 from .http import HttpServer
+from .hub import Hub
 from .lock import ProjectLock
 from .socket_place import socket_place
 
@@ -126,7 +127,10 @@ class Host:
             hidden=[self._key, *own_secrets(self.config)],
             secret_names=self.config.redact,
         )
-        http = HttpServer(make_app(self.operations, key=self._key, host=self._host), self._host, self._port)
+        hub = Hub(self.operations.streams.shapes, self.operations.streams.listeners)
+        app = make_app(self.operations, key=self._key, host=self._host, hub=hub)
+        http = HttpServer(app, self._host, self._port)
+        http.on_stop.append(hub.close)
         self.url = http.start()
         self.engine.callbacks.base = self.config.public_url or self.url
         started.callback(http.stop)

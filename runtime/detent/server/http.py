@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
+from collections.abc import Callable
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ class HttpServer:
         self._host = host
         self._port = port
         self._thread: Thread | None = None
+        #: Called on the loop when the server stops, before it waits for the requests under way.
+        self.on_stop: list[Callable[[], None]] = []
         self._server: _Quiet | None = None
 
     def start(self) -> str:
@@ -46,7 +49,7 @@ class HttpServer:
         """
         listener = _bind(self._host, self._port)
         self._port = listener.getsockname()[1]
-        self._server = server = _Quiet(self._app)
+        self._server = server = _Quiet(self._app, self.on_stop)
         self._thread = Thread(target=server.run, args=(listener,), name="detent-http", daemon=True)
         self._thread.start()
         server.ready.wait()
@@ -72,7 +75,8 @@ class _Quiet:
     """A uvicorn server that waits for its end instead of looking every tenth of a second whether it has
     come."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, on_stop: list[Callable[[], None]]) -> None:
+        self._on_stop = on_stop
         self.ready = Event()
         self.failure: Exception | None = None
         self._app = app
@@ -102,6 +106,8 @@ class _Quiet:
         self.ready.set()
         await self._end.wait()
         server.should_exit = True
+        for stop in self._on_stop:
+            stop()
         await server.shutdown(sockets=[listener])
 
     def _make(self) -> uvicorn.Server:

@@ -16,6 +16,7 @@ from ..model.protocol import (
     Failure,
     MakeToken,
     Parked,
+    Peek,
     Recall,
     Record,
     Trigger,
@@ -23,6 +24,7 @@ from ..model.protocol import (
     Wait,
     WaitResult,
 )
+from .link import Exchange
 from .parking import Parking
 from .signals import JournalMismatch, LeaseLost, Stopped
 from .waits import post_quietly
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Calls"]
 
 #: Requests that are answered at once.
-Saying = Trigger | Record | Recall | MakeToken | CompleteToken
+Saying = Trigger | Record | Recall | MakeToken | CompleteToken | Peek
 
 
 class Calls:
@@ -63,7 +65,7 @@ class Calls:
         frame.check()
         with frame.reach.inside():
             arrived: Future[Answer] = Future()
-            frame.worker.link.send([*frame.words(), (request, arrived.set_result)])
+            frame.worker.link.send([*self._words(request), (request, arrived.set_result)])
             return self._accept(arrived.result(), place)
 
     async def wait(self, request: Trigger | Wait, place: Place) -> tuple[Answer, WaitResult]:
@@ -140,7 +142,7 @@ class Calls:
                     frame.worker.park(frame, request.epoch)
                 arrived.set_result(answer)
 
-            frame.worker.link.send([*frame.words(), (request, take)])
+            frame.worker.link.send([*self._words(request), (request, take)])
             try:
                 answer = self._accept(arrived.result(), place)
                 result = _result_in(answer)
@@ -165,7 +167,15 @@ class Calls:
         frame = self._frame
         home = frame.worker.loop
         post = home.post if loop is home.loop else loop.call_soon_threadsafe
-        frame.worker.link.send([*frame.words(), (request, lambda answer: post_quietly(post, partial(take, answer)))])
+        frame.worker.link.send(
+            [*self._words(request), (request, lambda answer: post_quietly(post, partial(take, answer)))]
+        )
+
+    def _words(self, request: Saying | Wait) -> list[Exchange]:
+        """What is to be said before `request`."""
+        if isinstance(request, Trigger | Wait) or (isinstance(request, Record) and request.entries):
+            self._frame.settle_streams()
+        return self._frame.words()
 
     def _accept(self, answer: Answer, place: Place | None) -> Answer:
         if not isinstance(answer, Failure):

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Emitter"]
 
-#: Notes are sent this often, in seconds.
+#: Notes are sent this often, in seconds; what somebody may be looking on at is gathered for so long.
 _EVERY_S = 0.1
+_SOON_S = 0.015
 #: The notes of so many runs are sent together.
 _TOGETHER = 64
 
@@ -32,20 +33,24 @@ class Emitter:
         self._send = send
         self._emitting = emitting
         self._wanted = threading.Event()
+        self._soon = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="detent-emitter", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def wake(self) -> None:
-        """A run has written something, or has started."""
+    def wake(self, soon: bool = False) -> None:
+        """A run has written something, or has started. `soon`: somebody may be looking on."""
+        if soon and not self._soon.is_set():
+            self._soon.set()
         if not self._wanted.is_set():
             self._wanted.set()
 
     def stop(self) -> None:
         self._stopped.set()
         self._wanted.set()
+        self._soon.set()
 
     def flush(self) -> None:
         """Send all that there is now."""
@@ -64,7 +69,10 @@ class Emitter:
         while not self._stopped.is_set():
             self._wanted.wait()
             self._wanted.clear()
-            if self._stopped.wait(_EVERY_S):
+            if self._soon.wait(_EVERY_S):
+                self._soon.clear()
+                self._stopped.wait(_SOON_S)
+            if self._stopped.is_set():
                 return
             self.flush()
             if any(frame.has_notes() or not frame.started_reported for frame in self._frames()):

@@ -387,6 +387,11 @@ class Frame(Inside):
     def has_notes(self) -> bool:
         return self._notebook is not None and self._notebook.any()
 
+    def settle_streams(self) -> None:
+        """The journal is about to get an entry, after which a replay goes on: what streams hold now stands."""
+        if self._notebook is not None:
+            self._notebook.settle_streams()
+
     def notes(self) -> list[tuple[Emit, Any]]:
         """What has been written and not been sent yet, as requests to go before the next verb of this run."""
         with self.worker.emitting:  # what the emitter has taken goes first: after the verb it would be refused
@@ -408,7 +413,7 @@ class Frame(Inside):
         if self._notebook is None:
             emit = Emit(self.run_id, self.epoch, self.grant.attempt, started_at)
         else:
-            emit = self._notebook.take(self.run_id, self.epoch, self.grant.attempt, started_at)
+            emit = self._notebook.take(self.run_id, self.epoch, self.grant.attempt, started_at, self.grant.epoch)
         self.started_reported = True
         return [(emit, partial(self._emitted, self.epoch))]
 

@@ -8,7 +8,19 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
-from ..model.protocol import CompleteToken, Grant, Handle, MakeToken, NewRun, RunResult, TokenMade, WaitResult
+from ..model.protocol import (
+    CompleteToken,
+    Grant,
+    Handle,
+    MakeToken,
+    NewRun,
+    Peek,
+    Peeked,
+    Record,
+    RunResult,
+    TokenMade,
+    WaitResult,
+)
 from ..sdk.current import RetriedBlock, WaitFor, current_step
 from .children import Children
 from .moments import Moments
@@ -29,6 +41,9 @@ if TYPE_CHECKING:
     from .worker import Worker
 
 __all__ = ["Inside", "briefly"]
+
+#: So much of a stream may wait to be sent before its writer waits for it, in characters of JSON.
+_UNSENT_CHARS = 256 * 1024
 
 #: One for all runs, as it is held for moments only. The garbage collector may call code of a run meanwhile.
 briefly = threading.RLock()
@@ -163,3 +178,31 @@ class Inside:
 
     def add_tags(self, tags: list[str]) -> None:
         self.notebook.add_tags(tags)
+
+    # Streams.
+
+    def write_part(self, stream: str, text: str) -> bool:
+        self._frame.check()
+        if self.journal.is_replaying():
+            return False
+        return self.notebook.write_part(stream, text) > _UNSENT_CHARS
+
+    def close_stream(self, stream: str) -> None:
+        if not self.journal.is_replaying():
+            self.notebook.close_stream(stream)
+
+    async def flush(self) -> None:
+        await self.calls.say(Record(self.run_id, self._frame.epoch))
+
+    def flush_sync(self) -> None:
+        self.calls.say_sync(Record(self.run_id, self._frame.epoch))
+
+    async def peek(self, stream: str) -> str | None:
+        answer = await self.calls.say(Peek(self.run_id, self._frame.epoch, stream))
+        assert isinstance(answer, Peeked)
+        return answer.value
+
+    def peek_sync(self, stream: str) -> str | None:
+        answer = self.calls.say_sync(Peek(self.run_id, self._frame.epoch, stream))
+        assert isinstance(answer, Peeked)
+        return answer.value

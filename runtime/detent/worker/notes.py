@@ -16,7 +16,7 @@ from ..errors import InvalidOptions
 from ..model import json_text
 from ..model.ids import new_id
 from ..model.limits import LOG_LINE_CHARS, LOG_LINES_PER_RUN, SPANS_PER_RUN, TAGS
-from ..model.protocol import Emit, Grant, LogLine, MetadataOp, SpanLine
+from ..model.protocol import Emit, Grant, LogLine, MetadataOp, SpanLine, StreamParts
 from .plain_text import attributes_text, clean
 from .reach import Reach
 
@@ -35,7 +35,7 @@ class Notes:
       grant: the tags and the metadata that the run has already.
       reach: of a plain run, which no signal may hit while it writes.
       now: the time in milliseconds.
-      noted: called when something was written.
+      noted: called when something was written; with True when somebody may be looking on.
     """
 
     __slots__ = (
@@ -53,10 +53,11 @@ class Notes:
         "_spans",
         "_spans_begun",
         "_spans_written",
+        "_streams",
         "_tags",
     )
 
-    def __init__(self, grant: Grant, reach: Reach, now: Callable[[], int], noted: Callable[[], None]) -> None:
+    def __init__(self, grant: Grant, reach: Reach, now: Callable[[], int], noted: Callable[[bool], None]) -> None:
         self._reach = reach
         self._now = now
         self._noted = noted
@@ -67,6 +68,8 @@ class Notes:
         self._tags: list[str] = []
         self._all_tags: list[str] = list(grant.tags)
         self._metadata: dict[str, Any] = msgspec.json.decode(grant.metadata) if grant.metadata else {}
+        #: Made with the first part of a stream.
+        self._streams: dict[str, _Stream] | None = None
         self._dropped = 0
         self._lines_written = 0
         self._chars_written = 0
@@ -86,7 +89,7 @@ class Notes:
                 self._dropped += 1
                 return
             self._logs.append(line)
-        self._noted()
+        self._noted(False)
 
     @contextmanager
     def span(self, name: str, kind: str, attributes: dict[str, Any]) -> Iterator[None]:
@@ -108,7 +111,7 @@ class Notes:
                     self._spans.append(SpanLine(span_id, parent_id, shown, kind, start, self._now(), ok, text))
                 else:
                     self._dropped += 1
-            self._noted()
+            self._noted(False)
 
     def change_metadata(self, target: str, op: str, key: str, value: Any) -> None:
         text = None if op == "delete" else json_text.encode(value, f"metadata.{key}" if key else "metadata")
@@ -117,7 +120,7 @@ class Notes:
             if target == "self":
                 self._metadata = change_metadata(self._metadata, op, key, plain)
             self._metadata_ops.append(MetadataOp(target, op, key, text))
-        self._noted()
+        self._noted(True)
 
     def metadata(self) -> dict[str, Any]:
         return self._metadata
@@ -131,14 +134,46 @@ class Notes:
                 )
             self._tags += list(known)[len(self._all_tags) :]
             self._all_tags = list(known)
-        self._noted()
+        self._noted(True)
+
+    def write_part(self, stream: str, text: str) -> int:
+        """Append a part, JSON text, to a stream; how many characters of it have not been taken yet."""
+        with self._reach.inside(), self._lock:
+            written = self._stream(stream)
+            written.parts.append(text)
+            written.size += len(text)
+            size = written.size
+        self._noted(True)
+        return size
+
+    def close_stream(self, stream: str) -> None:
+        """No other parts follow in a stream."""
+        with self._reach.inside(), self._lock:
+            self._stream(stream).closing = True
+        self._noted(True)
+
+    def settle_streams(self) -> None:
+        """What has been written so far will not be written again: a journal entry follows."""
+        if self._streams is not None:
+            with self._lock:
+                for written in self._streams.values():
+                    written.settling = written.taken + len(written.parts) > written.settled
+
+    def _stream(self, name: str) -> _Stream:
+        if self._streams is None:
+            self._streams = {}
+        return self._streams.setdefault(name, _Stream())
 
     def any(self) -> bool:
         """Whether there is something that was not taken yet."""
-        return bool(self._logs or self._spans or self._metadata_ops or self._tags or self._dropped)
+        if self._logs or self._spans or self._metadata_ops or self._tags or self._dropped:
+            return True
+        return self._streams is not None and any(written.any() for written in list(self._streams.values()))
 
-    def take(self, run_id: str, epoch: int, attempt: int, started_at: int | None) -> Emit:
-        """All that was not taken yet, as a request of the run; `started_at` where its start is to be told, too."""
+    def take(self, run_id: str, epoch: int, attempt: int, started_at: int | None, writer: int = 0) -> Emit:
+        """All that was not taken yet, as a request of the run; `started_at` where its start is to be told, too.
+
+        `writer`: the epoch with which this execution of the run began."""
         with self._lock:
             emit = Emit(
                 run_id,
@@ -150,6 +185,33 @@ class Notes:
                 self._dropped,
                 self._metadata_ops,
                 self._tags,
+                writer,
+                [written.take(name) for name, written in (self._streams or {}).items() if written.any()],
             )
             self._logs, self._spans, self._metadata_ops, self._tags, self._dropped = [], [], [], [], 0
         return emit
+
+
+class _Stream:
+    """What one execution has written into a stream: how many parts were taken, and those that were not yet."""
+
+    __slots__ = ("closing", "parts", "settled", "settling", "size", "taken")
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.size = 0
+        self.taken = 0
+        self.settled = 0
+        self.settling = False
+        self.closing = False
+
+    def any(self) -> bool:
+        return bool(self.parts) or self.settling or self.closing
+
+    def take(self, name: str) -> StreamParts:
+        taken = StreamParts(name, self.taken, self.parts, self.settling, self.closing)
+        self.taken += len(self.parts)
+        if self.settling:
+            self.settled = self.taken
+        self.parts, self.size, self.settling, self.closing = [], 0, False, False
+        return taken

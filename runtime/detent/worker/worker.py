@@ -284,9 +284,9 @@ class Worker:
         if exchanges:
             self.link.send(exchanges)
 
-    def noted(self) -> None:
-        """A run has written something."""
-        self._emitter.wake()
+    def noted(self, soon: bool = False) -> None:
+        """A run has written something. `soon`: somebody may be looking on."""
+        self._emitter.wake(soon)
 
     def flush_notes(self) -> None:
         """Send what runs have written now."""

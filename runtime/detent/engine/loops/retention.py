@@ -22,7 +22,9 @@ _EVERY_MS = 60_000
 OnRemove = Callable[[Sequence[str], Sequence[str]], None]
 
 #: What belongs to a run, in the order in which it goes.
-_PARTS = ("journal", "children", "waits", "events", "batches", "runs")
+_PARTS = (
+    "journal", "children", "waits", "events", "run_notes", "streams", "stream_chunks", "inputs", "batches", "runs",
+)  # fmt: skip
 
 _encode = msgspec.json.Encoder().encode
 

@@ -1,0 +1,1 @@
+"""How long an update takes to reach those who follow it."""

@@ -1,0 +1,1 @@
+SELECT * FROM inputs WHERE run_id = :run_id AND by = :by

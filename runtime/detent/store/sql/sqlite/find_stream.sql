@@ -1,0 +1,1 @@
+SELECT * FROM streams WHERE run_id = :run_id AND name = :name

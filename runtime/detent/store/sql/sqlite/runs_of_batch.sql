@@ -1,0 +1,1 @@
+SELECT id FROM runs WHERE batch_id = :id ORDER BY seq

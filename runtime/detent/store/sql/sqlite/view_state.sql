@@ -1,0 +1,1 @@
+SELECT state, env FROM runs WHERE id = :id
