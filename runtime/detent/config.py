@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from detent.errors import ConfigError
+from detent.model.rate_limit import Rate, read_rates
 from detent.model.retry import RetryPolicy
 from detent.settings import Table
 
@@ -98,6 +99,7 @@ class Config:
     port: int = DEFAULT_PORT
     log_level: str = "info"
     redact: tuple[str, ...] = ()
+    rate_limit: Mapping[str, Rate] | None = None
     public_url: str | None = None
     api_url: str | None = None
     secret_key: str | None = field(default=None, repr=False)
@@ -159,6 +161,7 @@ def load_config(start: Path | None = None, env: Mapping[str, str] | None = None)
         port=table.count("port", DEFAULT_PORT, least=0, most=65535),
         log_level=table.choice("log_level", LOG_LEVELS) or "info",
         redact=table.texts("redact", ()),
+        rate_limit=_rate_limit(table, variables),
         public_url=_public_url(table, variables),
         api_url=_api_url(variables),
         secret_key=variables.get("DETENT_SECRET_KEY"),
@@ -331,6 +334,14 @@ def _api_url(env: Mapping[str, str]) -> str | None:
     if url is not None and not url.startswith(("http://", "https://")):
         raise ConfigError(f"DETENT_API_URL is {url!r}; expected http://HOST:PORT or https://HOST")
     return url.rstrip("/") if url else None
+
+
+def _rate_limit(table: Table, env: Mapping[str, str]) -> Mapping[str, Rate] | None:
+    set_here = table.text("rate_limit")
+    named = env.get("DETENT_RATE_LIMIT")
+    if named is not None:
+        return read_rates(named, "DETENT_RATE_LIMIT")
+    return None if set_here is None else read_rates(set_here, f"rate_limit in {table.file}")
 
 
 def _encryption_keys(env: Mapping[str, str]) -> tuple[str, ...]:

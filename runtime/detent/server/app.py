@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ from ..model.http_api import (
     BatchMade,
 )
 from ..model.http_api import Route as RouteOf
+from ..model.rate_limit import Rate
 from .bodies import batch_of, object_of, read_body, run_of, trigger_body
 from .callbacks import output_of
 from .doorkeeper import PUBLIC, ScopedRoute, principal_of
@@ -40,6 +41,7 @@ from .hub import Hub
 from .openapi import openapi_document
 from .parameters import Parameters
 from .problems import HANDLERS, problem
+from .rate_limits import RateLimitLayer, RateLimits
 from .request_limits import RequestLimits
 
 __all__ = ["make_app"]
@@ -54,13 +56,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 def make_app(
-    operations: Operations, *, key: str | None = None, host: str = "127.0.0.1", hub: Hub | None = None
+    operations: Operations,
+    *,
+    key: str | None = None,
+    host: str = "127.0.0.1",
+    hub: Hub | None = None,
+    rates: Mapping[str, Rate] | None = None,
 ) -> ASGIApp:
     """The app of a server.
 
     Parameters:
       operations: what is served. `key`: whoever has it owns this server; besides it the keys of the accounts are good.
       host: where the server listens, see `Gate`. `hub`: tells those who follow something; one of its own when None.
+      rates: how many requests a key may make, see `RateLimits`.
     """
     if key is not None:
         operations.accounts.trust(key)
@@ -84,7 +92,7 @@ def make_app(
     app.router.redirect_slashes = False
     app.state.tags_of_run = api.tags_of_run
     public = {(method, route.path) for route in routes if route.needs == PUBLIC for method in route.methods or ()}
-    return RequestLimits(Gate(app, operations.accounts, host, public))
+    return RequestLimits(Gate(RateLimitLayer(app, RateLimits(rates)), operations.accounts, host, public))
 
 
 def _pattern(path: str) -> str:

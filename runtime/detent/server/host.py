@@ -128,7 +128,7 @@ class Host:
             secret_names=self.config.redact,
         )
         hub = Hub(self.operations.streams.shapes, self.operations.streams.listeners)
-        app = make_app(self.operations, key=self._key, host=self._host, hub=hub)
+        app = make_app(self.operations, key=self._key, host=self._host, hub=hub, rates=self.config.rate_limit)
         http = HttpServer(app, self._host, self._port)
         http.on_stop.append(hub.close)
         self.url = http.start()
