@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from detent_cli.bulk import app as bulk
 from detent_cli.lazy import new_app
 from detent_cli.options import AsJson, RunId
 from detent_cli.project import connected
@@ -195,6 +196,7 @@ def cancel_run(
 
 
 app.command("diagnose", short_help="Why a run failed or is not running, and what to do.")(diagnose_run)
+app.add_typer(bulk, name="bulk")
 app.command("replay", short_help="Run a run again from its beginning.")(replay_run)
 app.command("fork", short_help="Run a run again from one of its steps on.")(fork_run)
 app.command("resume", short_help="Let a paused run go on.")(resume_run)

@@ -10,7 +10,7 @@ import pytest
 from tests.engine.bench import Bench, Worker, new
 
 from detent.engine import failpoints
-from detent.engine.failpoints import APART, POINTS, FailPoint, arm, verb_of
+from detent.engine.failpoints import POINTS, FailPoint, arm, is_apart, verb_of
 from detent.engine.operations import Operations
 from detent.errors import ConfigError
 from detent.model.http_api import ROUTES
@@ -36,7 +36,7 @@ def test_every_verb_of_the_protocol_has_its_four_points() -> None:
 
 def test_every_operation_of_clients_that_writes_has_its_two_points(bench: Bench) -> None:
     operations = Operations(bench.engine)
-    writing = {name for name, route in ROUTES.items() if route.method != "GET" and name.partition(".")[0] not in APART}
+    writing = {name for name, route in ROUTES.items() if route.method != "GET" and not is_apart(name)}
     assert "runs.cancel" in writing
     assert set(operations._by_name) == set(ROUTES)
     for name in (failpoints.TRIGGER, *writing):

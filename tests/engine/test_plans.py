@@ -35,6 +35,7 @@ HOT = [
     "remove_runs", "remove_waits", "replace_payload", "request_cancel", "resume_paused", "resume_run", "retry_run",
     "serve_lane", "shared_objects", "unblock_versionless", "unreserve", "unstick", "waiting_for",
     "view_journal", "write_metadata", "write_tags",
+    "advance_bulk_action", "find_bulk_action", "forget_bulk_actions", "insert_bulk_action",
     "end_overrides", "override_queue", "reset_queue",
     "changed_runs", "find_input_by_call", "find_stream", "next_input", "put_run_note", "put_stream",
     "stream_chunks_after", "stream_chunks_from", "take_input", "waiting_for_input", "watched_events",
@@ -44,7 +45,7 @@ HOT = [
     "next_slot", "pass_slot", "remove_schedule",
 ]  # fmt: skip
 TABLES = (
-    "runs|r|events|journal|j|children|c|waits|waitpoints|lanes|l|"
+    "runs|r|events|journal|j|children|c|waits|waitpoints|lanes|l|bulk_actions|"
     "inputs|run_notes|streams|stream_chunks|idempotency|i|debounces|batches|queues|q|duties|d|tasks|schedules"
 )
 
@@ -80,6 +81,9 @@ def test_a_statement_on_the_hot_path_finds_its_rows_by_an_index(bench: Bench, na
         ("next_slot", "schedules_due"),
         ("old_runs", "runs_finished"),
         ("end_overrides", "queues_override_until"),
+        ("next_bulk_action", "bulk_actions_open"),
+        ("view_bulk_actions", "bulk_actions_by_env"),
+        ("forget_bulk_actions", "bulk_actions_old"),
         ("next_due", "queues_override_until"),
         ("old_runs", "children_by_child"),
         ("shared_objects", "runs_payload_ref"),

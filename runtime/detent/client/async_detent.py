@@ -29,6 +29,7 @@ from ..model.views import (
     TriggeredRun,
 )
 from . import calls, query_calls, replays
+from .bulk import AsyncBulkResource
 from .calls import Call
 from .diagnoses import diagnose_run
 from .errors import AsyncErrorsResource
@@ -131,6 +132,7 @@ class AsyncRunsResource:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self.bulk = AsyncBulkResource(transport)
 
     def list(
         self,

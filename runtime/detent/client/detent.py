@@ -29,6 +29,7 @@ from ..model.views import (
     TriggeredRun,
 )
 from . import calls, query_calls, replays
+from .bulk import BulkResource
 from .calls import Call
 from .diagnoses import diagnose_run
 from .errors import ErrorsResource
@@ -131,6 +132,7 @@ class RunsResource:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self.bulk = BulkResource(transport)
 
     def list(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
+from ..model.bulk_views import BulkAction, BulkPage
 from ..model.error_views import ErrorPage, ErrorSummary
 from ..model.log_views import FoundLine, LogPage
 from ..model.queue_views import QueueKey, QueueKeyPage
@@ -12,12 +13,14 @@ from ..model.schedule_views import SchedulePage, ScheduleSummary
 from ..model.views import RunPage, RunSummary, TokenPage, TokenSummary
 
 __all__ = [
+    "AsyncBulkActions",
     "AsyncErrors",
     "AsyncLogs",
     "AsyncQueueKeys",
     "AsyncRuns",
     "AsyncSchedules",
     "AsyncTokens",
+    "BulkActions",
     "Errors",
     "Logs",
     "QueueKeys",
@@ -125,3 +128,11 @@ class Schedules(_Pages[SchedulePage, ScheduleSummary]):
 
 class AsyncSchedules(_AsyncPages[SchedulePage, ScheduleSummary]):
     """Schedules, newest first: ``async for`` goes on to further pages; `page()` gives the first page alone."""
+
+
+class BulkActions(_Pages[BulkPage, BulkAction]):
+    """Bulk actions, newest first. Iterating goes on to further pages; `page()` gives the first page alone."""
+
+
+class AsyncBulkActions(_AsyncPages[BulkPage, BulkAction]):
+    """Bulk actions, newest first: ``async for`` goes on to further pages; `page()` gives the first page alone."""

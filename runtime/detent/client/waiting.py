@@ -12,7 +12,7 @@ __all__ = ["pauses"]
 FIRST_S, LONGEST_S = 0.02, 0.5
 
 
-def pauses(run_id: str, timeout: Duration | None) -> Iterator[float]:
+def pauses(awaited_id: str, timeout: Duration | None, what: str = "run") -> Iterator[float]:
     """Seconds to wait before each further question. Raises `TimeoutError` when `timeout` has passed."""
     ends = None if timeout is None else monotonic() + parse_duration(timeout, "timeout") / SECOND
     pause = FIRST_S
@@ -20,7 +20,7 @@ def pauses(run_id: str, timeout: Duration | None) -> Iterator[float]:
         if ends is not None:
             left = ends - monotonic()
             if left <= 0:
-                raise TimeoutError(f"run {run_id} had not ended after {timeout}; it goes on, ask again later")
+                raise TimeoutError(f"{what} {awaited_id} had not ended after {timeout}; it goes on, ask again later")
             pause = min(pause, left)
         yield pause
         pause = min(pause * 1.5, LONGEST_S)

@@ -42,6 +42,7 @@ from ..model.status import FINAL
 from ..store import Store, Tx
 from . import failpoints
 from .bell import Bell, bell_of
+from .bulk import abort_bulk, begin_bulk
 from .callbacks import Callbacks
 from .cancel import cancel_run
 from .claim import claim_runs
@@ -54,7 +55,7 @@ from .inputs import peek_input
 from .isolation import assign
 from .journal import recall, record
 from .leases import LEASE_MS, beat, hand_back_all, lose_worker, release
-from .loops import Leases, Loop, OnRemove, Retention, Schedules, Sweeper, Timers
+from .loops import BulkActions, Leases, Loop, OnRemove, Retention, Schedules, Sweeper, Timers
 from .notebook import write_notes
 from .park import park
 from .pauses import pause_run
@@ -121,7 +122,15 @@ class Engine:
         self._sweeper = Sweeper(self.write)
         self._retention = Retention(self.write, store, self.clock, retention_ms, on_remove)
         self.schedules = Schedules(self.write, store, self.clock)
-        self._loops: tuple[Loop, ...] = (self._timers, self.schedules, self._leases, self._sweeper, self._retention)
+        self._bulk = BulkActions(self.write, store, self.sessions.knows)
+        self._loops: tuple[Loop, ...] = (
+            self._timers,
+            self.schedules,
+            self._leases,
+            self._sweeper,
+            self._retention,
+            self._bulk,
+        )
 
     def in_env(self, env: str) -> Self:
         """The same engine for the clients of another environment: what they trigger and see is of that one alone."""
@@ -193,6 +202,18 @@ class Engine:
     def fork(self, run_id: str, at: str | None = None, *, new_id: str) -> Handle:
         """Run a run again from a journal entry on, see `fork_run`. Errors: `NotFound`, and those of `trigger`."""
         return self.write(lambda scene: fork_run(scene, run_id, new_id, at, self.knows))
+
+    def begin_bulk(self, values: dict[str, Any]) -> Any:
+        """Begin a bulk action; its row. Its loop is woken."""
+        return self.write(lambda scene: begin_bulk(scene, values, self._bulk.wake))
+
+    def abort_bulk(self, action_id: str) -> Any:
+        """Handle no more runs of a bulk action; its row. Errors: `NotFound`, `Conflict`."""
+        return self.write(lambda scene: abort_bulk(scene, action_id))
+
+    def work_on_bulk(self) -> bool:
+        """Do one batch of a bulk action; whether there was one."""
+        return self._bulk.sweep()
 
     def resume(self, run_id: str) -> None:
         """Let a paused run go on. Errors: `NotFound`, `Conflict`."""

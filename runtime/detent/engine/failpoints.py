@@ -37,6 +37,7 @@ __all__ = [
     "arm",
     "armed",
     "during",
+    "is_apart",
     "verb_of",
 ]
 
@@ -58,14 +59,23 @@ def verb_of(request: type[Any] | str) -> str:
     return str(request.__struct_config__.tag)
 
 
-#: Resources that no run depends on: what changes them has no fail points.
-APART = frozenset({"alerts", "auth", "environments", "envvars", "errors", "keys", "orgs", "people", "projects"})
+#: Resources, and single operations, that move no run by themselves: what changes them has no fail points.
+APART = frozenset(
+    {"alerts", "auth", "bulk", "environments", "envvars", "errors", "idempotency", "keys", "orgs", "people", "projects"}
+    | {"queues", "runs.add_tags", "runs.update_metadata"}
+)
+
+
+def is_apart(operation: str) -> bool:
+    """Whether a client's operation has no fail points."""
+    return operation in APART or operation.partition(".")[0] in APART
+
 
 #: The verbs: of the protocol; of clients that write; and what the engine's loops write.
 REQUESTS: tuple[str, ...] = tuple(verb_of(request) for request in get_args(Request))
 OPERATIONS: tuple[str, ...] = (
     verb_of(TRIGGER),
-    *(verb_of(name) for name, route in ROUTES.items() if route.method != "GET" and name.partition(".")[0] not in APART),
+    *(verb_of(name) for name, route in ROUTES.items() if route.method != "GET" and not is_apart(name)),
 )
 LOOPS: tuple[str, ...] = ("timers", "schedules")
 
@@ -134,7 +144,7 @@ class FailPoints:
         reads.
         """
         operation_name = getattr(self._operation, "name", None)
-        if verb is None and operation_name is not None and operation_name.partition(".")[0] not in APART:
+        if verb is None and operation_name is not None and not is_apart(operation_name):
             verb = verb_of(operation_name)
             if verb not in OPERATIONS:
                 raise RuntimeError(f"{operation_name} writes, so its route must not be a GET")

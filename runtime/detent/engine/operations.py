@@ -19,6 +19,7 @@ from ..model.log_query import LineQuery
 from ..model.protocol import Handle, NewRun
 from ..vault import Vault
 from . import failpoints, views
+from .bulk_operations import BulkOperations
 from .diagnosis_operations import DiagnosisOperations
 from .engine import Engine
 from .error_operations import ErrorOperations
@@ -130,6 +131,7 @@ class Operations:
             **ReplayOperations(engine, objects).by_name,
             **QueueOperations(engine).by_name,
             **ScheduleOperations(engine).by_name,
+            **BulkOperations(engine).by_name,
             **ErrorOperations(engine).by_name,
             **VariableOperations(engine, vault, self.secrets).by_name,
         }

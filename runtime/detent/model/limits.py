@@ -12,6 +12,8 @@ INLINE_BYTES = 128 * 1024
 METADATA_BYTES = 256 * 1024
 #: Items of one batch.
 BATCH_ITEMS = 1_000
+#: Ids of runs that one bulk action takes.
+BULK_IDS = 5_000
 #: Tags of a run, and characters of a tag.
 TAGS = 10
 TAG_CHARS = 128

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .bulk import BulkActions
 from .digest import Digest
 from .leases import Leases
 from .loop import Loop, Write
@@ -10,4 +11,15 @@ from .schedules import Schedules
 from .sweeper import Sweeper
 from .timers import Timers
 
-__all__ = ["Digest", "Leases", "Loop", "OnRemove", "Retention", "Schedules", "Sweeper", "Timers", "Write"]
+__all__ = [
+    "BulkActions",
+    "Digest",
+    "Leases",
+    "Loop",
+    "OnRemove",
+    "Retention",
+    "Schedules",
+    "Sweeper",
+    "Timers",
+    "Write",
+]

@@ -14,6 +14,8 @@ _BATCH = 500
 _EVERY_MS = 60_000
 #: How long a dead worker is remembered, in milliseconds.
 _DEAD_MS = 24 * 3_600_000
+#: How long a bulk action that has ended is remembered, in milliseconds.
+_BULK_MS = 30 * 24 * 3_600_000
 
 
 class Sweeper(Loop):
@@ -37,4 +39,5 @@ def _sweep(scene: Scene) -> int:
         scene.tx.run("forget_debounces", before=scene.now - FORGET_AFTER_MS, n=_BATCH),
         scene.tx.run("forget_workers", before=scene.now - _DEAD_MS, n=_BATCH),
         forget_duties(scene, _BATCH),
+        scene.tx.run("forget_bulk_actions", before=scene.now - _BULK_MS, n=_BATCH),
     )

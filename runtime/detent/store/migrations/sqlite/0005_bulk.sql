@@ -25,7 +25,7 @@ UPDATE queues SET declared_n = limit_n;
 CREATE INDEX queues_override_until ON queues (override_until) WHERE override_until IS NOT NULL;
 
 -- Work on many runs. `wanted` (JSON) is a filter of runs with a seq up to `last_seq`, walked downwards from below
--- `before_seq`; or `ids` (JSON) are the runs, done up to the place `done`.
+-- `before_seq`; or `ids` (JSON) are the runs, done up to the place `done`. `expected`: how many there were at first.
 CREATE TABLE bulk_actions (
     seq        INTEGER PRIMARY KEY,
     id         TEXT    NOT NULL UNIQUE,
@@ -39,6 +39,7 @@ CREATE TABLE bulk_actions (
     last_seq   INTEGER NOT NULL,
     before_seq INTEGER NOT NULL,
     done       INTEGER NOT NULL DEFAULT 0,
+    expected   INTEGER NOT NULL,
     succeeded  INTEGER NOT NULL DEFAULT 0,
     failed     INTEGER NOT NULL DEFAULT 0,
     skipped    INTEGER NOT NULL DEFAULT 0,

@@ -1,0 +1,1 @@
+SELECT * FROM bulk_actions WHERE id = :id AND env = :env
