@@ -7,13 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 from tests.server.project import Project
 
 from detent.accounts.scopes import KEY, OF_ENVIRONMENT, ROLES, covers
 from detent.model.http_api import ROUTES, TOKEN_CALLBACK
 from detent.model.ids import new_id
-from detent.server.app import make_app
+from detent.server.app import make_routes
 from detent.server.doorkeeper import ANY, PUBLIC, ScopedRoute
 from detent.server.http import HttpServer
 
@@ -34,13 +33,7 @@ def asking(server: HttpServer) -> Iterator[httpx.Client]:
 
 
 def routes_of(project: Project) -> list[ScopedRoute]:
-    gate: Any = make_app(project.operations)
-    app: Starlette = gate.innermost
-    found = []
-    for route in app.routes:
-        assert isinstance(route, ScopedRoute), f"{route} was made without a scope"
-        found.append(route)
-    return found
+    return make_routes(project.operations)
 
 
 def key_of(project: Project, **values: Any) -> str:

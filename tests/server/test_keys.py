@@ -264,3 +264,19 @@ def test_a_page_of_another_origin_may_come_with_a_public_token_only(client: http
     asked = client.options("/api/v1/runs", headers=origin | {"access-control-request-method": "GET"})
     assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (204, origin["origin"])
     assert client.get("/openapi.json", headers=origin).status_code == 403
+
+
+def test_an_event_source_gives_its_public_token_in_the_address_and_a_key_may_not_stand_there(
+    client: httpx.Client,
+) -> None:
+    run = ask(client, KEY, "POST", "/api/v1/tasks/a/trigger", json={}).json()
+    page = {"origin": "https://app.example.com"}
+    address = f"/realtime/v1/runs/{run['id']}"
+    with client.stream("GET", address, params={"token": run["public_access_token"]}, headers=page) as answer:
+        assert answer.status_code == 200, answer.read()
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["access-control-allow-origin"] == page["origin"]
+        assert next(line for line in answer.iter_lines() if line.startswith("data:"))
+    refused = client.get(address, params={"token": KEY})
+    assert (refused.status_code, "only a public token" in refused.json()["detail"]) == (401, True)
+    assert client.get(f"/api/v1/runs/{run['id']}", params={"token": run["public_access_token"]}).status_code == 401

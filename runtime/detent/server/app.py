@@ -44,7 +44,7 @@ from .problems import HANDLERS, problem
 from .rate_limits import RateLimitLayer, RateLimits
 from .request_limits import RequestLimits
 
-__all__ = ["make_app"]
+__all__ = ["make_app", "make_routes"]
 
 T = TypeVar("T")
 
@@ -74,6 +74,21 @@ def make_app(
         operations.accounts.trust(key)
     hub = hub or Hub(operations.streams.shapes, operations.streams.listeners)
     api = _Api(operations)
+    routes = _routes(api, operations, hub)
+    app = Starlette(routes=routes, exception_handlers=HANDLERS)
+    # A path with a slash too many is no address; nobody is sent elsewhere.
+    app.router.redirect_slashes = False
+    app.state.tags_of_run = api.tags_of_run
+    public = {(method, route.path) for route in routes if route.needs == PUBLIC for method in route.methods or ()}
+    return RequestLimits(Gate(RateLimitLayer(app, RateLimits(rates)), operations.accounts, host, public))
+
+
+def make_routes(operations: Operations) -> list[ScopedRoute]:
+    """All that a server answers to, each with the scope that it needs."""
+    return _routes(_Api(operations), operations, Hub(operations.streams.shapes, operations.streams.listeners))
+
+
+def _routes(api: _Api, operations: Operations, hub: Hub) -> list[ScopedRoute]:
     routes = [
         ScopedRoute(TRIGGER_BATCH, api.trigger_batch, methods=["POST"], needs="tasks:write"),
         ScopedRoute(_pattern(TRIGGER_TASK), api.trigger, methods=["POST"], needs="tasks:write"),
@@ -87,12 +102,7 @@ def make_app(
             endpoint = api.reading(operation) if route.method == "GET" else api.changing(operation, route)
         pattern = _pattern(route.path)
         routes.append(ScopedRoute(pattern, endpoint, methods=[route.method], needs=route.scope, name=operation))
-    app = Starlette(routes=routes, exception_handlers=HANDLERS)
-    # A path with a slash too many is no address; nobody is sent elsewhere.
-    app.router.redirect_slashes = False
-    app.state.tags_of_run = api.tags_of_run
-    public = {(method, route.path) for route in routes if route.needs == PUBLIC for method in route.methods or ()}
-    return RequestLimits(Gate(RateLimitLayer(app, RateLimits(rates)), operations.accounts, host, public))
+    return routes
 
 
 def _pattern(path: str) -> str:

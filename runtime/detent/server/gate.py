@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,8 +49,7 @@ class Gate:
     """
 
     def __init__(self, app: ASGIApp, accounts: Accounts, host: str, public: Collection[tuple[str, str]]) -> None:
-        #: What requests that may come in go to.
-        self.innermost = app
+        self._app = app
         self._accounts = accounts
         self._any_host = host in _EVERYWHERE
         self._hosts = _LOCAL | {host.lower().strip("[]")}
@@ -58,7 +57,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or is_callback(scope):
-            await self.innermost(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1003, "reason": "this server speaks HTTP only"})
@@ -87,7 +86,7 @@ class Gate:
             await problem(403, "forbidden_origin", detail)(scope, receive, send)
             return
         scope.setdefault("state", {})["principal"] = principal
-        await self.innermost(scope, receive, _with_origin(send, origin) if foreign and origin is not None else send)
+        await self._app(scope, receive, _with_origin(send, origin) if foreign and origin is not None else send)
 
     async def _principal(self, scope: Scope, headers: Headers) -> Principal | None:
         """The holder of the key; None for what needs none. Errors: `Unauthorized`, `NotFound`."""
@@ -96,7 +95,7 @@ class Gate:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         key = key.strip()
         if not key and scope["method"] == "GET" and scope["path"].startswith(_STREAMS):
-            key = (parse_qs(scope["query_string"].decode("latin-1")).get("token") or [""])[0]
+            key = _taken_out(scope, "token")
             if key.startswith("dt_"):
                 raise Unauthorized("addresses are written to logs: only a public token may stand in one, not a key")
         elif scheme.lower() != "bearer":
@@ -118,6 +117,13 @@ class Gate:
     def _is_own_origin(self, origin: str) -> bool:
         scheme, separator, host = origin.partition("://")
         return bool(separator) and scheme in {"http", "https"} and self._is_ours(host)
+
+
+def _taken_out(scope: Scope, name: str) -> str:
+    """A value of the query, which nobody behind the gate sees any more."""
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    scope["query_string"] = urlencode([pair for pair in pairs if pair[0] != name]).encode("latin-1")
+    return next((value for known, value in pairs if known == name), "")
 
 
 async def _allowed(send: Send, origin: str) -> None:
