@@ -19,6 +19,7 @@ from ..model.log_query import LineQuery
 from ..model.protocol import Handle, NewRun
 from ..vault import Vault
 from . import failpoints, views
+from .answers import Answers
 from .bulk_operations import BulkOperations
 from .diagnosis_operations import DiagnosisOperations
 from .engine import Engine
@@ -108,6 +109,8 @@ class Operations:
             secret_names=secret_names,
         )
         self.tokens = TokenOperations(engine, objects)
+        #: Answers to requests that may come again.
+        self.answers = Answers(engine, vault)
         #: What the views of this environment leave out.
         self.secrets = Secrets(engine.store, vault, engine.env, hidden, secret_names)
         self.streams = StreamOperations(engine, self.secrets.redactor)

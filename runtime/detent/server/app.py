@@ -38,6 +38,7 @@ from .doorkeeper import PUBLIC, ScopedRoute, principal_of
 from .following import following
 from .gate import Gate
 from .hub import Hub
+from .once import TOLD_ONCE, once
 from .openapi import openapi_document
 from .parameters import Parameters
 from .problems import HANDLERS, problem
@@ -126,7 +127,8 @@ class _Api:
         body = await read_body(request, BODY_BYTES)
         task = request.path_params["id"]
         principal, operations = self._of(request)
-        handles = await self._do(lambda: operations.trigger([run_of(trigger_body(body), task)]))
+        key = request.headers.get("idempotency-key")
+        handles = await self._do(lambda: operations.trigger([run_of(trigger_body(body), task, key=key)]))
         token = self._token(principal, f"runs:read:{handles[0].id}", f"streams:read:{handles[0].id}")
         return _json(msgspec.structs.replace(handles[0], public_access_token=token), 202)
 
@@ -134,13 +136,13 @@ class _Api:
         body = await read_body(request, BATCH_BODY_BYTES)
         principal, operations = self._of(request)
 
-        def work() -> BatchMade:
+        def work() -> Response:
             batch_id, runs = batch_of(body)
             handles = operations.trigger(runs, batch_id)
             token = None if batch_id is None else self._token(principal, f"batches:read:{batch_id}")
-            return BatchMade(batch_id, handles, token)
+            return _json(BatchMade(batch_id, handles, token), 202)
 
-        return _json(await self._do(work), 202)
+        return await self._do(once(request, body, principal, operations.answers, work))
 
     def _of(self, request: Request) -> tuple[Principal, Operations]:
         """Who asks, and the operations of the environment that they ask about."""
@@ -208,17 +210,26 @@ class _Api:
         parameters = self._parameters[operation]
 
         async def endpoint(request: Request) -> Response:
-            values = parameters.of_body(object_of(await read_body(request, route.body_bytes))) | request.path_params
+            body = await read_body(request, route.body_bytes)
+            values = parameters.of_body(object_of(body)) | request.path_params
             parameters.check_required(values)
-            return await self._answer(request, operation, values, route.status)
+            return await self._answer(request, operation, values, route.status, body)
 
         return endpoint
 
-    async def _answer(self, request: Request, operation: str, values: dict[str, Any], status: int) -> Response:
+    async def _answer(
+        self, request: Request, operation: str, values: dict[str, Any], status: int, body: bytes = b""
+    ) -> Response:
         if ROUTES[operation].scope == PUBLIC:
             return await self._do(lambda: _json(self._operations.call(operation, **values), status))
         principal, operations = self._of(request)
-        return await self._do(lambda: _json(operations.call_as(principal, operation, **values), status))
+
+        def work() -> Response:
+            return _json(operations.call_as(principal, operation, **values), status)
+
+        if operation.startswith(TOLD_ONCE):
+            return await self._do(work)
+        return await self._do(once(request, body, principal, operations.answers, work))
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work))

@@ -23,7 +23,7 @@ from ..model.limits import (
     NAME_CHARS,
 )
 from ..model.machine import machine_name
-from ..model.options import new_run, tags_of
+from ..model.options import idempotency_hash, new_run, tags_of
 from ..model.protocol import NewRun
 from .json_checks import check_json
 
@@ -76,12 +76,13 @@ def trigger_body(body: bytes) -> TriggerBody:
     return _decoded(_trigger, body or b"{}")
 
 
-def run_of(body: TriggerBody, task: str | None, place: str = "") -> NewRun:
+def run_of(body: TriggerBody, task: str | None, place: str = "", key: str | None = None) -> NewRun:
     """The run that a trigger, or an item of a batch, asks for.
 
     Parameters:
       task: the task that the address names; None in a batch, whose items name theirs.
       place: begins the messages of errors.
+      key: the idempotency key of the request, for a run that has none of its own.
 
     Errors: `InvalidOptions`, `InvalidPayload`, `LimitExceeded`.
     """
@@ -94,8 +95,13 @@ def run_of(body: TriggerBody, task: str | None, place: str = "") -> NewRun:
         raise InvalidOptions(f'{place}no task is named; add "task"')
     try:
         if body.run is None:
-            return new_run(name, payload, body.options or {}, now=time_ns() // 1_000_000)
+            options = body.options or {}
+            if key is not None and options.get("idempotency_key") is None:
+                options = options | {"idempotency_key": key}
+            return new_run(name, payload, options, now=time_ns() // 1_000_000)
         run = body.run
+        if key is not None and run.idempotency_key is None:
+            run.idempotency_key = idempotency_hash(key)
         run.payload, run.payload_ref, run.batch_id = payload, None, None
         run.payload_digest = None if run.idempotency_key is None else payload_digest(payload)
         _check(run, name)

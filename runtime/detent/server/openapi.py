@@ -12,8 +12,9 @@ from typing import Any
 
 from .. import model
 from ..model.http_api import ROUTES, TOKEN_CALLBACK, TRIGGER_BATCH, TRIGGER_TASK, Route
-from ..model.limits import BATCH_ITEMS
+from ..model.limits import BATCH_ITEMS, IDEMPOTENCY_KEY_CHARS
 from ..model.views import View
+from .once import TOLD_ONCE
 from .parameters import Parameters, Taken
 from .problems import PROBLEMS
 from .trigger_schemas import BATCH_BODY, TRIGGER_BODY
@@ -115,6 +116,8 @@ def _operation(operation: str, route: Route, text: str, taken: list[Taken]) -> d
         places += [{"name": one.name, "in": "query", "required": one.required, "schema": one.schema} for one in others]
     elif others:
         about["requestBody"] = _body(others)
+    if route.method == "POST" and route.scope != "public" and not operation.startswith(TOLD_ONCE):
+        places.append(_IDEMPOTENCY_KEY)
     if places:
         about["parameters"] = places
     return about
@@ -205,6 +208,13 @@ def _version() -> str:
         return "unknown"
 
 
+_IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same request under the same key is done once. A triggered run takes it as its own.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_CHARS},
+}
 _IN_PATH: Schema = {"type": "string", "minLength": 1}
 _SUCCESS: Schema = {"type": "object", "properties": {"success": {"const": True}}, "required": ["success"]}
 _PROBLEM: Schema = {

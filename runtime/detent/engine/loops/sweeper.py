@@ -1,4 +1,4 @@
-"""Left-over rows: idempotency keys and debounces whose time is over, workers long dead, hooks that nobody runs."""
+"""Left-over rows: idempotency keys, debounces and answers whose time is over, workers long dead, hooks nobody runs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from ..duties import forget_duties
 from ..scene import Scene
 from .loop import Loop, Write
 
-__all__ = ["Sweeper"]
+__all__ = ["KEPT_MS", "Sweeper"]
 
 #: Rows of each kind that one transaction removes.
 _BATCH = 500
 _EVERY_MS = 60_000
+#: How long the answer to a request with an Idempotency-Key is kept, in milliseconds.
+KEPT_MS = 24 * 3_600_000
 #: How long a dead worker is remembered, in milliseconds.
 _DEAD_MS = 24 * 3_600_000
 #: How long a bulk action that has ended is remembered, in milliseconds.
@@ -38,6 +40,7 @@ def _sweep(scene: Scene) -> int:
         scene.tx.run("forget_idempotency", now=scene.now, n=_BATCH),
         scene.tx.run("forget_debounces", before=scene.now - FORGET_AFTER_MS, n=_BATCH),
         scene.tx.run("forget_workers", before=scene.now - _DEAD_MS, n=_BATCH),
+        scene.tx.run("forget_answers", before=scene.now - KEPT_MS, n=_BATCH),
         forget_duties(scene, _BATCH),
         scene.tx.run("forget_bulk_actions", before=scene.now - _BULK_MS, n=_BATCH),
     )

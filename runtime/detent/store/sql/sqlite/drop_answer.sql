@@ -1,0 +1,1 @@
+DELETE FROM answers WHERE env = :env AND key = :key

@@ -1,0 +1,1 @@
+SELECT request, at, sealed FROM answers WHERE env = :env AND key = :key

@@ -1,0 +1,1 @@
+UPDATE answers SET sealed = :sealed WHERE env = :env AND key = :key
