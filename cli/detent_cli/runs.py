@@ -12,6 +12,7 @@ from detent_cli.options import AsJson, RunId
 from detent_cli.project import connected
 from detent_cli.run_again import fork_run, replay_run, resume_run, show_journal
 from detent_cli.run_diagnosis import diagnose_run
+from detent_cli.run_live import read_stream, send_input, watch_run
 
 if TYPE_CHECKING:
     from detent.client import Detent
@@ -200,4 +201,7 @@ app.add_typer(bulk, name="bulk")
 app.command("replay", short_help="Run a run again from its beginning.")(replay_run)
 app.command("fork", short_help="Run a run again from one of its steps on.")(fork_run)
 app.command("resume", short_help="Let a paused run go on.")(resume_run)
+app.command("watch", short_help="Follow a run to its end.")(watch_run)
+app.command("stream", short_help="What a run writes into a stream, as it comes.")(read_stream)
+app.command("send", short_help="Send a value to a run that reads it.")(send_input)
 app.command("journal", short_help="The steps and waits of a run.")(show_journal)
