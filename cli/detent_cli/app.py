@@ -35,6 +35,7 @@ COMMANDS = {
     "logs": LazyCommand("detent_cli.logs", "logs", "What runs wrote, over all runs."),
     "env": LazyCommand("detent_cli.env", "app", "Environment variables: secrets and settings of workers."),
     "query": LazyCommand("detent_cli.query", "query", "Read-only SQL over runs, attempts, spans and logs."),
+    "alerts": LazyCommand("detent_cli.alerts", "app", "Alerts: who is told of what, and how the messages fare."),
     "server": LazyCommand("detent_cli.dev", "server", "Run the server alone."),
     "worker": LazyCommand("detent_cli.dev", "worker", "Run workers alone."),
 }

@@ -109,6 +109,9 @@ class Config:
     object_store_url: str = field(default="", repr=False)
     sqlite_sync: str | None = None
     lease_ms: int | None = None
+    allow_private_webhooks: bool = False
+    smtp_url: str | None = field(default=None, repr=False)
+    smtp_from: str | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -171,6 +174,9 @@ def load_config(start: Path | None = None, env: Mapping[str, str] | None = None)
         object_store_url=_object_store_url(variables, root),
         sqlite_sync=_sqlite_sync(variables),
         lease_ms=_lease_ms(variables),
+        allow_private_webhooks=table.flag("allow_private_webhooks", default=False),
+        smtp_url=variables.get("DETENT_SMTP_URL"),
+        smtp_from=variables.get("DETENT_SMTP_FROM"),
     )
     table.refuse_the_rest()
     return config

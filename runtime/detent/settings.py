@@ -63,6 +63,14 @@ class Table:
             raise self._refuse(key, value, 'a list of texts, such as ["tasks"]')
         return tuple(value)
 
+    def flag(self, key: str, default: bool) -> bool:
+        value = self._take(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise self._refuse(key, value, "true or false")
+        return value
+
     def choice(self, key: str, allowed: Sequence[str]) -> str | None:
         value = self._take(key)
         if value is None:

@@ -31,6 +31,8 @@ FROM_ENVIRONMENT = {
     "object_store_url",
     "sqlite_sync",
     "lease_ms",
+    "smtp_url",
+    "smtp_from",
 }
 
 

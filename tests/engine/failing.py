@@ -35,7 +35,7 @@ class Failing:
         error = error_text(TaskError("ValueError", message))
         for first in range(0, n, 1000):
             self.bench.trigger_all([new(task) for _ in range(min(1000, n - first))])
-            grants = self.worker.claim(1000)
+        while grants := self.worker.claim(1000):
             self.worker.say(*[Finish(grant.run_id, grant.epoch, "FAILED", error=error) for grant in grants])
 
     def succeed(self, task: str = "work", **options: Any) -> str:

@@ -43,7 +43,7 @@ def test_a_run_older_than_the_retention_goes_with_its_logs_and_large_texts(tmp_p
 
         with closing(sqlite3.connect(tmp_path / ".detent" / "detent.db")) as db, db:
             db.execute("UPDATE runs SET finished_at = finished_at - 3600000")
-        while host.digest.sweep():  # a run stays until its end has been read
+        while host.alerting.digest.sweep():  # a run stays until its end has been read
             pass
         assert host.engine.remove_old_runs() == 1
 

@@ -29,6 +29,7 @@ from ..model.views import (
     TriggeredRun,
 )
 from . import calls, query_calls, replays
+from .alerts import AsyncAlertsResource
 from .bulk import AsyncBulkResource
 from .calls import Call
 from .diagnoses import diagnose_run
@@ -82,6 +83,7 @@ class AsyncDetent:
         self.errors = AsyncErrorsResource(self._transport)
         self.envvars = AsyncVariablesResource(self._transport)
         self.streams = AsyncStreamsResource(self._transport)
+        self.alerts = AsyncAlertsResource(self._transport)
 
     def __repr__(self) -> str:
         return f"AsyncDetent({self._transport!r})"

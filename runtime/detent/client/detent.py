@@ -29,6 +29,7 @@ from ..model.views import (
     TriggeredRun,
 )
 from . import calls, query_calls, replays
+from .alerts import AlertsResource
 from .bulk import BulkResource
 from .calls import Call
 from .diagnoses import diagnose_run
@@ -82,6 +83,7 @@ class Detent:
         self.errors = ErrorsResource(self._transport)
         self.envvars = VariablesResource(self._transport)
         self.streams = StreamsResource(self._transport)
+        self.alerts = AlertsResource(self._transport)
 
     def __repr__(self) -> str:
         return f"Detent({self._transport!r})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
+from ..model.alert_views import DeliveryPage, DeliverySummary
 from ..model.bulk_views import BulkAction, BulkPage
 from ..model.error_views import ErrorPage, ErrorSummary
 from ..model.log_views import FoundLine, LogPage
@@ -14,6 +15,7 @@ from ..model.views import RunPage, RunSummary, TokenPage, TokenSummary
 
 __all__ = [
     "AsyncBulkActions",
+    "AsyncDeliveries",
     "AsyncErrors",
     "AsyncLogs",
     "AsyncQueueKeys",
@@ -21,6 +23,7 @@ __all__ = [
     "AsyncSchedules",
     "AsyncTokens",
     "BulkActions",
+    "Deliveries",
     "Errors",
     "Logs",
     "QueueKeys",
@@ -136,3 +139,11 @@ class BulkActions(_Pages[BulkPage, BulkAction]):
 
 class AsyncBulkActions(_AsyncPages[BulkPage, BulkAction]):
     """Bulk actions, newest first: ``async for`` goes on to further pages; `page()` gives the first page alone."""
+
+
+class Deliveries(_Pages[DeliveryPage, DeliverySummary]):
+    """Messages of alerts, newest first. Iterating goes on to further pages; `page()` gives the first page alone."""
+
+
+class AsyncDeliveries(_AsyncPages[DeliveryPage, DeliverySummary]):
+    """Messages of alerts, newest first: ``async for`` goes on to further pages; `page()` gives the first page alone."""

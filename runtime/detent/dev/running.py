@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..config import Config
+from ..server.addresses import Reach
 from ..server.host import Host
 from ..worker.stop_signals import StopSignals
 from ..worker.supervisor import Supervisor
@@ -31,7 +32,8 @@ def run_dev(
     Errors: `ProjectLocked` when a server of the project is running already, `ConfigError` for a busy port.
     """
     signals = StopSignals()
-    held = Host(config, host=host, port=port)
+    # A receiver of webhooks that is being developed runs on the same machine.
+    held = Host(config, host=host, port=port, reach=Reach.LOOPBACK)
     url = held.start()
     try:
         supervisor = Supervisor(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..model.redaction import Redactor
 from ..model.task_error import TaskError
 from .fingerprint import fingerprint
 from .scene import Scene
@@ -36,13 +37,14 @@ class Failure(NamedTuple):
     news: str = "known"
 
 
-def failure_of(row: Any) -> Failure:
-    """The failure that a row of `list_ended` tells of."""
+def failure_of(row: Any, redactor: Redactor) -> Failure:
+    """The failure that a row of `list_ended` tells of; its message is kept without the secrets of its environment."""
     try:
         error = _decode_error(row["error"] or "null")
     except msgspec.MsgspecError:
         error = TaskError(row["state"], "")
-    return Failure(row["seq"], row["at"], row, error, fingerprint(error))
+    shown = msgspec.structs.replace(error, message=redactor.text(error.message))
+    return Failure(row["seq"], row["at"], row, shown, fingerprint(error))
 
 
 def count_failures(scene: Scene, failures: Sequence[Failure]) -> list[Failure]:

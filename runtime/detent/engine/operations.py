@@ -19,6 +19,7 @@ from ..model.log_query import LineQuery
 from ..model.protocol import Handle, NewRun
 from ..vault import Vault
 from . import failpoints, views
+from .alert_operations import AlertOperations
 from .answers import Answers
 from .bulk_operations import BulkOperations
 from .diagnosis_operations import DiagnosisOperations
@@ -137,6 +138,7 @@ class Operations:
             **BulkOperations(engine).by_name,
             **ErrorOperations(engine).by_name,
             **VariableOperations(engine, vault, self.secrets).by_name,
+            **AlertOperations(engine, vault).by_name,
         }
         accounts_of_owner = AccountOperations(self.accounts, lambda: self.accounts.owner(engine.env))
         #: The operations whose answer depends on who asks; here they are those of the owner.

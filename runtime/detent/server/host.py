@@ -22,7 +22,6 @@ from ..config import Config, ensure_state_dir, own_secrets
 from ..embedded import running_server
 from ..engine import Engine, failpoints
 from ..engine.leases import LEASE_MS
-from ..engine.loops import Digest
 from ..engine.operations import Operations
 from ..engine.source_lines import SourceFiles
 from ..engine.variables import seal_all_again, variables_for_worker
@@ -32,6 +31,8 @@ from ..objects import open_store
 from ..store import SqliteStore
 from ..telemetry import TelemetryStore
 from ..vault import vault_of
+from .addresses import Reach
+from .alerting import Alerting
 from .app import make_app
 from .engine_socket import EngineSocket
 from .http import HttpServer
@@ -57,15 +58,23 @@ class Host:
     Parameters:
       config: the project's settings. `host`, `port`: where to listen; the settings' own when None, 0 for a free port.
       sync: SQLite's ``synchronous`` where the settings do not say.
+      reach: how far webhooks of alerts may go, likewise.
     """
 
     def __init__(
-        self, config: Config, *, host: str | None = None, port: int | None = None, sync: str = "NORMAL"
+        self,
+        config: Config,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        sync: str = "NORMAL",
+        reach: Reach = Reach.PUBLIC,
     ) -> None:
         self.config = config
         self._host = host or config.host
         self._port = config.port if port is None else port
         self._sync = config.sqlite_sync or sync
+        self._reach = reach
         self._key = ""
         self._closing = ExitStack()
         self._stopping = threading.Event()
@@ -117,6 +126,7 @@ class Host:
             accounts.trust(self.config.secret_key)
         vault = vault_of(self.config)
         seal_all_again(self.store, vault)
+        self.alerting = Alerting(self.engine, self.config, vault, reach=self._reach)
         self.operations = Operations(
             self.engine,
             self.telemetry,
@@ -137,10 +147,8 @@ class Host:
         self._lose_the_dead()
         self.engine.start()
         started.callback(self.engine.stop)
-        self.digest = Digest(self.engine.write, self.store, self.engine.clock)
-        self.engine.listeners.append(self.digest.note_change)
-        self.digest.start()
-        started.callback(self.digest.stop)
+        self.alerting.start()
+        started.callback(self.alerting.stop)
         place = socket_place(self.config.root)
         variables_of = partial(variables_for_worker, self.store, vault)
         workers = EngineSocket(self.engine, place, self._on_gone, self.worker_exited, variables_of)

@@ -49,7 +49,7 @@ CREATE TABLE digest (
     seq INTEGER NOT NULL
 );
 
--- Who is told of what. `events`, `filters`, `target`: JSON. `old_secret` signs as well until `old_secret_until`.
+-- Who is told of what. `events`, `filters`: JSON. `target` (JSON) and the secrets are sealed. `old_secret` signs as well until `old_secret_until`.
 -- `failures`: messages in a row that did not arrive.
 CREATE TABLE alerts (
     seq              INTEGER PRIMARY KEY,
@@ -61,6 +61,7 @@ CREATE TABLE alerts (
     window_ms        INTEGER NOT NULL,
     channel          TEXT    NOT NULL,
     target           TEXT    NOT NULL,
+    shown_target     TEXT    NOT NULL,
     secret           TEXT,
     old_secret       TEXT,
     old_secret_until INTEGER,
@@ -71,6 +72,7 @@ CREATE TABLE alerts (
     updated_at       INTEGER NOT NULL
 );
 CREATE INDEX alerts_of_env ON alerts (env, seq);
+CREATE INDEX alerts_enabled ON alerts (seq) WHERE enabled = 1;
 
 -- What has happened since the last message on the same matter and is not told yet.
 CREATE TABLE alert_windows (
@@ -86,13 +88,14 @@ CREATE TABLE alert_windows (
 ) WITHOUT ROWID;
 CREATE INDEX alert_windows_due ON alert_windows (closes_at);
 
--- States that alerts watch for, while they last: a queue that is too long, no worker. `told`: there was a message.
+-- States that alerts watch for, while they last and a little longer: a queue that is too long, no worker. `gone_at`:
+-- when it ended; set while it may still turn out to have been a pause. `told`: there was a message.
 CREATE TABLE alert_states (
     alert_id TEXT    NOT NULL,
     event    TEXT    NOT NULL,
     key      TEXT    NOT NULL,
     since    INTEGER NOT NULL,
-    seen_at  INTEGER NOT NULL,
+    gone_at  INTEGER,
     told     INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (alert_id, event, key)
 ) WITHOUT ROWID;

@@ -1,0 +1,1 @@
+SELECT count(*) AS n FROM alerts WHERE env = :env

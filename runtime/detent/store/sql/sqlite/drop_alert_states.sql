@@ -1,0 +1,1 @@
+DELETE FROM alert_states WHERE alert_id = :id

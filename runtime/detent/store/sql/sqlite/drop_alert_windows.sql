@@ -1,0 +1,1 @@
+DELETE FROM alert_windows WHERE alert_id = :id

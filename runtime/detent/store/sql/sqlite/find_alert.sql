@@ -1,0 +1,1 @@
+SELECT * FROM alerts WHERE id = :id AND env = :env

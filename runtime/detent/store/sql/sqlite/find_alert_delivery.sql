@@ -1,0 +1,1 @@
+SELECT * FROM alert_deliveries WHERE id = :id

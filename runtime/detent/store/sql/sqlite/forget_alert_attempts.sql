@@ -1,0 +1,1 @@
+DELETE FROM alert_attempts WHERE delivery_id = :id

@@ -1,0 +1,1 @@
+SELECT * FROM alerts WHERE env = :env ORDER BY seq

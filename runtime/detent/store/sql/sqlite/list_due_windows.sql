@@ -1,0 +1,1 @@
+SELECT * FROM alert_windows WHERE closes_at <= :now ORDER BY closes_at LIMIT :n

@@ -1,0 +1,1 @@
+SELECT id, target, secret, old_secret FROM alerts

@@ -1,0 +1,1 @@
+SELECT min(closes_at) AS at FROM alert_windows
