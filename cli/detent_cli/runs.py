@@ -11,6 +11,7 @@ from detent_cli.lazy import new_app
 from detent_cli.options import AsJson, RunId
 from detent_cli.project import connected
 from detent_cli.run_again import fork_run, replay_run, resume_run, show_journal
+from detent_cli.run_changes import add_tags, change_metadata, reschedule_run
 from detent_cli.run_diagnosis import diagnose_run
 from detent_cli.run_live import read_stream, send_input, watch_run
 
@@ -198,6 +199,9 @@ def cancel_run(
 
 app.command("diagnose", short_help="Why a run failed or is not running, and what to do.")(diagnose_run)
 app.add_typer(bulk, name="bulk")
+app.command("reschedule", short_help="Let a delayed run start at another moment.")(reschedule_run)
+app.command("tags", short_help="Add tags to a run.")(add_tags)
+app.command("metadata", short_help="The metadata of a run, and changing it.")(change_metadata)
 app.command("replay", short_help="Run a run again from its beginning.")(replay_run)
 app.command("fork", short_help="Run a run again from one of its steps on.")(fork_run)
 app.command("resume", short_help="Let a paused run go on.")(resume_run)

@@ -38,6 +38,7 @@ from .http_options import HttpOptions
 from .logs import AsyncLogsResource
 from .pages import AsyncRuns
 from .queues import AsyncQueuesResource
+from .run_changes import AsyncRunChanges
 from .schedules import AsyncSchedulesResource
 from .subscriptions import AsyncStreamsResource, run_changes, run_update, send_input, tag_values
 from .tokens import AsyncTokensResource
@@ -129,7 +130,7 @@ async def _do(transport: Transport, call: Call[T]) -> T:
     return await call.ask_async(transport)
 
 
-class AsyncRunsResource:
+class AsyncRunsResource(AsyncRunChanges):
     """Runs: find, look at, wait for, cancel, run again."""
 
     def __init__(self, transport: Transport) -> None:

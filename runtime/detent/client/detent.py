@@ -38,6 +38,7 @@ from .http_options import HttpOptions
 from .logs import LogsResource
 from .pages import Runs
 from .queues import QueuesResource
+from .run_changes import RunChanges
 from .schedules import SchedulesResource
 from .subscriptions import StreamsResource, run_changes, run_update, send_input, tag_values
 from .tokens import TokensResource
@@ -129,7 +130,7 @@ def _do(transport: Transport, call: Call[T]) -> T:
     return call.ask(transport)
 
 
-class RunsResource:
+class RunsResource(RunChanges):
     """Runs: find, look at, wait for, cancel, run again."""
 
     def __init__(self, transport: Transport) -> None:

@@ -35,6 +35,7 @@ from .redacted import redacted
 from .replay_operations import ReplayOperations
 from .run_filters import read_filter, renamed
 from .run_lists import page_of_runs
+from .run_operations import RunOperations
 from .schedule_operations import ScheduleOperations
 from .source_lines import SourceFiles
 from .stream_operations import StreamOperations
@@ -51,6 +52,11 @@ PAGE, CHILDREN, TRACED_CHILDREN, LINES = 100, 100, 1_000, 10_000
 
 ChildrenLimit = Annotated[int, Meta(ge=1, le=TRACED_CHILDREN)]
 LinesLimit = Annotated[int, Meta(ge=1, le=LINES)]
+
+
+#: Runs that a run names, and replays of a run that are shown.
+_RELATIVES = {"parent": "parent_id", "root": "root_id", "replay_of": "replay_of"}
+REPLAYS = 20
 
 
 class Telemetry(Protocol):
@@ -136,6 +142,7 @@ class Operations:
             **QueueOperations(engine).by_name,
             **ScheduleOperations(engine).by_name,
             **BulkOperations(engine).by_name,
+            **RunOperations(engine).by_name,
             **ErrorOperations(engine).by_name,
             **VariableOperations(engine, vault, self.secrets).by_name,
             **AlertOperations(engine, vault).by_name,
@@ -269,6 +276,7 @@ class Operations:
         detail["not_running"] = why_not_running(
             self._store, row, waits, knows=self._engine.knows, env_limit=self._engine.env_limit
         )
+        detail["related"] = self._related(row)
         return detail
 
     def cancel_run(self, *, id: str, reason: str = "") -> dict[str, Any]:
@@ -368,6 +376,16 @@ class Operations:
         if not rows or rows[0]["env"] != self._engine.env:
             raise NotFound(f"no run {run_id!r} in this project; list the latest with `detent runs list`")
         return rows[0]
+
+    def _related(self, row: Any) -> dict[str, Any]:
+        ids = {name: row[column] for name, column in _RELATIVES.items() if row[column] is not None}
+        found: dict[str, Any] = {}
+        if ids:
+            rows = self._store.read("view_runs", ids=msgspec.json.encode(list(ids.values())).decode())
+            found = {each["id"]: views.child_view(each) for each in rows}
+        related: dict[str, Any] = {name: found.get(ids.get(name, "")) for name in _RELATIVES}
+        replays = self._store.read("view_replays", id=row["id"], n=REPLAYS)
+        return related | {"replays": [views.child_view(each) for each in replays]}
 
     def _children(self, run_id: str, most: int) -> tuple[list[Any], int]:
         children = self._store.read("view_children", id=run_id, after=0, n=most)

@@ -90,6 +90,12 @@ ROUTES: dict[str, Route] = {
     "runs.list": Route("GET", "/api/v1/runs", "runs:read", answer="RunPage"),
     "runs.retrieve": Route("GET", "/api/v1/runs/{id}", "runs:read", answer="RunDetail"),
     "runs.cancel": Route("POST", "/api/v1/runs/{id}/cancel", "runs:write", repeatable=True, answer="RunStatus"),
+    "runs.reschedule": Route("POST", "/api/v1/runs/{id}/reschedule", "runs:write", answer="Rescheduled"),
+    "runs.update_metadata": Route("PUT", "/api/v1/runs/{id}/metadata", "runs:write", answer="RunMetadata"),
+    "runs.add_tags": Route("POST", "/api/v1/runs/{id}/tags", "runs:write", repeatable=True, answer="RunTags"),
+    "idempotency.reset": Route(
+        "POST", "/api/v1/idempotencyKeys/{id}/reset", "runs:write", repeatable=True, answer="KeyReset"
+    ),
     "runs.replay": Route("POST", "/api/v1/runs/{id}/replay", "runs:write", repeatable=True, answer="TriggeredRun"),
     "runs.fork": Route("POST", "/api/v1/runs/{id}/fork", "runs:write", repeatable=True, answer="TriggeredRun"),
     "runs.resume": Route("POST", "/api/v1/runs/{id}/resume", "runs:write", answer="RunStatus"),

@@ -24,6 +24,7 @@ __all__ = [
     "NotRunning",
     "Paused",
     "QueueView",
+    "RelatedRuns",
     "RunDetail",
     "RunOutcome",
     "RunPage",
@@ -165,6 +166,16 @@ class RunSummary(View):
         return self.status is Status.COMPLETED
 
 
+class RelatedRuns(View):
+    """Runs that belong to a run, besides its children: who started it, the first one above it, the one that it replays,
+    and its latest 20 replays. None for one that was removed."""
+
+    parent: ChildRun | None = None
+    root: ChildRun | None = None
+    replay_of: ChildRun | None = None
+    replays: list[ChildRun] = Field(default_factory=list)
+
+
 class RunDetail(RunSummary):
     """All that is known of one run. `machine` is what its trigger, or an attempt that ran out of memory, asks for;
     None for that of its task. `idempotency_key` is the hash under which the key is kept.
@@ -188,6 +199,7 @@ class RunDetail(RunSummary):
     idempotency_key: str | None = None
     replay_of: str | None = None
     forked_at: str | None = None
+    related: RelatedRuns = Field(default_factory=RelatedRuns)
     paused: Paused | None = None
     not_running: NotRunning | None = None
 

@@ -1,0 +1,1 @@
+DELETE FROM idempotency WHERE env = :env AND task = :task AND key = :key
