@@ -238,6 +238,10 @@ ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELEC
         "WITH a AS (SELECT 1 AS x), "
         + ", ".join(f"{b} AS (SELECT 1 AS x FROM {a}, {a} AS t)" for a, b in PAIRS)
         + " SELECT count(*) FROM z",
+        "WITH x$ AS (SELECT 1 AS x), y\u2003 AS (SELECT 1 FROM "
+        + ", ".join(f'"x$" AS t{n}' for n in range(9))
+        + ") SELECT 1 FROM "
+        + ", ".join(f"[y\u2003] AS t{n}" for n in range(9)),
         'WITH [a] AS (SELECT 1 AS x), "b"(x) AS (SELECT 1 FROM '
         + ", ".join(f"a AS t{n}" for n in range(30))
         + ") SELECT 1 FROM b, b, 'b', [B]",
