@@ -34,6 +34,7 @@ COMMANDS = {
     "errors": LazyCommand("detent_cli.errors", "app", "Errors: failed runs in groups, resolving and ignoring them."),
     "logs": LazyCommand("detent_cli.logs", "logs", "What runs wrote, over all runs."),
     "env": LazyCommand("detent_cli.env", "app", "Environment variables: secrets and settings of workers."),
+    "report": LazyCommand("detent_cli.report", "report", "Whether work flows, and whose a problem is."),
     "query": LazyCommand("detent_cli.query", "query", "Read-only SQL over runs, attempts, spans and logs."),
     "alerts": LazyCommand("detent_cli.alerts", "app", "Alerts: who is told of what, and how the messages fare."),
     "server": LazyCommand("detent_cli.dev", "server", "Run the server alone."),

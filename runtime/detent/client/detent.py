@@ -11,6 +11,7 @@ from ..model.diagnosis_views import Diagnosis
 from ..model.duration import Duration, When
 from ..model.options import TriggerOptions
 from ..model.query_views import QueryResult, QuerySchema
+from ..model.report_views import Report
 from ..model.status import Status
 from ..model.stream_views import InputSent, RunChange, RunUpdate
 from ..model.transport import Transport
@@ -28,7 +29,7 @@ from ..model.views import (
     TriggeredBatch,
     TriggeredRun,
 )
-from . import calls, query_calls, replays
+from . import calls, query_calls, replays, reports
 from .alerts import AlertsResource
 from .bulk import BulkResource
 from .calls import Call
@@ -88,6 +89,17 @@ class Detent:
 
     def __repr__(self) -> str:
         return f"Detent({self._transport!r})"
+
+    def report(self, period: Duration = "1h") -> Report:
+        """One answer to "is work flowing, and is a problem mine or the platform's?": what came and went in the period,
+        how runs ended against the period before, workers and store, and verdicts with stable codes.
+
+        Parameters:
+          period: a length of time back from now, 1 minute to 30 days.
+
+        Errors: `InvalidOptions`.
+        """
+        return _do(self._transport, reports.report(period))
 
     def query(
         self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = (), *, limit: int | None = None

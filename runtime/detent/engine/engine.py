@@ -142,6 +142,11 @@ class Engine:
 
     # Loops.
 
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        """What runs beside the requests of clients and workers."""
+        return self._loops
+
     def start(self) -> None:
         """Start the loops: timers, schedules, leases, left-over rows, retention."""
         for loop in self._loops:

@@ -63,6 +63,7 @@ def verb_of(request: type[Any] | str) -> str:
 APART = frozenset(
     {"alerts", "auth", "bulk", "environments", "envvars", "errors", "idempotency", "keys", "orgs", "people", "projects"}
     | {"queues", "runs.add_tags", "runs.reschedule", "runs.update_metadata"}
+    | {"query", "queues", "runs.add_tags", "runs.update_metadata"}
 )
 
 

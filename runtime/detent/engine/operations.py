@@ -15,6 +15,7 @@ from msgspec import Meta
 
 from ..accounts import AccountOperations, Accounts, Principal
 from ..errors import InvalidOptions, NotFound, TaskNotFound
+from ..model.ids import is_id
 from ..model.log_query import LineQuery
 from ..model.protocol import Handle, NewRun
 from ..vault import Vault
@@ -26,6 +27,7 @@ from .diagnosis_operations import DiagnosisOperations
 from .engine import Engine
 from .error_operations import ErrorOperations
 from .log_operations import LogOperations
+from .metrics import MetricsOperations
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
 from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, whole
 from .query_operations import QueryOperations
@@ -33,6 +35,7 @@ from .queue_operations import QueueOperations
 from .reasons import why_not_running
 from .redacted import redacted
 from .replay_operations import ReplayOperations
+from .report_operations import ReportOperations
 from .run_filters import read_filter, renamed
 from .run_lists import page_of_runs
 from .run_operations import RunOperations
@@ -121,6 +124,8 @@ class Operations:
         #: What the views of this environment leave out.
         self.secrets = Secrets(engine.store, vault, engine.env, hidden, secret_names)
         self.streams = StreamOperations(engine, self.secrets.redactor)
+        # The files are those of the first project: to others, a frame that names one must not show it.
+        is_first = not is_id("env", engine.env)
         self._by_name: dict[str, Callable[..., Any]] = {
             "health": self.health,
             "runs.cancel": self.cancel_run,
@@ -134,9 +139,11 @@ class Operations:
             "tasks.list": self.list_tasks,
             "tasks.retrieve": self.retrieve_task,
             **self.tokens.by_name,
-            **DiagnosisOperations(engine, telemetry, sources).by_name,
+            **DiagnosisOperations(engine, telemetry, sources if is_first else None).by_name,
             **LogOperations(engine, telemetry).by_name,
             **QueryOperations(engine, telemetry).by_name,
+            **ReportOperations(engine).by_name,
+            **MetricsOperations(engine, telemetry).by_name,
             **self.streams.by_name,
             **ReplayOperations(engine, objects).by_name,
             **QueueOperations(engine).by_name,
@@ -358,7 +365,7 @@ class Operations:
         connected = len(self._engine.sessions.of_env(self._engine.env))
         states = self._store.read("view_active_states", env=self._engine.env)
         problems: dict[str, Any] = {}
-        for worker in workers:
+        for worker in [worker for worker in workers if worker["env"] == self._engine.env]:
             for problem in msgspec.json.decode(worker["problems"]):
                 problems[f"{problem['file']}:{problem['line']}:{problem['message']}"] = problem
         return {

@@ -13,7 +13,7 @@ __all__ = ["redacted"]
 _WRITTEN = frozenset(
     {
         "attributes", "cause", "data", "error", "expected", "frames", "input", "message", "metadata", "output",
-        "paused", "payload", "reason", "received", "sample", "summary", "traceback", "why",
+        "paused", "payload", "reason", "received", "rows", "sample", "summary", "traceback", "why",
     }
 )  # fmt: skip
 #: JSON as text, perhaps cut.

@@ -19,7 +19,7 @@ from ..model.status import Status
 from ..store import Store
 from .run_filters import RunFilter
 
-__all__ = ["RunFilter", "count_runs", "page_of_runs"]
+__all__ = ["RunFilter", "count_runs", "page_of_runs", "seq_at"]
 
 #: What a list shows of a run.
 COLUMNS = (
@@ -243,12 +243,12 @@ def _bounds(store: Store, wanted: RunFilter, before: int | None) -> tuple[int, i
     """The seqs between which the page lies, both excluded. Times grow with seq, so they are found by
     bisection."""
     last = store.read("view_last_seq")[0]["seq"] or 0
-    low = 0 if wanted.since is None else _seq_at(store, wanted.since, last) - 1
-    high = last + 1 if wanted.until is None else _seq_at(store, wanted.until, last)
+    low = 0 if wanted.since is None else seq_at(store, wanted.since, last) - 1
+    high = last + 1 if wanted.until is None else seq_at(store, wanted.until, last)
     return low, high if before is None else min(high, before)
 
 
-def _seq_at(store: Store, moment: int, last: int) -> int:
+def seq_at(store: Store, moment: int, last: int) -> int:
     """The first seq whose run was created at `moment` or later; ``last + 1`` when there is none."""
     low, high = 1, last + 1
     while low < high:

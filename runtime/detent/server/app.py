@@ -220,12 +220,13 @@ class _Api:
     async def _answer(
         self, request: Request, operation: str, values: dict[str, Any], status: int, body: bytes = b""
     ) -> Response:
+        written = _text if ROUTES[operation].answer == "text" else _json
         if ROUTES[operation].scope == PUBLIC:
-            return await self._do(lambda: _json(self._operations.call(operation, **values), status))
+            return await self._do(lambda: written(self._operations.call(operation, **values), status))
         principal, operations = self._of(request)
 
         def work() -> Response:
-            return _json(operations.call_as(principal, operation, **values), status)
+            return written(operations.call_as(principal, operation, **values), status)
 
         if operation.startswith(TOLD_ONCE):
             return await self._do(work)
@@ -233,6 +234,10 @@ class _Api:
 
     async def _do(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work))
+
+
+def _text(value: str, status: int = 200) -> Response:
+    return Response(value, status, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def _json(value: Any, status: int = 200) -> Response:

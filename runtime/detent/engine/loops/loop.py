@@ -34,10 +34,18 @@ class Loop(ABC):
         self._woken = False
         self._stopped = False
         self._thread = Thread(target=self._run, name=f"detent-{name}", daemon=True)
+        self.name = name
+        #: Ticks that raised.
+        self.errors = 0
 
     @abstractmethod
     def _tick(self) -> int | None:
         """Do what is due; the time until the next call in milliseconds, None for "when woken"."""
+
+    @property
+    def is_alive(self) -> bool | None:
+        """Whether it goes on; None for one that was never started."""
+        return self._thread.is_alive() if self._thread.ident is not None else None
 
     def start(self) -> None:
         self._thread.start()
@@ -62,6 +70,7 @@ class Loop(ABC):
                 pause = self._tick()
             except Exception:
                 # A store that is away comes back: the loop goes on, and sweeping again changes nothing.
+                self.errors += 1
                 logger.exception("%s failed; it tries again", self._thread.name)
                 pause = _PATIENCE_MS
             with self._changed:

@@ -1,0 +1,1 @@
+INSERT INTO settings (name, value) VALUES ('ready', :at) ON CONFLICT (name) DO UPDATE SET value = excluded.value
