@@ -79,7 +79,7 @@ class Config:
 
     `root` is the project's folder, `file` where the settings were read (None without one), `dirs` the files
     and folders with tasks. `max_duration` and `retention` are in seconds. None means that nothing was set; `api_url`
-    is None when no server is named, `public_url` when the server's own address is meant, `broker_url` when the
+    is None when no server is named, `project_slug` and `environment` when none of those on the server is, `public_url` when the server's own address is meant, `broker_url` when the
     embedded broker is; the other URLs are always there.
     """
 
@@ -102,6 +102,8 @@ class Config:
     rate_limit: Mapping[str, Rate] | None = None
     public_url: str | None = None
     api_url: str | None = None
+    project_slug: str | None = None
+    environment: str | None = None
     secret_key: str | None = field(default=None, repr=False)
     encryption_keys: tuple[str, ...] = field(default=(), repr=False)
     database_url: str = field(default="", repr=False)
@@ -167,6 +169,8 @@ def load_config(start: Path | None = None, env: Mapping[str, str] | None = None)
         rate_limit=_rate_limit(table, variables),
         public_url=_public_url(table, variables),
         api_url=_api_url(variables),
+        project_slug=variables.get("DETENT_PROJECT"),
+        environment=variables.get("DETENT_ENVIRONMENT"),
         secret_key=variables.get("DETENT_SECRET_KEY"),
         encryption_keys=_encryption_keys(variables),
         database_url=_database_url(variables, root),

@@ -43,6 +43,7 @@ class HttpTransport:
       api_url: the server's address, such as ``http://127.0.0.1:8377``. The key goes there and nowhere else:
         redirects are not followed.
       secret_key: sent as bearer key; ``DETENT_SECRET_KEY`` when None.
+      project, environment: what requests are about, where the key is for several; see `Detent`.
       timeout, max_retries, proxy, headers, http_transport: see `HttpOptions`.
       advice: what to do when no server answers; the end of the error's sentence.
 
@@ -54,6 +55,8 @@ class HttpTransport:
         api_url: str,
         secret_key: str | None = None,
         *,
+        project: str | None = None,
+        environment: str | None = None,
         timeout: float | httpx.Timeout = TIMEOUT_S,
         max_retries: int = MAX_RETRIES,
         proxy: str | httpx.Proxy | None = None,
@@ -67,6 +70,8 @@ class HttpTransport:
         self._max_retries = max_retries
         self._proxy = proxy
         self._headers = dict(headers or {})
+        about = {"x-detent-project": project, "x-detent-environment": environment}
+        self._headers |= {name: value for name, value in about.items() if value is not None}
         self._http_transport = http_transport
         self._advice = advice
         self._lock = Lock()

@@ -107,8 +107,8 @@ def _routes(api: _Api, operations: Operations, hub: Hub) -> list[ScopedRoute]:
 
 
 def _pattern(path: str) -> str:
-    # The id of a task, the name of a queue and a key may hold slashes, which arrive decoded.
-    for noun in ("tasks", "queues", "idempotencyKeys"):
+    # The id of a task, the names of queues and environments and a key may hold slashes, which arrive decoded.
+    for noun in ("tasks", "queues", "idempotencyKeys", "environments"):
         path = path.replace(f"/{noun}/{{id}}", f"/{noun}/{{id:path}}")
     return path
 

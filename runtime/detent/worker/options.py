@@ -25,7 +25,8 @@ class WorkerOptions:
     `stop_grace_s`: see `STOP_GRACE_S`. `parked_coroutines`, `parked_threads`: parked runs that stay in memory, for
     `parked_s` seconds; the others are replayed. `replay`: ``never`` (only where it must be), ``always`` (at each
     durable wait, to prove that it can be), or ``random:SEED``; see ``DETENT_REPLAY``. `machine`: of isolated tasks that
-    do not say. `parent`: of a cell, the worker that it belongs to: it claims nothing.
+    do not say. `parent`: of a cell, the worker that it belongs to: it claims nothing. `env`: the id of the environment
+    whose runs it executes, None for the engine's own; `environment`: its name, as runs are told.
     """
 
     threads: int = 8
@@ -41,6 +42,8 @@ class WorkerOptions:
     replay: str = "never"
     machine: str | None = None
     parent: str | None = None
+    env: str | None = None
+    environment: str | None = None
 
     @classmethod
     def for_tests(

@@ -64,6 +64,8 @@ def arguments_of(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--echo", action="store_true")
     parser.add_argument("--parent", help="the worker whose cell this is")
     parser.add_argument("--machine", help="the preset that limits this process")
+    parser.add_argument("--env", help="the id of the environment whose runs it executes")
+    parser.add_argument("--environment", help="the name of that environment")
     return parser.parse_args(argv)
 
 
@@ -107,7 +109,9 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
     _read(failpoints.arm)
     config = prepared.config
     is_cell = options.parent is not None
-    echo = ["--echo"] if options.echo else []
+    shared = ["--echo"] if options.echo else []
+    if options.env is not None:
+        shared += ["--env", options.env, "--environment", options.environment or options.env]
     capture(getattr(logging, config.log_level.upper(), logging.INFO), echo=options.echo)
     objects = open_store(config.object_store_url)
 
@@ -132,11 +136,13 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
             stop_grace_s=config.worker.stop_grace,
             machine=config.machine,
             parent=options.parent,
+            env=options.env,
+            environment=options.environment,
         ),
         put_object=put_object,
         get_object=lambda key: objects.get(key).decode(),
         worker_id=options.worker_id,
-        fork_server=None if is_cell else partial(ForkServer, config.root, options.socket, echo),
+        fork_server=None if is_cell else partial(ForkServer, config.root, options.socket, shared),
     )
     life.live(worker)
 

@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 
 from ..config import Config
-from ..embedded import running_server
+from ..embedded import RunningServer, running_server
 from ..engine import failpoints
 from ..errors import ServerUnreachable
 from ..model.framing import FrameReader, send_frame
@@ -32,12 +32,17 @@ def run_workers(
     processes: int | None = None,
     threads: int | None = None,
     async_limit: int | None = None,
+    environment: str | None = None,
 ) -> int:
     """Run workers until SIGINT or SIGTERM, then let them finish what they execute. The exit status.
 
+    Parameters:
+      environment: whose runs they execute, such as ``staging``; that of the settings when None, else ``dev``.
+
     While the server is away they keep what they execute and what is parked, and find it again when it is back.
 
-    Errors: `ServerUnreachable` when no server of the project is running, `ConfigError` for a wrong fail point.
+    Errors: `ServerUnreachable` when no server of the project is running, `ConfigError` for a wrong fail point,
+    `NotFound` for an environment that is not there.
     """
     failpoints.arm()
     server = running_server(config.state_dir)
@@ -46,22 +51,38 @@ def run_workers(
             f"no detent server is running for {config.root}; start one with `detent server`, "
             "or server and workers together with `detent dev`"
         )
-    sizes = [
+    arguments = [
         *(["--threads", str(threads)] if threads else []),
         *(["--async-limit", str(async_limit)] if async_limit else []),
+        *_serving(server, config.project_slug, environment or config.environment),
     ]
     supervisor = Supervisor(
         config.root,
         server.socket,
         processes or config.worker.processes,
         partial(tell_end, server.socket),
-        sizes,
+        arguments,
     )
     signals = StopSignals()
     supervisor.start()
     signals.first.wait()
     supervisor.stop(GRACE_S, hurry=signals.second)
     return 0
+
+
+def _serving(server: RunningServer, project: str | None, environment: str | None) -> list[str]:
+    """The arguments of workers that serve an environment. Errors: `NotFound`."""
+    if environment is None and project is None:
+        return []
+    from ..client.http import HttpTransport
+
+    transport = HttpTransport(server.url, server.key, project=project, environment=environment)
+    try:
+        name = transport.call("auth.whoami")["environment"]
+        known = transport.call("environments.list")["items"]
+    finally:
+        transport.close()
+    return ["--env", next(env["id"] for env in known if env["name"] == name), "--environment", name]
 
 
 def tell_end(path: str, worker_id: str, cause: str, stopped: bool) -> None:

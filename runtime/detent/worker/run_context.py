@@ -38,7 +38,7 @@ def run_context(worker: Worker, task: Task[Any, Any], grant: Grant, started_at: 
         attempt=AttemptInfo(grant.attempt, _moment(started_at), grant.crashes),
         task=TaskInfo(task.id, task.file),
         queue=QueueInfo(grant.queue),
-        environment=worker.env,
+        environment=worker.environment,
         batch=None if grant.batch_id is None else BatchInfo(grant.batch_id),
         machine=_machine(worker.machine_of(task, grant)),
     )

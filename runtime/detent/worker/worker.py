@@ -101,7 +101,8 @@ class Worker:
         self.large_texts = LargeTexts(put_object, get_object)
         self.random = random.random
         self.loop = LoopThread()
-        self.env = "dev"
+        #: The name of the environment whose runs it executes.
+        self.environment = self.options.environment or "dev"
         self.worker_id = worker_id or new_id("worker")
         self._clock: Clock = clock or SystemClock()
         self.now = self._clock.now
@@ -147,9 +148,10 @@ class Worker:
             socket.gethostname(),
             isolates=self.cells is not None,
             parent=self.options.parent,
+            env=self.options.env,
         )
         welcome = self.link.open(hello, self._on_push, self._on_back)
-        self.env = welcome.env
+        self.environment = self.options.environment or welcome.env
         self.heart.start(welcome)
         self._emitter.start()
         if self.options.parent is not None:
