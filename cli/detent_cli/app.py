@@ -69,6 +69,16 @@ def root(
             help="The project's folder, when it is not the one you are in.",
         ),
     ] = None,
+    env: Annotated[
+        str | None,
+        typer.Option("--env", metavar="NAME", help="The environment: dev unless set, staging, prod, preview/BRANCH."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="NAME", help="The server to speak to, see `detent login`.")
+    ] = None,
+    project_slug: Annotated[
+        str | None, typer.Option("--project-slug", metavar="SLUG", help="The project on a server that has several.")
+    ] = None,
     version: Annotated[  # noqa: ARG001  # its callback does it
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
@@ -76,3 +86,5 @@ def root(
     """The options that stand before the name of a command."""
     if project is not None:
         os.environ["DETENT_PROJECT_DIR"] = str(project.resolve())
+    given = {"DETENT_ENVIRONMENT": env, "DETENT_PROFILE": profile, "DETENT_PROJECT": project_slug}
+    os.environ.update({name: value for name, value in given.items() if value is not None})

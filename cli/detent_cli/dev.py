@@ -36,9 +36,16 @@ def dev(
     """Run server and workers of the project here, show runs as they happen, reload when files change."""
     from detent.config import load_config
     from detent.dev import run_dev
+    from detent.errors import InvalidOptions
 
+    config = load_config()
+    if config.environment not in (None, "dev"):
+        raise InvalidOptions(
+            f"`detent dev` serves the environment dev, not {config.environment}; leave --env and DETENT_ENVIRONMENT "
+            f"out, and serve the other one beside it with `detent worker --env {config.environment}`"
+        )
     status = run_dev(
-        load_config(),
+        config,
         host=host,
         port=port,
         processes=processes,
@@ -63,10 +70,14 @@ def worker(
     processes: Processes = None,
     threads: Threads = None,
     async_limit: AsyncLimit = None,
+    env: Annotated[
+        str | None,
+        typer.Option("--env", metavar="NAME", help="Whose runs they execute: dev unless set, staging, prod."),
+    ] = None,
 ) -> None:
     """Run workers alone; they connect to the server of this project."""
     from detent.config import load_config
     from detent.worker.run import run_workers
 
-    status = run_workers(load_config(), processes=processes, threads=threads, async_limit=async_limit)
+    status = run_workers(load_config(), processes=processes, threads=threads, async_limit=async_limit, environment=env)
     raise typer.Exit(status)

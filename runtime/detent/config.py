@@ -77,10 +77,11 @@ class WorkerSettings:
 class Config:
     """The settings of one project, checked.
 
-    `root` is the project's folder, `file` where the settings were read (None without one), `dirs` the files
-    and folders with tasks. `max_duration` and `retention` are in seconds. None means that nothing was set; `api_url`
-    is None when no server is named, `project_slug` and `environment` when none of those on the server is, `public_url` when the server's own address is meant, `broker_url` when the
-    embedded broker is; the other URLs are always there.
+    `root` is the project's folder, `file` where the settings were read (None without one), `dirs` the files and
+    folders with tasks. `max_duration` and `retention` are in seconds. None means that nothing was set; `api_url` is
+    None when no server is named, `project_slug` and `environment` when none of those on the server is, `public_url`
+    when the server's own address is meant, `broker_url` when the embedded broker is; the other URLs are always
+    there.
     """
 
     root: Path

@@ -12,10 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from .model.transport import Transport
 
-__all__ = ["default_transport", "forget_connections", "using"]
+if TYPE_CHECKING:
+    from .client.http import HttpTransport
+    from .config import Config
+    from .embedded import ProjectTransport
+
+__all__ = ["default_transport", "forget_connections", "transport_of", "using"]
 
 _here: ContextVar[Transport | None] = ContextVar("detent_transport", default=None)
 _lock = Lock()
@@ -88,11 +94,17 @@ def _surroundings() -> tuple[object, ...]:
 def _choose() -> Transport:
     from .config import load_config
 
-    config = load_config()
+    return transport_of(load_config())
+
+
+def transport_of(config: Config) -> HttpTransport | ProjectTransport:
+    """A new transport to the server or the project that the settings name. Errors: `ConfigError`; `StoreError`."""
     if config.api_url is not None:
         from .client.http import HttpTransport
 
-        return HttpTransport(config.api_url, config.secret_key)
+        return HttpTransport(
+            config.api_url, config.secret_key, project=config.project_slug, environment=config.environment
+        )
     from .embedded import ProjectTransport
 
     return ProjectTransport(config)

@@ -171,7 +171,8 @@ class ProjectTransport:
     project's lock. Once another process is found holding it, calls go there by HTTP until it has gone.
 
     Parameters:
-      config: the project's settings. Its `database_url` must be an SQLite file.
+      config: the project's settings. Its `database_url` must be an SQLite file. Its `project_slug` and `environment`
+        say what the calls are about.
     """
 
     def __init__(self, config: Config) -> None:
@@ -259,6 +260,10 @@ class ProjectTransport:
             self._go_to(server)
         return self._server
 
+    async def aclose(self) -> None:
+        """Close the store and the connections."""
+        await asyncio.to_thread(self.close)
+
     def close(self) -> None:
         """Close the store and the connections."""
         with self._lock:
@@ -300,6 +305,8 @@ class ProjectTransport:
                 self._server = HttpTransport(
                     server.url,
                     server.key,
+                    project=self._config.project_slug,
+                    environment=self._config.environment,
                     advice=f"process {server.pid} holds the project; stop it and start `detent dev` again",
                 )
 
@@ -313,6 +320,8 @@ class ProjectTransport:
                     "DETENT_DATABASE_URL names a database server, which only a detent server may use; "
                     "set DETENT_API_URL to that server's address, or leave DETENT_DATABASE_URL out"
                 )
+            from .accounts import Accounts
+            from .accounts.accounts import slug_of
             from .engine import Engine
             from .engine.operations import Operations
             from .engine.source_lines import SourceFiles
@@ -328,14 +337,19 @@ class ProjectTransport:
             self._closers += [telemetry.close, store.close]
             engine = Engine(store, env_limit=self._config.concurrency_limit)
             engine.callbacks.base = self._config.public_url or f"http://127.0.0.1:{self._config.port}"
+            accounts = Accounts(store, engine.clock.now, slug_of(self._config.project))
             operations = Operations(
                 engine,
                 telemetry,
                 open_store(self._config.object_store_url),
                 SourceFiles(self._config.root, self._config.dirs),
+                accounts,
                 vault=vault_of(self._config),
                 hidden=own_secrets(self._config),
                 secret_names=self._config.redact,
             )
+            if self._config.environment is not None or self._config.project_slug is not None:
+                there = accounts.owner(self._config.environment, self._config.project_slug)
+                operations = operations.in_env(there.env)
             self._embedded = EmbeddedTransport(operations)
             return self._embedded

@@ -24,6 +24,8 @@ SOURCES = ("runtime", "cli")
 NOT_KEYS = {"root", "file", "retries", "worker", "queues"}
 FROM_ENVIRONMENT = {
     "api_url",
+    "project_slug",
+    "environment",
     "secret_key",
     "database_url",
     "encryption_keys",

@@ -89,9 +89,15 @@ class Accounts:
         """Whoever has `key` owns this server: it stands in the project's folder, or in the server's own settings."""
         self._local_keys.add(hash_of(key))
 
-    def owner(self, env: str = "dev") -> Principal:
-        """Whoever can read the project's own folder: they may do everything, here in `env`."""
-        return self._at(Principal("local", "local", role="owner"), None, None, env)
+    def owner(self, env: str | None = None, project: str | None = None) -> Principal:
+        """Whoever can read the project's own folder: they may do everything, here in `env`, its name or id.
+
+        Errors: `NotFound`.
+        """
+        if project is None and env is not None:
+            row = next(iter(self.read("find_environment", id=env)), None)
+            project = None if row is None else row["project_id"]
+        return self._at(Principal("local", "local", role="owner"), None, project, env)
 
     def known(self, key: str, project: str | None, environment: str | None) -> Principal | None:
         """What `principal_of` found a moment ago, without looking again."""

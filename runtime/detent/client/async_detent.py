@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
+from ..model.account_views import WhoAmI
 from ..model.diagnosis_views import Diagnosis
 from ..model.duration import Duration, When
 from ..model.options import TriggerOptions
@@ -30,7 +31,16 @@ from ..model.views import (
     TriggeredRun,
 )
 from . import calls, query_calls, replays, reports
+from .account_calls import who_am_i
 from .alerts import AsyncAlertsResource
+from .async_accounts import (
+    AsyncEnvironmentsResource,
+    AsyncKeysResource,
+    AsyncOrgsResource,
+    AsyncPeopleResource,
+    AsyncProjectsResource,
+)
+from .auth import AsyncAuthResource
 from .bulk import AsyncBulkResource
 from .calls import Call
 from .diagnoses import diagnose_run
@@ -61,6 +71,9 @@ class AsyncDetent:
         ``DETENT_API_URL`` names one, else the engine of the project that the current folder belongs to.
       api_url: address of a server, such as ``https://detent.example.com``.
       secret_key: its key; ``DETENT_SECRET_KEY`` when None. It goes to that address only.
+      project, environment: what a personal key, or that of a local server, is to be used for: the slug of a project,
+        and ``dev``, ``staging``, ``prod`` or ``preview/BRANCH``; ``DETENT_PROJECT`` and ``DETENT_ENVIRONMENT`` when
+        None, else the only project, and ``dev``. A key of an environment reaches its own alone.
       http: ``timeout``, ``max_retries``, ``proxy``, ``headers``, ``http_transport``, see `HttpOptions`.
 
     Every call may raise `ServerUnreachable` and `StoreError`, and of a server `Unauthorized`, `Forbidden`,
@@ -73,9 +86,11 @@ class AsyncDetent:
         *,
         api_url: str | None = None,
         secret_key: str | None = None,
+        project: str | None = None,
+        environment: str | None = None,
         **http: Unpack[HttpOptions],
     ) -> None:
-        self._transport, self._own = choose(transport, api_url, secret_key, **http)
+        self._transport, self._own = choose(transport, api_url, secret_key, project, environment, **http)
         self.runs = AsyncRunsResource(self._transport)
         self.tasks = AsyncTasksResource(self._transport)
         self.queues = AsyncQueuesResource(self._transport)
@@ -86,6 +101,12 @@ class AsyncDetent:
         self.envvars = AsyncVariablesResource(self._transport)
         self.streams = AsyncStreamsResource(self._transport)
         self.alerts = AsyncAlertsResource(self._transport)
+        self.keys = AsyncKeysResource(self._transport)
+        self.projects = AsyncProjectsResource(self._transport)
+        self.environments = AsyncEnvironmentsResource(self._transport)
+        self.orgs = AsyncOrgsResource(self._transport)
+        self.people = AsyncPeopleResource(self._transport)
+        self.auth = AsyncAuthResource(self._transport)
 
     def __repr__(self) -> str:
         return f"AsyncDetent({self._transport!r})"
@@ -119,6 +140,10 @@ class AsyncDetent:
     async def query_schema(self) -> QuerySchema:
         """The views that `query` can name, with their columns."""
         return await _do(self._transport, query_calls.schema())
+
+    async def whoami(self) -> WhoAmI:
+        """Whose key this is: its kind, environment, project, role and scopes. Errors: `Unauthorized`."""
+        return await _do(self._transport, who_am_i())
 
     async def health(self) -> Health:
         """Whether work can flow: connected workers, runs by status, task files that cannot be used."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
+from ..model.account_views import WhoAmI
 from ..model.diagnosis_views import Diagnosis
 from ..model.duration import Duration, When
 from ..model.options import TriggerOptions
@@ -30,7 +31,10 @@ from ..model.views import (
     TriggeredRun,
 )
 from . import calls, query_calls, replays, reports
+from .account_calls import who_am_i
+from .accounts import EnvironmentsResource, KeysResource, OrgsResource, PeopleResource, ProjectsResource
 from .alerts import AlertsResource
+from .auth import AuthResource
 from .bulk import BulkResource
 from .calls import Call
 from .diagnoses import diagnose_run
@@ -61,6 +65,9 @@ class Detent:
         ``DETENT_API_URL`` names one, else the engine of the project that the current folder belongs to.
       api_url: address of a server, such as ``https://detent.example.com``.
       secret_key: its key; ``DETENT_SECRET_KEY`` when None. It goes to that address only.
+      project, environment: what a personal key, or that of a local server, is to be used for: the slug of a project,
+        and ``dev``, ``staging``, ``prod`` or ``preview/BRANCH``; ``DETENT_PROJECT`` and ``DETENT_ENVIRONMENT`` when
+        None, else the only project, and ``dev``. A key of an environment reaches its own alone.
       http: ``timeout``, ``max_retries``, ``proxy``, ``headers``, ``http_transport``, see `HttpOptions`.
 
     Every call may raise `ServerUnreachable` and `StoreError`, and of a server `Unauthorized`, `Forbidden`,
@@ -73,9 +80,11 @@ class Detent:
         *,
         api_url: str | None = None,
         secret_key: str | None = None,
+        project: str | None = None,
+        environment: str | None = None,
         **http: Unpack[HttpOptions],
     ) -> None:
-        self._transport, self._own = choose(transport, api_url, secret_key, **http)
+        self._transport, self._own = choose(transport, api_url, secret_key, project, environment, **http)
         self.runs = RunsResource(self._transport)
         self.tasks = TasksResource(self._transport)
         self.queues = QueuesResource(self._transport)
@@ -86,6 +95,12 @@ class Detent:
         self.envvars = VariablesResource(self._transport)
         self.streams = StreamsResource(self._transport)
         self.alerts = AlertsResource(self._transport)
+        self.keys = KeysResource(self._transport)
+        self.projects = ProjectsResource(self._transport)
+        self.environments = EnvironmentsResource(self._transport)
+        self.orgs = OrgsResource(self._transport)
+        self.people = PeopleResource(self._transport)
+        self.auth = AuthResource(self._transport)
 
     def __repr__(self) -> str:
         return f"Detent({self._transport!r})"
@@ -119,6 +134,10 @@ class Detent:
     def query_schema(self) -> QuerySchema:
         """The views that `query` can name, with their columns."""
         return _do(self._transport, query_calls.schema())
+
+    def whoami(self) -> WhoAmI:
+        """Whose key this is: its kind, environment, project, role and scopes. Errors: `Unauthorized`."""
+        return _do(self._transport, who_am_i())
 
     def health(self) -> Health:
         """Whether work can flow: connected workers, runs by status, task files that cannot be used."""

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import ConfigError, ServerUnreachable
+from ..errors import ConfigError, InvalidOptions, ServerUnreachable
 from ..model.protocol import Handle, NewRun
 from ..model.transport import FeedEvent
 from .events import Follower
@@ -70,8 +70,7 @@ class HttpTransport:
         self._max_retries = max_retries
         self._proxy = proxy
         self._headers = dict(headers or {})
-        about = {"x-detent-project": project, "x-detent-environment": environment}
-        self._headers |= {name: value for name, value in about.items() if value is not None}
+        self._headers |= _about("project", project) | _about("environment", environment)
         self._http_transport = http_transport
         self._advice = advice
         self._lock = Lock()
@@ -257,6 +256,15 @@ class HttpTransport:
 
 #: Kept, so that they are not closed where they are collected.
 _of_parents: list[object] = []
+
+
+def _about(what: str, name: str | None) -> dict[str, str]:
+    """The header that says which project or environment is meant. Errors: `InvalidOptions`."""
+    if name is None:
+        return {}
+    if not name or not name.isascii() or not name.isprintable():
+        raise InvalidOptions(f"{what} must be a name or an id of ASCII characters, got {name!r}")
+    return {f"x-detent-{what}": name}
 
 
 def _checked(api_url: str) -> str:

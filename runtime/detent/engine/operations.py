@@ -180,10 +180,15 @@ class Operations:
         method = self._by_name.get(operation)
         if method is None:
             raise NotFound(f"no operation {operation!r}; known are: {', '.join(self._by_name)}")
+        if operation in self._account_operations:
+            # Who that is may have to be written first, which cannot be done within the write of the operation.
+            return self.call_as(self.accounts.owner(self.env), operation, **values)
         return self._answer(operation, method, values)
 
     def call_as(self, principal: Principal, operation: str, **values: Any) -> Any:
         """The answer to `operation` for `principal`, who may ask it of this environment. Errors: as of `call`."""
+        """The answer to `operation` for `principal`, who is in this environment and may ask it. Errors: as of
+        `call`."""
         if operation not in self._account_operations:
             return self.call(operation, **values)
         return self._answer(operation, AccountOperations(self.accounts, principal).by_name[operation], values)

@@ -12,7 +12,7 @@ def main() -> NoReturn:
     """Run until the parent says so, or is gone."""
     options = arguments_of(sys.argv[1:])
     life = born(options)
-    serve(prepare(options.project, options.socket), options, life)
+    serve(prepare(options.project, options.socket, options.env), options, life)
 
 
 if __name__ == "__main__":

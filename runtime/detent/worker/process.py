@@ -76,11 +76,12 @@ def born(options: argparse.Namespace) -> Life:
     return Life() if options.parent is None else CellLife()
 
 
-def prepare(project: str, socket_path: str | None = None) -> Prepared:
+def prepare(project: str, socket_path: str | None = None, env: str | None = None) -> Prepared:
     """Read the settings of a project, take the variables of its environment, and import its tasks.
 
     Parameters:
       socket_path: of the engine that has the variables; None where whoever started this process has taken them.
+      env: the id of the environment; the engine's own when None.
 
     Ends the process when the settings cannot be used, or no engine answers.
     """
@@ -92,7 +93,7 @@ def prepare(project: str, socket_path: str | None = None) -> Prepared:
     if socket_path is not None:
         _read(failpoints.arm)  # wrong ones are refused before anybody is asked
     try:
-        secret = _read(lambda: take_variables(config.root, socket_path))
+        secret = _read(lambda: take_variables(config.root, socket_path, env))
     except ServerUnreachable as error:
         logger.error("%s", error)  # noqa: TRY400  # it is meant for a person
         end(NO_ENGINE)

@@ -22,8 +22,8 @@ _GIVEN = "DETENT_SECRET_VARIABLES"
 _ANSWER_S = 10.0
 
 
-def take_variables(root: Path, socket_path: str | None) -> list[str]:
-    """Put the variables of the environment into `os.environ`; the names of those that are secret.
+def take_variables(root: Path, socket_path: str | None, env: str | None = None) -> list[str]:
+    """Put the variables of the environment `env` into `os.environ`; the names of those that are secret.
 
     Where the engine says that the process's own variables win, those of the project's ``.env`` file do so, too.
 
@@ -32,7 +32,7 @@ def take_variables(root: Path, socket_path: str | None) -> list[str]:
     given = os.environ.get(_GIVEN)
     if given is not None or socket_path is None:
         return (given or "").split(",")
-    variables = _asked(socket_path)
+    variables = _asked(socket_path, env)
     if variables.yields:
         os.environ.update(variables.values | _of_file(root / ".env") | dict(os.environ))
     else:
@@ -47,12 +47,12 @@ def own_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in (_GIVEN, "DETENT_ENCRYPTION_KEY")}
 
 
-def _asked(socket_path: str) -> Variables:
+def _asked(socket_path: str, env: str | None) -> Variables:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_ANSWER_S)
             connection.connect(socket_path)
-            send_frame(connection, msgspec.json.encode(ToEngine(1, variables_of="")))
+            send_frame(connection, msgspec.json.encode(ToEngine(1, variables_of=env or "")))
             body = FrameReader(connection).read()
         if body is None:
             raise ConnectionError("the engine closed the connection")

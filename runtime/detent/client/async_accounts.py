@@ -1,0 +1,163 @@
+"""Organisations, projects, environments, people and keys of a client, awaited."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+
+from ..model.account_views import (
+    ApiKey,
+    Archived,
+    Environment,
+    NewApiKey,
+    Organization,
+    Person,
+    PersonRemoved,
+    Project,
+    ProjectDetail,
+)
+from ..model.duration import Duration
+from ..model.transport import Transport
+from . import account_calls as calls
+from .accounts import Role
+
+__all__ = [
+    "AsyncEnvironmentsResource",
+    "AsyncKeysResource",
+    "AsyncOrgsResource",
+    "AsyncPeopleResource",
+    "AsyncProjectsResource",
+]
+
+
+class AsyncKeysResource:
+    """Keys: what programs and people come in with."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(self) -> builtins.list[ApiKey]:
+        """The keys of the project's environments and of the people of its organisation, newest first. Never their
+        secrets."""
+        return await calls.list_keys().ask_async(self._transport)
+
+    async def create(
+        self,
+        name: str,
+        *,
+        environment: str | None = None,
+        personal: bool = False,
+        email: str | None = None,
+        scopes: str | Sequence[str] | None = None,
+        expires_in: Duration | None = None,
+    ) -> NewApiKey:
+        """Make a key. Its `secret` is in this answer, and nowhere else.
+
+        Parameters:
+          name: for people, to tell keys apart.
+          environment: which one it is for; that of this client when None.
+          personal: make a personal key (``dt_pat_...``) instead, for the person with `email`, for oneself when None.
+          scopes: what it may do where that is less than all, such as ``["runs:read", "tasks:write"]``.
+          expires_in: a length of time, in seconds or as text, after which it is refused; None: it does not expire.
+
+        Errors: `InvalidOptions`; `NotFound`; `Forbidden`.
+        """
+        return await calls.create_key(
+            name, environment=environment, personal=personal, email=email, scopes=scopes, expires_in=expires_in
+        ).ask_async(self._transport)
+
+    async def revoke(self, key_id: str) -> ApiKey:
+        """Refuse a key from now on. Errors: `NotFound`; `Forbidden`."""
+        return await calls.revoke_key(key_id).ask_async(self._transport)
+
+    async def rotate(self, key_id: str, *, overlap: Duration | None = None) -> NewApiKey:
+        """Make the successor of a key, with its name and rights; its `secret` is in this answer alone.
+
+        Parameters:
+          overlap: how long the old key is good beside it, 24 hours when None; ``0`` ends it at once.
+
+        Errors: `NotFound`; `Conflict` when it is revoked or rotated already; `Forbidden`.
+        """
+        return await calls.rotate_key(key_id, overlap).ask_async(self._transport)
+
+
+class AsyncProjectsResource:
+    """Projects: each with environments of its own."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(self) -> builtins.list[Project]:
+        """The projects in reach of this key."""
+        return await calls.list_projects().ask_async(self._transport)
+
+    async def create(self, slug: str, *, name: str | None = None, organization: str | None = None) -> ProjectDetail:
+        """Make a project with the environments ``dev``, ``staging`` and ``prod``.
+
+        Parameters:
+          slug: lower-case letters, digits and dashes. `organization`: slug or id; that of this key when None.
+
+        Errors: `Conflict` when the slug is taken; `InvalidOptions`; `Forbidden`.
+        """
+        return await calls.create_project(slug, name, organization).ask_async(self._transport)
+
+    async def retrieve(self, project: str) -> ProjectDetail:
+        """A project, by slug or id, with its environments. Errors: `NotFound` with near names."""
+        return await calls.retrieve_project(project).ask_async(self._transport)
+
+
+class AsyncEnvironmentsResource:
+    """Environments: ``dev``, ``staging``, ``prod`` and ``preview/BRANCH``, hard apart from one another."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(self, *, project: str | None = None) -> builtins.list[Environment]:
+        """The environments of a project, of this client's own when None. Errors: `NotFound`."""
+        return await calls.list_environments(project).ask_async(self._transport)
+
+    async def create(self, branch: str, *, project: str | None = None) -> Environment:
+        """Make ``preview/BRANCH``; the one that is there already when the branch has one, also an archived one.
+        Errors: `InvalidOptions`; `NotFound`; `Forbidden`."""
+        return await calls.create_environment(branch, project).ask_async(self._transport)
+
+    async def archive(self, environment: str) -> Archived:
+        """Archive a preview environment, by name or id: its keys are refused from then on, its runs are kept.
+        Errors: `NotFound`; `Conflict` for the others; `Forbidden`."""
+        return await calls.archive_environment(environment).ask_async(self._transport)
+
+
+class AsyncOrgsResource:
+    """Organisations: people, and the projects that they share."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(self) -> builtins.list[Organization]:
+        """The organisations in reach of this key."""
+        return await calls.list_orgs().ask_async(self._transport)
+
+    async def create(self, slug: str, *, name: str | None = None) -> Organization:
+        """Make an organisation; who makes it owns it. Errors: `Conflict` when the slug is taken; `Forbidden`."""
+        return await calls.create_org(slug, name).ask_async(self._transport)
+
+
+class AsyncPeopleResource:
+    """The people of an organisation, with their roles."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def list(self) -> builtins.list[Person]:
+        """The people of the organisation."""
+        return await calls.list_people().ask_async(self._transport)
+
+    async def add(self, email: str, *, name: str | None = None, role: Role | None = None) -> Person:
+        """Take a person into the organisation, or give them another role (``developer`` when None).
+        Errors: `InvalidOptions`; `Forbidden`."""
+        return await calls.add_person(email, name, role).ask_async(self._transport)
+
+    async def remove(self, person: str) -> PersonRemoved:
+        """Take a person, by email or id, out of the organisation: their keys reach it no more.
+        Errors: `NotFound`; `Conflict` for the last owner; `Forbidden`."""
+        return await calls.remove_person(person).ask_async(self._transport)
