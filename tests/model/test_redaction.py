@@ -103,6 +103,17 @@ def test_a_value_nested_without_end_is_cut_instead_of_failing() -> None:
     assert REDACTED in str(Redactor().data(deep))
 
 
+def test_the_secrets_of_a_payload_are_found_by_their_names_and_known_from_then_on() -> None:
+    payload = {"password": "correct-horse", "n": {"api_key": ["long-enough", 5, "short"]}, "title": "not a secret"}
+    plain = Redactor(["known-value"])
+    found = plain.secrets_in(payload, 10)
+    assert found == {"correct-horse", "long-enough"}
+    assert len(plain.secrets_in(payload, 1)) == 1
+    more = plain.with_values(found)
+    assert more.text("correct-horse known-value") == f"{REDACTED} {REDACTED}"
+    assert plain.text("correct-horse") == "correct-horse"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

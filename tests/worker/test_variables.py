@@ -57,7 +57,8 @@ async def leak(payload: dict, ctx: Context) -> str:
         await step("use the key", bad)
     except Exception as error:
         logger.error(f"the step: {error}")
-    raise AbortTaskRunError(f"cannot use {key}")
+    logger.info("with " + payload["password"])
+    raise AbortTaskRunError(f"cannot use {key} nor {payload['password']}")
 """.replace("PAYLOAD_SECRET", HIDDEN)
 
 
@@ -128,7 +129,7 @@ def _client(project: Path) -> Detent:
 
 def _answers(url: str, key: str, run: str) -> str:
     with httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, trust_env=False) as http:
-        paths = [route.path for route in ROUTES.values() if route.method == "GET"]
+        paths = [route.path for route in ROUTES.values() if route.method == "GET" and route.answer != "events"]
         found = [http.get(path.replace("{id}", run).replace("{name}", "SERVICE_KEY")) for path in paths]
     assert sum(answer.status_code == 200 for answer in found) >= 12
     return "".join(answer.text for answer in found)
@@ -136,7 +137,7 @@ def _answers(url: str, key: str, run: str) -> str:
 
 def _commands(project: Path, run: str) -> str:
     said = ""
-    for command in (["runs", "get", run, "--json"], ["runs", "get", run], ["runs", "logs", run], ["env", "list"]):
+    for command in (["runs", "get", run, "--json"], ["runs", "logs", run]):
         done = subprocess.run(
             [sys.executable, "-m", "detent_cli", *command], cwd=project, capture_output=True, text=True, check=True
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any
 from urllib.parse import quote
 
@@ -41,6 +42,8 @@ _REMEMBERED = 4_096
 #: Containers within containers that are looked into; nothing deeper is shown.
 _DEEPEST = 200
 _LEAST_LINE_CHARS = 16
+#: Types whose values hold no text.
+_INNOCENT = frozenset({int, float, bool, type(None)})
 
 
 class Redactor:
@@ -54,10 +57,33 @@ class Redactor:
     def __init__(self, values: Iterable[str] = (), names: Iterable[str] = ()) -> None:
         self._needles = _needles(values)
         self._names = _names(names)
-        self._known: dict[str, bool] = {}
+        self._known: dict[str, tuple[bool, str]] = {}
+
+    def with_values(self, values: Iterable[str]) -> Redactor:
+        """One that knows further values."""
+        other = copy(self)
+        other._needles = tuple(sorted({*self._needles, *_needles(values)}, key=len, reverse=True))
+        other._known = {}
+        return other
+
+    def secrets_in(self, value: Any, most: int) -> set[str]:
+        """The texts that stand under names of secrets in a JSON value, at most so many."""
+        found: set[str] = set()
+        open_parts: list[tuple[Any, bool]] = [(value, False)]
+        while open_parts and len(found) < most:
+            part, secret = open_parts.pop()
+            if isinstance(part, dict):
+                open_parts += [(inner, secret or self.is_secret(name)) for name, inner in part.items()]
+            elif isinstance(part, list):
+                open_parts += [(inner, secret) for inner in part if secret or isinstance(inner, dict | list)]
+            elif secret and isinstance(part, str) and len(part) >= LEAST_CHARS:
+                found.add(part)
+        return found
 
     def text(self, text: str) -> str:
         """`text` without the known values, and without what has the form of a key."""
+        if len(text) < LEAST_CHARS:
+            return text
         for needle in self._needles:
             if needle in text:
                 text = text.replace(needle, REDACTED)
@@ -95,11 +121,15 @@ class Redactor:
 
     def is_secret(self, name: str) -> bool:
         """Whether what stands under `name` is a secret."""
+        return self._named(name)[0]
+
+    def _named(self, name: str) -> tuple[bool, str]:
+        """Whether `name` is a secret's, and how it is shown itself."""
         known = self._known.get(name)
         if known is None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            known = self._known[name] = is_secret_name(name, self._names)
+            known = self._known[name] = (is_secret_name(name, self._names), self.text(name))
         return known
 
     def _data(self, value: Any, depth: int) -> Any:
@@ -117,19 +147,16 @@ class Redactor:
         return value
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
-        parts: dict[Any, Any] = {}
-        changed = False
+        changed: dict[Any, tuple[Any, Any]] = {}
         for name, part in value.items():
-            shown_name, shown = name, part
-            if isinstance(name, str):
-                shown_name = self.text(name)
-                if self.is_secret(name):
-                    shown = part if part is None or isinstance(part, bool) or part == "" else REDACTED
-                else:
-                    shown = self._data(part, depth)
-            changed = changed or shown is not part or shown_name is not name
-            parts[shown_name] = shown
-        return parts if changed else value
+            secret, shown_name = self._named(name) if isinstance(name, str) else (False, name)
+            if secret:
+                shown = part if part is None or isinstance(part, bool) or part == "" else REDACTED
+            else:
+                shown = part if type(part) in _INNOCENT else self._data(part, depth)
+            if shown is not part or shown_name is not name:
+                changed[name] = (shown_name, shown)
+        return dict(changed.get(pair[0], pair) for pair in value.items()) if changed else value
 
 
 def is_secret_name(name: str, words: frozenset[str] = frozenset(SECRET_NAMES)) -> bool:

@@ -180,13 +180,12 @@ class _Answers:
 
 
 def _refusals(route: Route) -> list[int]:
-    statuses = {400, 403, 414, 429, 431, 503}
+    # Any request may name a project or an environment, in a header, that is not there.
+    statuses = {400, 403, 404, 414, 429, 431, 503}
     if route.scope != "public":
         statuses.add(401)
-    if "{" in route.path:
-        statuses.add(404)
     if route.method != "GET":
-        statuses |= {404, 409, 413, 422}
+        statuses |= {409, 413, 422}
     return sorted(statuses)
 
 

@@ -35,6 +35,7 @@ from .hook_calls import Call, call_hooks, driven, end_hooks, has_hooks, log_faul
 from .memory_error import is_out_of_memory, out_of_memory_record
 from .plain_text import clean
 from .scope import enter_end
+from .secrets import conceal
 from .signals import RunSignal
 
 __all__ = ["attempt", "broken", "payload_text"]
@@ -102,10 +103,13 @@ def broken(frame: Frame, error: BaseException) -> Finish | Pause | DutyDone | No
 
 
 async def payload_text(frame: Frame) -> str:
-    """The payload of the run as JSON text, from wherever it is kept."""
+    """The payload of the run as JSON text, from wherever it is kept; what is secret in it is known from here on."""
     if frame.grant.payload_ref is not None and frame.task.is_async:
-        return await asyncio.to_thread(frame.worker.large_texts.payload_of, frame.grant)
-    return frame.worker.large_texts.payload_of(frame.grant)
+        text = await asyncio.to_thread(frame.worker.large_texts.payload_of, frame.grant)
+    else:
+        text = frame.worker.large_texts.payload_of(frame.grant)
+    conceal(frame.name, text)
+    return text
 
 
 # Where there are no hooks the coroutine of the task itself is awaited: each one between costs memory while it waits.

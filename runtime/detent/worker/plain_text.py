@@ -27,7 +27,7 @@ def attributes_text(attributes: dict[str, Any]) -> str:
     """Attributes of a line or a span as JSON text, without secrets; what is not JSON is shown as text."""
     hide = redactor().data
     try:
-        plain = all(type(value) in _PLAIN for value in attributes.values())
+        plain = _PLAIN.issuperset(map(type, attributes.values()))
         text = _encode(hide(attributes) if plain else hide(_decode(_encode(attributes)))).decode()
     except (TypeError, ValueError, RecursionError, OverflowError):
         text = _encode(hide({clean(str(name)): _shown(value) for name, value in attributes.items()})).decode()

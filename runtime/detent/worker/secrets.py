@@ -5,21 +5,60 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable
+from threading import Lock
+
+import msgspec
 
 from ..config import Config, own_secrets
 from ..embedded import running_server
 from ..model.redaction import Redactor, is_secret_name
 
-__all__ = ["RedactingFormatter", "learn", "redactor"]
+__all__ = ["RedactingFormatter", "conceal", "learn", "redactor", "reveal"]
+
+
+#: Secrets of one payload that are looked out for.
+_MOST = 64
 
 
 class _Known:
-    redactor = Redactor()
+    """What this process knows: `own` are its own secrets, `of_runs` those in the payloads of the runs that are here."""
+
+    own = Redactor()
+    redactor = own
+    of_runs: dict[str, set[str]] = {}
+    lock = Lock()
 
 
 def redactor() -> Redactor:
     """What takes secrets out of texts in this process."""
     return _Known.redactor
+
+
+def conceal(run: str, payload: str) -> None:
+    """Until `reveal`, take out of every text what stands under the name of a secret in the payload of a run."""
+    if "{" not in payload:
+        return
+    try:
+        found = _Known.own.secrets_in(msgspec.json.decode(payload), _MOST)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return  # whoever reads it for the task says what is wrong with it
+    if found:
+        with _Known.lock:
+            _Known.of_runs[run] = found
+            _combine()
+
+
+def reveal(run: str) -> None:
+    """The run is not here any more."""
+    if run in _Known.of_runs:
+        with _Known.lock:
+            _Known.of_runs.pop(run, None)
+            _combine()
+
+
+def _combine() -> None:
+    of_runs = set().union(*_Known.of_runs.values())
+    _Known.redactor = _Known.own.with_values(of_runs) if of_runs else _Known.own
 
 
 def learn(secret: Iterable[str], config: Config) -> None:
@@ -34,7 +73,9 @@ def learn(secret: Iterable[str], config: Config) -> None:
     server = running_server(config.state_dir)
     if server is not None and server.key is not None:
         values.append(server.key)
-    _Known.redactor = Redactor([*values, *own_secrets(config)], config.redact)
+    with _Known.lock:
+        _Known.own = Redactor([*values, *own_secrets(config)], config.redact)
+        _combine()
 
 
 class RedactingFormatter(logging.Formatter):

@@ -51,6 +51,7 @@ from .large_texts import LargeTexts
 from .link import Exchange, Link, hand_back, ignore
 from .loop_thread import LoopThread
 from .options import STOP_GRACE_S, WorkerOptions
+from .secrets import reveal
 from .signals import Evicted, LeaseLost, RunSignal
 from .slots import Slots
 from .stops import Stops
@@ -437,6 +438,7 @@ class Worker:
         """The run is not here any more."""
         if self._frames.get(frame.name) is frame:
             del self._frames[frame.name]
+        reveal(frame.name)
         self._evictions.left(frame)
         # A helper thread that still waits would be waiting for ever.
         frame.wake_threads(LeaseLost)
