@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,10 +10,14 @@ from tests.engine.bench import Bench
 from tests.engine.failing import Failing
 
 from detent.engine import Engine
+from detent.engine.alert_operations import AlertOperations
 from detent.engine.error_groups import KEPT_RUNS
 from detent.engine.error_operations import ErrorOperations
 from detent.engine.loops import Digest
 from detent.errors import InvalidOptions, NotFound
+from detent.model.redaction import Redactor
+from detent.store.statements import statements
+from detent.vault import Vault
 
 DAY_S = 86_400
 
@@ -219,3 +224,36 @@ def test_groups_that_were_not_seen_for_long_are_forgotten(failing: Failing) -> N
     assert failing.only()["message"] == "newer"
     assert failing.bench.count("SELECT count(*) FROM error_tasks") == 1
     assert failing.bench.count("SELECT count(*) FROM error_runs") == 1
+
+
+def test_what_is_secret_is_in_no_group_and_in_no_message(bench: Bench) -> None:
+    # Given an error that holds a key, and a reader that knows the environment's secrets
+    failing = Failing(bench)
+    failing.digest = Digest(
+        bench.engine.write, bench.store, bench.clock, redactor=lambda env: Redactor([f"canary-of-{env}"])
+    )
+    alerts = AlertOperations(bench.engine, Vault.of_this_process())
+    alerts.create(events=["run.failed"], webhook="https://hooks.example", window="0s")
+    # When it is read
+    failing.fail("the key canary-of-dev is refused")
+    failing.read()
+    # Then it is nowhere in what is kept for people
+    assert failing.only()["message"] == "the key [redacted] is refused"
+    kept = bench.store.read_sql("SELECT body FROM alert_deliveries UNION ALL SELECT message FROM error_groups", {})
+    assert len(kept) == 2
+    assert all("[redacted]" in row["body"] and "canary" not in row["body"] for row in kept)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["list_ended", "list_due_deliveries", "next_delivery", "next_window", "list_due_windows", "find_error_group",
+     "trim_error_runs", "view_error_runs", "view_error_tasks", "find_alert_window", "count_alert_windows",
+     "queue_lengths", "view_workforce", "end_alert_attempt", "fail_alert_deliveries", "forget_error_groups",
+     "forget_alert_deliveries", "view_alert_attempts"],
+)  # fmt: skip
+def test_a_statement_of_the_digest_and_the_courier_finds_its_rows_by_an_index(bench: Bench, name: str) -> None:
+    sql = statements("sqlite")[name]
+    values = dict.fromkeys(re.findall(r":([a-z_]+)", sql))
+    plan = [row["detail"] for row in bench.store.read_sql(f"EXPLAIN QUERY PLAN {sql}", values)]
+    tables = "runs|r|events|e|error_groups|error_runs|error_tasks|alert_windows|alert_deliveries|d|lanes|l"
+    assert not [step for step in plan if re.match(rf"SCAN ({tables})\b(?!.*USING)", step)], plan

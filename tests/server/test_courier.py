@@ -29,7 +29,11 @@ from detent.client import Detent, HttpTransport
 from detent.config import load_config
 from detent.embedded import running_server
 from detent.engine.alert_operations import AlertOperations
+from detent.engine.scene import error_text
 from detent.errors import ConfigError
+from detent.model.manifest import Manifest, TaskSpec
+from detent.model.protocol import Claim, Claimed, Finish, Hello, NewRun
+from detent.model.task_error import TaskError
 from detent.server.addresses import Reach
 from detent.server.courier import Courier
 from detent.server.host import Host
@@ -346,4 +350,29 @@ def test_a_server_that_is_killed_between_sending_and_writing_it_down_sends_it_ag
     assert verify(made.secret, second)
     host.alerting.courier.stop()
     assert host.operations.call("alerts.delivery", id=sent.id)["status"] == "DELIVERED"
+    host.stop()
+
+
+def test_a_server_tells_of_a_run_that_fails_without_anybody_asking(tmp_path: Path, receiver: Receiver) -> None:
+    # Given a server with an alert, and a secret that its environment has
+    host = Host(load_config(tmp_path, {}), port=0, reach=Reach.LOOPBACK)
+    host.start()
+    host.operations.call("envvars.create", name="API_KEY", value="canary-0123456789")
+    host.operations.call("alerts.create", events=["run.failed"], webhook=receiver.url, window="0s")
+    [row] = host.store.read_sql("SELECT target, secret FROM alerts", {})
+    assert receiver.url not in row["target"]
+    assert "whsec_" not in row["secret"]
+    # When a run fails
+    hello = Hello("worker_1", Manifest([TaskSpec("alerts-work", "q")]), pid=1, pid_started=1.0, host="elsewhere")
+    session, _ = host.engine.connect(hello, lambda _push: None)
+    host.engine.trigger([NewRun("run_1", "alerts-work")])
+    [claimed] = host.engine.handle(session, [Claim(async_=1)])
+    assert isinstance(claimed, Claimed)
+    error = error_text(TaskError("ValueError", "refused: canary-0123456789"))
+    host.engine.handle(session, [Finish("run_1", claimed.grants[0].epoch, "FAILED", error=error)])
+    # Then the receiver hears of it
+    [received] = receiver.wait_for(1)
+    body = json.loads(received.body)
+    assert (body["type"], body["data"]["run"]["id"]) == ("run.failed", "run_1")
+    assert body["data"]["error"]["message"] == "refused: [redacted]"
     host.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ from .fingerprint import fingerprint
 from .scene import Scene
 
 __all__ = ["FAILED", "KEPT_RUNS", "Failure", "count_failures", "failure_of", "forget_groups", "shown_status"]
+
+logger = logging.getLogger("detent.engine")
 
 #: The ends of a run that are failures.
 FAILED = ("FAILED", "CRASHED", "TIMED_OUT", "SYSTEM_FAILURE")
@@ -44,7 +47,7 @@ def failure_of(row: Any, redactor: Redactor) -> Failure:
     except msgspec.MsgspecError:
         error = TaskError(row["state"], "")
     shown = msgspec.structs.replace(error, message=redactor.text(error.message))
-    return Failure(row["seq"], row["at"], row, shown, fingerprint(error))
+    return Failure(row["seq"], row["at"], row, shown, _fingerprint(error))
 
 
 def count_failures(scene: Scene, failures: Sequence[Failure]) -> list[Failure]:
@@ -96,6 +99,15 @@ def shown_status(group: Any, now: int) -> str:
     until = group["ignored_until"]
     over = group["status"] == "IGNORED" and until is not None and until <= now
     return "UNRESOLVED" if over else str(group["status"])
+
+
+def _fingerprint(error: TaskError) -> str:
+    try:
+        return fingerprint(error)
+    except Exception:
+        # Whatever a task has raised, the history is read on behind it.
+        logger.exception("an error of the type %s has no fingerprint of its own", error.type)
+        return fingerprint(TaskError(error.type, ""))
 
 
 def _group(scene: Scene, failure: Failure) -> dict[str, Any]:

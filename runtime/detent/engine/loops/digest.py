@@ -67,7 +67,8 @@ class Digest(Loop):
 
     def note_change(self) -> None:
         """Something may have changed: look again, soon. Cheap enough for every commit."""
-        self._pending.set()
+        if not self._pending.is_set():
+            self._pending.set()
         if self._idle:
             self._idle = False
             self.wake()
