@@ -24,7 +24,7 @@ class Event(NamedTuple):
 class Listener:
     """One connection. What it hears is kept in order."""
 
-    def __init__(self, url: str, path: str, last: str | None = None, key: str = KEY) -> None:
+    def __init__(self, url: str, path: str, last: str | None = None, key: str | None = KEY) -> None:
         address = urlsplit(url)
         assert address.hostname is not None
         assert address.port is not None
@@ -35,7 +35,9 @@ class Listener:
         self._changed = threading.Condition()
         self._over = False
         self._socket = socket.create_connection((address.hostname, address.port), timeout=30)
-        head = f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {key}\r\n"
+        head = f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        if key is not None:
+            head += f"Authorization: Bearer {key}\r\n"
         if last is not None:
             head += f"Last-Event-ID: {last}\r\n"
         self._socket.sendall(f"{head}\r\n".encode())
@@ -109,7 +111,7 @@ class Listener:
 
 
 @contextmanager
-def listening(url: str, path: str, last: str | None = None, key: str = KEY) -> Iterator[Listener]:
+def listening(url: str, path: str, last: str | None = None, key: str | None = KEY) -> Iterator[Listener]:
     """A listener for the length of a block."""
     listener = Listener(url, path, last, key)
     try:

@@ -332,6 +332,30 @@ def test_runs_of_another_environment_are_not_there(project: Project, server: Htt
     assert run.id not in str(heard)
 
 
+def test_a_browser_with_the_public_token_of_a_run_watches_that_run_and_nothing_else(
+    server: HttpServer, client: Detent, worker: Worker
+) -> None:
+    transport = HttpTransport(server.url, KEY)
+    run = Detent(transport).tasks.trigger("plain", 1, tags=["mine"])
+    other = Detent(transport).tasks.trigger("plain", 1, tags=["mine"])
+    transport.close()
+    token = run.public_access_token
+    [grant, *_] = [grant for grant in worker.claim() if grant.run_id == run.id]
+    worker.emit(grant, writer=grant.epoch, streams=[_parts(0, "a")])
+    worker.finish(grant)
+    for path in (f"runs/{run.id}", f"streams/{run.id}/tokens"):
+        with listening(server.url, f"/realtime/v1/{path}?token={token}", key=None) as listener:
+            assert listener.to_the_end()[-1].event == "end"
+    for path in (f"runs/{other.id}", f"streams/{other.id}/tokens", "runs?tags=mine", "runs?", "runs?tag=mine"):
+        joint = "&" if "?" in path else "?"
+        with listening(server.url, f"/realtime/v1/{path}{joint}token={token}", key=None) as listener:
+            listener.to_the_end()
+        assert listener.status == 403, path
+    with listening(server.url, f"/realtime/v1/runs/{run.id}", key=None) as listener:
+        listener.to_the_end()
+    assert listener.status == 401
+
+
 def test_a_list_that_is_far_behind_is_shown_the_present_instead(project: Project, client: Detent) -> None:
     run = client.tasks.trigger("plain", 1, tags=["mine"])
     feed = project.operations.streams.feed("realtime.runs", tags="mine")

@@ -45,9 +45,10 @@ class _News(NamedTuple):
 class _Follower:
     """One reader. On the loop's thread."""
 
-    __slots__ = ("_woken", "ended", "is_behind", "waiting")
+    __slots__ = ("_most", "_woken", "ended", "is_behind", "waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self.waiting: deque[_News] = deque()
         self.is_behind = False
         self.ended = False
@@ -57,7 +58,7 @@ class _Follower:
         """There are news."""
         if self.is_behind:
             return
-        if len(self.waiting) >= BACKLOG:
+        if len(self.waiting) >= self._most:
             self.fall_behind()
             return
         self.waiting.append(news)
@@ -100,9 +101,20 @@ class Hub:
     Parameters:
       shapes: of the store that is followed.
       listeners: what is called after each commit; the hub adds itself.
+      beat_s: how often a silent connection gets a sign of life, in seconds.
+      backlog: how many news may wait for a slow reader.
     """
 
-    def __init__(self, shapes: Shapes, listeners: list[Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        shapes: Shapes,
+        listeners: list[Callable[[], None]],
+        *,
+        beat_s: float = BEAT_S,
+        backlog: int = BACKLOG,
+    ) -> None:
+        self._beat_s = beat_s
+        self._backlog = backlog
         self._changes = Changes(shapes)
         self._topics: dict[Key, _Topic] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -181,7 +193,7 @@ class Hub:
         is_first = not self._topics
         if topic is None:
             topic = self._topics[feed.key] = _Topic(feed)
-        follower = _Follower()
+        follower = _Follower(self._backlog)
         topic.followers.add(follower)
         if self._beating is None:
             self._beating = asyncio.create_task(self._beat())
@@ -253,7 +265,7 @@ class Hub:
 
     async def _beat(self) -> None:
         while not self._closed:
-            await asyncio.sleep(BEAT_S)
+            await asyncio.sleep(self._beat_s)
             for topic in self._topics.values():
                 at = self._changes.at if isinstance(topic.feed, ListFeed) else None
                 self._spread(topic, _News(None, at, (), beat(at)))
