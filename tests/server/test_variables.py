@@ -148,3 +148,17 @@ def test_views_hide_secrets_by_name_and_by_value_and_leave_ids_alone(project: Pr
     assert detail.id == run.id
     client.envvars.delete("KEY")
     assert client.runs.retrieve(run.id).payload["text"] == f"<{VALUE}>"
+
+
+def test_what_one_environment_keeps_another_neither_sees_nor_changes(project: Project, server: HttpServer) -> None:
+    headers = {"authorization": f"Bearer {KEY}"}
+    with httpx.Client(base_url=server.url, headers=headers, trust_env=False) as dev:
+        assert dev.put("/api/v1/envvars/A", json={"value": "of dev", "is_secret": False}).status_code == 200
+        prod = {"x-detent-environment": "prod"}
+        assert dev.get("/api/v1/envvars", headers=prod).json()["items"] == []
+        for method in ("GET", "DELETE"):
+            assert dev.request(method, "/api/v1/envvars/A", headers=prod, json={}).status_code == 404
+        made = dev.post("/api/v1/envvars", json={"name": "A", "value": "of prod", "is_secret": False}, headers=prod)
+        assert made.json()["created"] is True
+        assert dev.get("/api/v1/envvars/A").json()["value"] == "of dev"
+        assert dev.get("/api/v1/envvars/A", headers=prod).json()["value"] == "of prod"

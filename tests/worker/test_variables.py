@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,12 @@ import pytest
 from detent import Detent
 from detent.config import load_config
 from detent.dev import LocalService
+from detent.engine import Engine
 from detent.model.http_api import ROUTES
+from detent.model.protocol import Variables
+from detent.server.engine_socket import EngineSocket
+from detent.store import SqliteStore
+from detent.worker.variables import own_environment, take_variables
 
 CANARY = "canary-7c1f0a93e5"
 HIDDEN = "hidden-in-payload-41"
@@ -119,6 +125,33 @@ def test_a_canary_in_variable_payload_error_header_log_and_span_is_found_nowhere
             content = content.replace(json.dumps({"note": CANARY}, separators=(",", ":")).encode(), b"")
         assert CANARY.encode() not in content, path
         assert HIDDEN.encode() not in content, path
+
+
+@pytest.mark.parametrize(("yields", "expected"), [(True, "of the process"), (False, "kept")])
+def test_the_variables_of_the_process_win_in_dev_and_lose_elsewhere(
+    project: Path, monkeypatch: pytest.MonkeyPatch, yields: bool, expected: str
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ | {"BOTH": "of the process", "DETENT_ENCRYPTION_KEY": "k"})
+    asked: list[str] = []
+
+    def variables_of(env: str) -> Variables:
+        asked.append(env)
+        return Variables({"BOTH": "kept", "FROM_FILE": "kept"}, ["BOTH"], yields)
+
+    store = SqliteStore(project / "detent.db", "OFF")
+    engines = EngineSocket(Engine(store), project / "s", lambda _hello: None, lambda *_: None, variables_of)
+    engines.start()
+    try:
+        assert take_variables(project, str(project / "s"), "env_1") == ["BOTH"]
+        # Whoever is started from here on has them already.
+        assert take_variables(project, str(project / "s"), "env_1") == ["BOTH"]
+    finally:
+        engines.stop()
+        store.close()
+    assert asked == ["env_1"]
+    assert os.environ["BOTH"] == expected
+    assert os.environ["FROM_FILE"] == ("abc" if yields else "kept")
+    assert {"DETENT_SECRET_VARIABLES", "DETENT_ENCRYPTION_KEY"}.isdisjoint(own_environment())
 
 
 def _client(project: Path) -> Detent:

@@ -20,7 +20,7 @@ logger = logging.getLogger("detent.engine")
 
 #: Variables of one environment, characters of a name, bytes of a value.
 MOST, NAME_CHARS, VALUE_BYTES = 1_000, 256, 64 * 1024
-#: Where the environment of the process wins over the variables kept here: the one of developers.
+#: The kind of environment where the variables of the process win over those kept here: the one of developers.
 _YIELDING = "dev"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -95,7 +95,8 @@ def variables_for_worker(store: Store, vault: Vault, env: str) -> Variables:
             continue
         if row["is_secret"]:
             secret.append(row["name"])
-    return Variables(values, secret, yields=env == _YIELDING)
+    kinds = [row["kind"] for row in store.read("find_environment", id=env)]
+    return Variables(values, secret, yields=(kinds or [env])[0] == _YIELDING)
 
 
 def seal_all_again(store: Store, vault: Vault) -> int:
