@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -21,8 +22,10 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 from tests.engine.bench import Bench
 from tests.engine.failing import Failing
+from tests.server.certificates import self_signed
 from tests.server.receivers import Received, Receiver, Reply
 
 from detent.client import Detent, HttpTransport
@@ -37,7 +40,7 @@ from detent.model.task_error import TaskError
 from detent.server.addresses import Reach
 from detent.server.courier import Courier
 from detent.server.host import Host
-from detent.server.mail import Mailer, mailer_of
+from detent.server.mail import Mailer, MailError, mailer_of
 from detent.server.outbound import Outbound
 from detent.vault import Vault
 
@@ -219,14 +222,19 @@ class Postbox:
         return self.refuses or "250 taken"
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
 @pytest.fixture
 def postbox() -> Iterator[tuple[Postbox, Mailer]]:
     postbox = Postbox()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     controller = Controller(postbox, hostname="127.0.0.1", port=port)
     controller.start()
-    mailer = mailer_of(f"smtp://127.0.0.1:{port}", "detent <alerts@example.com>")
+    mailer = mailer_of(f"smtp://127.0.0.1:{port}", "Détente <alerts@example.com>")
     assert mailer is not None
     yield postbox, mailer
     controller.stop()
@@ -250,7 +258,7 @@ def test_an_e_mail_is_sent_to_all_and_tried_again_with_the_same_id(
     assert to == ["ada@example.com", "grace@example.com"]
     assert first["message-id"] == second["message-id"]
     assert first["message-id"].endswith("@example.com>")
-    assert first["from"] == "detent <alerts@example.com>"
+    assert first["from"] == "Détente <alerts@example.com>"
     assert first["subject"] == "[dev] 1 failure: ValueError: first line Bcc: eve@example.com"
     assert first["bcc"] is None
     assert "Tasks: work (1)" in second.get_content()
@@ -280,6 +288,43 @@ def test_without_a_mail_server_the_log_says_what_to_set(bench: Bench, alerts: Al
     assert "DETENT_SMTP_URL" in attempt["error"]
 
 
+def test_a_password_is_sent_encrypted_or_only_within_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a mail server that encrypts when it is asked to, and wants a password
+    certificate = self_signed("localhost", tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    logins: list[tuple[bytes, bool]] = []
+
+    def login(server: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
+        logins.append((given.password, session.ssl is not None))
+        return AuthResult(success=True)
+
+    box = Postbox()
+    controller = Controller(
+        box, hostname="127.0.0.1", port=free_port(), tls_context=context, authenticator=login, auth_required=True
+    )
+    controller.start()
+    # When it is used, then the password has come encrypted
+    mailer = mailer_of(f"smtp://ada:p%40ss@localhost:{controller.port}", "ada@example.com")
+    assert mailer is not None
+    assert mailer.send("msg_1", ["grace@example.com"], "Hello", "You there") == ""
+    assert (logins, len(box.mails)) == ([(b"p@ss", True)], 1)
+    controller.stop()
+    # And one that does not encrypt, and may be elsewhere, does not get it
+    controller = Controller(box, hostname="127.0.0.9", port=free_port(), authenticator=login, auth_require_tls=False)
+    controller.start()
+    plain = mailer_of(f"smtp://ada:p%40ss@127.0.0.9:{controller.port}", "ada@example.com")
+    assert plain is not None
+    with pytest.raises(MailError, match="the password is not sent to it; use smtps") as caught:
+        plain.send("msg_2", ["grace@example.com"], "Hello", "You there")
+    assert caught.value.final
+    assert len(logins) == 1
+    controller.stop()
+
+
 @pytest.mark.parametrize(
     ("url", "sender", "said"),
     [
@@ -288,6 +333,7 @@ def test_without_a_mail_server_the_log_says_what_to_set(bench: Bench, alerts: Al
         ("smtp://mail.example:port", "a@example.com", "DETENT_SMTP_URL must be smtp://"),
         ("smtp://mail.example", None, "DETENT_SMTP_FROM must be"),
         ("smtp://mail.example", "a@example.com\nBcc: b", "DETENT_SMTP_FROM must be"),
+        ("smtp://mail.example", "alerts", "DETENT_SMTP_FROM must be"),
     ],
 )
 def test_a_wrong_mail_server_is_refused(url: str, sender: str | None, said: str) -> None:

@@ -6,13 +6,10 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from tests.server.certificates import self_signed
 from tests.server.receivers import Listeners, Receiver, Reply
 
 from detent.server.addresses import Reach
@@ -254,32 +251,6 @@ def test_https_is_spoken_with_the_name_and_not_with_the_address(
     assert asked == ["hooks.example", "other.example"]
     assert [got.headers["host"] for got in receiver.received] == [f"hooks.example:{receiver.port}"]
     receiver.close()
-
-
-def self_signed(name: str, folder: Path) -> Path:
-    """A certificate of `name` with its key, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "certificate.pem"
-    form, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, form, plain)
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
 
 
 def test_received_is_what_was_sent(receiver: Receiver) -> None:

@@ -34,7 +34,7 @@ def title(body: Mapping[str, Any]) -> str:
             text = f"{_times(data['count'], 'run')} completed: {', '.join(data.get('tasks', {}))}"
         case "deployment.finished":
             deployment = data.get("deployment", {})
-            text = f"Deployment {deployment.get('version', '')} {deployment.get('status', 'finished')}"
+            text = f"Deployment {deployment.get('version') or ''} {deployment.get('status') or 'finished'}"
         case "queue.too_long":
             text = f"Queue {data.get('queue')} is too long: more than {data.get('threshold'):,} runs wait"
         case "worker.none":

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -48,16 +48,17 @@ class Mailer(NamedTuple):
         Errors: `MailError`.
         """
         mail = EmailMessage()
+        address = parseaddr(self.sender)[1]
         mail["From"] = self.sender
         mail["To"] = ", ".join(to)
         mail["Subject"] = " ".join(subject.split())
         mail["Date"] = format_datetime(datetime.now(UTC))
-        mail["Message-ID"] = f"<{message_id}@{self.sender.rpartition('@')[2].rstrip('>')}>"
+        mail["Message-ID"] = f"<{message_id}@{address.rpartition('@')[2]}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(text)
         try:
             with self._connected() as server:
-                refused = server.send_message(mail, self.sender, list(to))
+                refused = server.send_message(mail, address, list(to))
         except smtplib.SMTPResponseException as error:
             said = (
                 error.smtp_error.decode("utf-8", "replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
@@ -115,6 +116,6 @@ def mailer_of(url: str | None, sender: str | None) -> Mailer | None:
     password = None if parts.password is None else unquote(parts.password)
     is_tls = parts.scheme == "smtps"
     named = sender or (user if user is not None and "@" in user else None)
-    if named is None or any(ord(char) < 32 for char in named):
+    if named is None or "@" not in parseaddr(named)[1] or any(ord(char) < 32 for char in named):
         raise ConfigError("DETENT_SMTP_FROM must be the address that e-mails are sent from, such as alerts@example.com")
     return Mailer(parts.hostname, port or (465 if is_tls else 587), user, password, is_tls, named)

@@ -28,8 +28,8 @@ __all__ = ["Answer", "Outbound", "OutboundError", "Resolve"]
 #: The addresses of a name.
 Resolve = Callable[[str, int], Sequence[str]]
 
-#: All of one request together, in seconds.
-TOTAL_S = 15.0
+#: All of one request together, and a connection to one address, in seconds.
+TOTAL_S, CONNECT_S = 15.0, 5.0
 #: Bytes of an answer that are read, of which `Answer.head` shows the beginning.
 MOST_BYTES = 64 * 1024
 HEAD_CHARS = 1_000
@@ -180,7 +180,7 @@ class _Backend(httpcore.NetworkBackend):
                 stream = self._sockets.connect_tcp(
                     address,
                     port,
-                    timeout=_rest(ends, httpcore.ConnectTimeout),
+                    timeout=min(CONNECT_S, _rest(ends, httpcore.ConnectTimeout)),
                     local_address=local_address,
                     socket_options=socket_options,
                 )
