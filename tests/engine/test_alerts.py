@@ -11,6 +11,7 @@ from tests.engine.failing import Failing
 from detent.engine import Engine
 from detent.engine.alert_deliveries import DISABLE_AFTER, Outcome, end_attempt
 from detent.engine.alert_operations import AlertOperations
+from detent.engine.alert_secrets import opened, seal_alerts_again
 from detent.engine.alert_windows import MOST_OPEN
 from detent.engine.announce import deployment_finished
 from detent.errors import Conflict, InvalidOptions, LimitExceeded, NotFound
@@ -441,3 +442,16 @@ def test_messages_that_are_old_are_forgotten(alerted: Alerted) -> None:
     alerted.digest._tick()
     assert [item["status"] for item in alerted.alerts.deliveries()["items"]] == ["PENDING"]
     assert alerted.bench.count("SELECT count(*) FROM alert_attempts") == 0
+
+
+def test_a_new_key_seals_what_an_older_one_has_sealed(bench: Bench) -> None:
+    old, new_key = b"o" * 32, b"n" * 32
+    made = AlertOperations(bench.engine, Vault(lambda: [old])).create(events=["run.failed"], webhook=HOOK)
+    # When a server starts that has both, the newest first
+    seal_alerts_again(bench.store, Vault(lambda: [new_key, old]))
+    # Then the old one can be given up
+    [row] = bench.store.read("list_sealed_alerts")
+    alone = Vault(lambda: [new_key])
+    assert opened(alone, row["target"], made["id"]) == HOOK
+    assert opened(alone, row["secret"], made["id"]) == made["secret"]
+    assert row["old_secret"] is None

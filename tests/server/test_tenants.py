@@ -10,6 +10,7 @@ import pytest
 from tests.server.project import Project
 from tests.server.test_doorkeeper import concrete
 
+from detent.engine.loops import Digest
 from detent.model.http_api import ROUTES
 from detent.model.ids import new_id
 from detent.server.http import HttpServer
@@ -70,7 +71,23 @@ def fill(tenants: Tenants) -> dict[str, str]:
     token = tenants.ask("ours", "POST", "/api/v1/waitpoints/tokens", json={"tags": [CANARY]}).json()["id"]
     for grant in worker.claim(1):
         worker.finish(grant, "FAILED", error=None)
-    return {"run": run, "waiting": waiting, "batch": batch.json()["id"] or new_id("batch"), "token": token}
+    engine = tenants.project.engine
+    digest = Digest(engine.write, engine.store, engine.clock)
+    while digest.sweep():
+        pass
+    [error] = tenants.ask("ours", "GET", "/api/v1/errors").json()["items"]
+    wanted = {"events": ["run.failed"], "webhook": "https://hooks.example/", "name": CANARY}
+    alert = tenants.ask("ours", "POST", "/api/v1/alerts", json=wanted).json()["id"]
+    message = tenants.ask("ours", "POST", f"/api/v1/alerts/{alert}/test").json()["id"]
+    return {
+        "run": run,
+        "waiting": waiting,
+        "batch": batch.json()["id"] or new_id("batch"),
+        "token": token,
+        "error": error["id"],
+        "alert": alert,
+        "message": message,
+    }
 
 
 def test_no_route_shows_or_changes_what_is_of_another_environment(tenants: Tenants) -> None:
