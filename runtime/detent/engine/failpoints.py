@@ -62,8 +62,7 @@ def verb_of(request: type[Any] | str) -> str:
 #: Resources, and single operations, that move no run by themselves: what changes them has no fail points.
 APART = frozenset(
     {"alerts", "auth", "bulk", "environments", "envvars", "errors", "idempotency", "keys", "orgs", "people", "projects"}
-    | {"queues", "runs.add_tags", "runs.reschedule", "runs.update_metadata"}
-    | {"query", "queues", "runs.add_tags", "runs.update_metadata"}
+    | {"query", "queues", "runs.add_tags", "runs.reschedule", "runs.update_metadata"}
 )
 
 

@@ -16,13 +16,14 @@ from .fingerprint import fingerprint_of_text
 from .source_lines import SourceFiles
 from .views import iso
 
-__all__ = ["error_report", "similar_failures"]
+__all__ = ["cached_fingerprint", "error_report", "similar_failures"]
 
 #: Frames of a user that are shown, the innermost ones; failures that are compared, and runs of them that are named.
 FRAMES, COMPARED, NAMED = 20, 1_000, 5
 
 _decode = msgspec.json.Decoder(TaskError).decode
-_fingerprint = lru_cache(maxsize=4_096)(fingerprint_of_text)
+#: `fingerprint_of_text`, remembered: the same failures are looked at again and again.
+cached_fingerprint = lru_cache(maxsize=4_096)(fingerprint_of_text)
 
 
 def error_report(text: str, sources: SourceFiles | None, ran_at: int | None) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def error_report(text: str, sources: SourceFiles | None, ran_at: int | None) -> 
         "type": error.type,
         "message": error.message,
         "code": error.code,
-        "fingerprint": _fingerprint(text),
+        "fingerprint": cached_fingerprint(text),
         "frames": [_frame_view(frame, before, sources, ran_at) for frame, before in frames[cut:]],
         "folded": folded,
         "frames_left_out": cut,
@@ -49,8 +50,8 @@ def similar_failures(store: Store, env: str, text: str, run_id: str) -> dict[str
     """Other runs that ended with the same problem, among the latest failures of the environment."""
     error = _decode(text)
     rows = store.read("view_failures", env=env, type=error.type, n=COMPARED)
-    wanted = _fingerprint(text)
-    same = [row for row in rows if row["id"] != run_id and _fingerprint(row["error"]) == wanted]
+    wanted = cached_fingerprint(text)
+    same = [row for row in rows if row["id"] != run_id and cached_fingerprint(row["error"]) == wanted]
     times = [row["finished_at"] or row["created_at"] for row in same]
     return {
         "fingerprint": wanted,

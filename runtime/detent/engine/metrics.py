@@ -18,7 +18,7 @@ __all__ = ["MetricsOperations"]
 
 #: Upper bounds of durations, in seconds; events that one look adds to the counters at most.
 BUCKETS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 3_600.0)
-EVENTS = 200_000
+EVENTS = 50_000
 
 _TOTALS = {
     "trigger": ("detent_runs_triggered", "Runs that were triggered."),

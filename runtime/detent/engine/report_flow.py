@@ -12,18 +12,18 @@ import msgspec
 from ..model.status import FINAL, Status
 from ..model.task_error import TaskError
 from .engine import Engine
-from .fingerprint import fingerprint
+from .failures import cached_fingerprint
 from .reasons import why_not_running
 from .run_lists import seq_at
 
 __all__ = ["execution_of", "flow_of"]
 
-#: Ended runs that are looked at, failures that are grouped, groups and tasks that are named.
-RUNS, FAILURES, ERRORS, TASKS = 20_000, 500, 5, 20
+#: Ended runs that are looked at, and that are counted at most; failures that are grouped; groups and tasks named.
+RUNS, COUNTED, FAILURES, ERRORS, TASKS = 10_000, 50_000, 500, 5, 20
 
 #: What counts against a rate of failures, and what the rate is of.
 _FAILED = frozenset({"FAILED", "TIMED_OUT", "CRASHED", "SYSTEM_FAILURE"})
-_COUNTED = _FAILED | {"COMPLETED"}
+_WEIGHED = _FAILED | {"COMPLETED"}
 #: States of runs that have not begun, and all states as JSON.
 _NOT_STARTED = ("PENDING_VERSION", "DELAYED", "QUEUED", "EXPIRED")
 _STATES = msgspec.json.encode([state.value for state in Status]).decode()
@@ -39,16 +39,13 @@ def flow_of(engine: Engine, since: int, now: int) -> dict[str, Any]:
     came_before, came = (_created(engine, low, high) for low, high in pairwise(places))
     states = {row["state"]: row["n"] for row in store.read("view_active_states", env=env)}
     queues = [_queue(row, now) for row in store.read("report_queues", env=env)]
-    finished, finished_before = (
-        len(store.read("report_finished", env=env, since=low, until=high, n=RUNS))
-        for low, high in ((since, now + 1), (before, since))
-    )
+    finished, finished_before = _ended(engine, since, now + 1), _ended(engine, before, since)
     return {
         "triggered": came.total(),
         "triggered_before": came_before.total(),
         "started": came.total() - sum(came[state] for state in _NOT_STARTED),
-        "finished": finished,
-        "finished_before": finished_before,
+        "finished": finished.total(),
+        "finished_before": finished_before.total(),
         "queued": states.get("QUEUED", 0) + states.get("PENDING_VERSION", 0),
         "running": states.get("EXECUTING", 0),
         "waiting": states.get("WAITING", 0),
@@ -62,24 +59,30 @@ def execution_of(engine: Engine, since: int, now: int) -> dict[str, Any]:
     """How the runs ended that ended from `since` to `now`."""
     before = since - (now - since)
     rows = engine.store.read("report_finished", env=engine.env, since=since, until=now + 1, n=RUNS)
-    earlier = engine.store.read("report_finished", env=engine.env, since=before, until=since, n=RUNS)
+    earlier = _ended(engine, before, since)
     states = Counter(row["state"] for row in rows)
     return {
         "by_status": dict(sorted(states.items())),
         "failure_rate": _rate(states),
-        "failure_rate_before": _rate(Counter(row["state"] for row in earlier)),
+        "failure_rate_before": _rate(earlier),
         "timeouts": states["TIMED_OUT"],
         "crashes": states["CRASHED"],
         "retried": sum(row["attempt"] > 1 for row in rows),
         "top_errors": _top_errors(engine, since),
         "tasks": _tasks(rows),
-        "is_sampled": len(rows) == RUNS or len(earlier) == RUNS,
+        "is_sampled": len(rows) == RUNS or earlier.total() == COUNTED,
     }
 
 
 def _created(engine: Engine, low: int, high: int) -> Counter[str]:
     """Runs of a stretch of seqs by the state they are in."""
     rows = engine.store.read("report_created", env=engine.env, states=_STATES, low=low, high=high)
+    return Counter({row["state"]: row["n"] for row in rows})
+
+
+def _ended(engine: Engine, since: int, until: int) -> Counter[str]:
+    """Runs that ended then, by how."""
+    rows = engine.store.read("report_ended", env=engine.env, since=since, until=until, n=COUNTED)
     return Counter({row["state"]: row["n"] for row in rows})
 
 
@@ -114,27 +117,28 @@ def _oldest(engine: Engine, queues: Sequence[dict[str, Any]], now: int) -> dict[
 
 
 def _rate(states: Counter[str]) -> float | None:
-    counted = sum(states[state] for state in _COUNTED)
+    counted = sum(states[state] for state in _WEIGHED)
     return round(sum(states[state] for state in _FAILED) / counted, 4) if counted else None
 
 
 def _top_errors(engine: Engine, since: int) -> list[dict[str, Any]]:
-    groups: dict[str, list[tuple[Any, TaskError]]] = {}
+    groups: dict[str, list[Any]] = {}
     for row in engine.store.read("report_errors", env=engine.env, since=since, n=FAILURES):
-        error = _decode(row["error"])
-        groups.setdefault(fingerprint(error), []).append((row, error))
+        groups.setdefault(cached_fingerprint(row["error"]), []).append(row)
     largest = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))[:ERRORS]
-    return [
-        {
-            "fingerprint": name,
-            "type": members[0][1].type,
-            "message": " ".join(members[0][1].message.split())[:200],
-            "count": len(members),
-            "tasks": sorted({row["task"] for row, _ in members}),
-            "run_id": members[0][0]["id"],
-        }
-        for name, members in largest
-    ]
+    return [_top_error(name, members) for name, members in largest]
+
+
+def _top_error(name: str, rows: Sequence[Any]) -> dict[str, Any]:
+    error = _decode(rows[0]["error"])
+    return {
+        "fingerprint": name,
+        "type": error.type,
+        "message": " ".join(error.message.split())[:200],
+        "count": len(rows),
+        "tasks": sorted({row["task"] for row in rows}),
+        "run_id": rows[0]["id"],
+    }
 
 
 def _tasks(rows: Sequence[Any]) -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def _of_flow(flow: Part, liveness: Part, unserved: Mapping[str, int]) -> Iterato
                 yield _verdict("queue_at_limit", DEGRADED, YOURS, text, "detent queues list")
         elif oldest >= STUCK_MS and not queue["running"] and not unserved:
             text = f"{waited}, and none of them starts, though workers are connected"
-            yield _verdict("queue_stuck", FAILING, PLATFORM, text, "detent doctor")
+            yield _verdict("queue_stuck", FAILING, PLATFORM, text, f"detent runs list --queue {name} --status queued")
         elif oldest >= LATE_MS and not unserved:
             yield _verdict("workers_busy", DEGRADED, YOURS, f"{waited}: the workers are full", "detent worker")
 
@@ -109,7 +109,7 @@ def _of_liveness(liveness: Part, lease_ms: int) -> Iterator[dict[str, Any]]:
             yield _verdict("loop_ended", FAILING, PLATFORM, text, "detent server")
         elif loop["errors"]:
             text = f"the engine's loop {loop['name']!r} failed {loop['errors']:,} times; the server's log has the cause"
-            yield _verdict("loop_errors", DEGRADED, PLATFORM, text, "detent doctor")
+            yield _verdict("loop_errors", DEGRADED, PLATFORM, text)
     slow = liveness["store_ms"]
     if slow is not None and slow > SLOW_MS:
         level = FAILING if slow > STALLED_MS else DEGRADED
@@ -120,7 +120,7 @@ def _of_liveness(liveness: Part, lease_ms: int) -> Iterator[dict[str, Any]]:
     if free is not None and free < LITTLE:
         level = FAILING if free < NOTHING else DEGRADED
         text = f"the store's disk has {free / 1024**2:,.0f} MiB left; free space, or set retention"
-        yield _verdict("disk_full", level, PLATFORM, text, "detent doctor")
+        yield _verdict("disk_full", level, PLATFORM, text)
 
 
 def _runs(n: int) -> str:

@@ -1,1 +1,1 @@
-SELECT task, count(*) AS n FROM runs WHERE env = :env AND state = 'QUEUED' GROUP BY task ORDER BY n DESC LIMIT :n
+SELECT task, count(*) AS n FROM runs INDEXED BY runs_queued WHERE env = :env AND state = 'QUEUED' GROUP BY task ORDER BY n DESC LIMIT :n
