@@ -50,7 +50,9 @@ def test_without_a_key_one_is_made_that_only_its_owner_reads_and_it_is_found_aga
     sealed = vault_of(config).seal("word", "c")
     file = tmp_path / ".detent" / "encryption.key"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.chmod(0o644)
     assert vault_of(config).open(sealed, "c") == "word"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in file.parent.iterdir()] == ["encryption.key"]
 
 

@@ -106,6 +106,8 @@ def new_key() -> str:
 def _of_file(path: Path) -> list[bytes]:
     try:
         text = path.read_text(encoding="ascii")
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
     except FileNotFoundError:
         text = _made(path)
     except (OSError, UnicodeDecodeError) as error:

@@ -18,6 +18,8 @@ _WRITTEN = frozenset(
 )  # fmt: skip
 #: JSON as text, perhaps cut.
 _TEXTS = frozenset({"value"})
+#: What plain JSON values are made of.
+_CONTAINERS = frozenset({dict, list})
 #: Operations whose answers hold values that were asked for, and no others; or see to it themselves, as feeds do.
 _OPEN = ("envvars.", "keys.", "realtime.")
 
@@ -30,18 +32,19 @@ def redacted(operation: str, answer: Any, redactor: Callable[[], Redactor]) -> A
 
 
 def _shown(part: Any, redactor: Redactor) -> Any:
-    if isinstance(part, dict):
-        return {key: _part(key, value, redactor) for key, value in part.items()}
+    """`part`, or a copy of it where something was taken out."""
     if isinstance(part, list):
-        return [_shown(item, redactor) for item in part] if part and isinstance(part[0], dict | list) else part
-    return part
-
-
-def _part(key: Any, value: Any, redactor: Redactor) -> Any:
-    if value is None:
-        return None
-    if key in _WRITTEN:
-        return redactor.data(value)
-    if key in _TEXTS and isinstance(value, str):
-        return redactor.json_text(value)
-    return _shown(value, redactor) if isinstance(value, dict | list) else value
+        items = [_shown(item, redactor) if type(item) in _CONTAINERS else item for item in part]
+        return part if all(one is other for one, other in zip(items, part, strict=True)) else items
+    changed: dict[str, Any] = {}
+    for key, value in part.items():
+        shown = value
+        if key in _WRITTEN:
+            shown = redactor.data(value)
+        elif type(value) in _CONTAINERS:
+            shown = _shown(value, redactor)
+        elif key in _TEXTS and isinstance(value, str):
+            shown = redactor.json_text(value)
+        if shown is not value:
+            changed[key] = shown
+    return part | changed if changed else part

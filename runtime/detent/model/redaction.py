@@ -27,11 +27,12 @@ SECRET_NAMES = (
     "signing_key", "token",
 )  # fmt: skip
 
-#: Keys that show by their form what they are; each with a text that is there whenever it is.
+#: What shows by its form that it is a secret; each with a text that is there whenever it is, and what it becomes.
 _FORMS = (
-    ("dt_", re.compile(r"\bdt_[a-z]{2,8}_[A-Za-z0-9_]{8,}")),
-    ("earer ", re.compile(r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}")),
-    ("sk-", re.compile(r"\bsk-[A-Za-z0-9_-]{16,}")),
+    ("dt_", re.compile(r"\bdt_[a-z]{2,8}_[A-Za-z0-9_]{8,}"), REDACTED),
+    ("earer ", re.compile(r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}"), REDACTED),
+    ("sk-", re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"), REDACTED),
+    ("://", re.compile(r"://[^\s/:@\"']{0,256}:[^\s/@\"']{1,256}@"), f"://{REDACTED}@"),
 )
 #: A name and its value in JSON that may be cut off.
 _PAIR = re.compile(r'"([^"\\]{1,128})"\s*:\s*("(?:[^"\\]|\\.)*(?:"|$)|-?[0-9][0-9.eE+-]*|[\[{])', re.DOTALL)
@@ -87,9 +88,9 @@ class Redactor:
         for needle in self._needles:
             if needle in text:
                 text = text.replace(needle, REDACTED)
-        for sign, form in _FORMS:
+        for sign, form, shown in _FORMS:
             if sign in text:
-                text = form.sub(REDACTED, text)
+                text = form.sub(shown, text)
         return text
 
     def data(self, value: Any) -> Any:
@@ -133,6 +134,8 @@ class Redactor:
         return known
 
     def _data(self, value: Any, depth: int) -> Any:
+        if type(value) in _INNOCENT:
+            return value
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
