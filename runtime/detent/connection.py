@@ -1,7 +1,7 @@
 """The one place that chooses how calls reach an engine.
 
-Inside a run and in tests: the transport that `using` has set. Else a server, when ``DETENT_API_URL`` names
-one. Else the project's own engine: embedded in this process, or, while another process holds the project
+The transport that `using` has set. Inside a run the connection of its worker. Else a server, when ``DETENT_API_URL``
+names one. Else the project's own engine: embedded in this process, or, while another process holds the project
 (`detent dev`, `detent server`), that process by HTTP.
 """
 
@@ -15,6 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from .model.transport import Transport
+from .sdk.current import current_run
 
 if TYPE_CHECKING:
     from .client.http import HttpTransport
@@ -61,9 +62,14 @@ def default_transport() -> Transport:
 
     Errors: `ConfigError`; `StoreError`.
     """
-    transport = _here.get() or _Everywhere.transport
+    transport = _here.get()
     if transport is not None:
         return transport
+    run = current_run.get()
+    if run is not None:
+        return run.transport
+    if _Everywhere.transport is not None:
+        return _Everywhere.transport
     surroundings = _surroundings()
     with _lock:
         transport = _cached.get(surroundings)

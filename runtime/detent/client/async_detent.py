@@ -388,4 +388,6 @@ class AsyncTasksResource:
             `task_id` is given.
         """
         batch_id, runs = batch_runs(items, task_id)
-        return triggered_batch(batch_id, await self._transport.trigger_async(runs, batch_id))
+        handles = await self._transport.trigger_async(runs, batch_id)
+        # Inside a run the batch has an id that is the same when the run is executed again.
+        return triggered_batch(runs[0].batch_id or batch_id, handles)

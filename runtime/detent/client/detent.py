@@ -379,4 +379,6 @@ class TasksResource:
             `task_id` is given.
         """
         batch_id, runs = batch_runs(items, task_id)
-        return triggered_batch(batch_id, self._transport.trigger(runs, batch_id))
+        handles = self._transport.trigger(runs, batch_id)
+        # Inside a run the batch has an id that is the same when the run is executed again.
+        return triggered_batch(runs[0].batch_id or batch_id, handles)

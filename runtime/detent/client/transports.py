@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from ..errors import InvalidOptions
 from ..model.transport import Transport
+from .default import DefaultTransport
 from .http_options import HttpOptions
 
 if TYPE_CHECKING:
@@ -58,6 +59,4 @@ def choose(
 
         own = transport_of(replace(config, project_slug=project, environment=environment))
         return own, own
-    from ..connection import default_transport
-
-    return default_transport(), None
+    return DefaultTransport(), None

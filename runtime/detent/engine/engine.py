@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from ..errors import DetentError
 from ..model.protocol import (
     Answer,
+    Ask,
     Assign,
     Beat,
     Claim,
@@ -77,6 +78,12 @@ T = TypeVar("T")
 logger = logging.getLogger("detent.engine")
 
 
+class Questioned(Protocol):
+    """See `engine.asking.Asking`."""
+
+    def ask(self, env: str, request: Ask, on_answer: Callable[[Answer], None]) -> None: ...
+
+
 class Engine:
     """The state machine over one store. All methods may be called from any thread.
 
@@ -116,6 +123,8 @@ class Engine:
         self.callbacks = Callbacks(self)
         #: Called after each commit that may have changed a run.
         self.listeners: list[Callable[[], None]] = []
+        #: Answers what the code of runs asks; set by whoever has made the operations.
+        self.asking: Questioned | None = None
         self._on_emit = on_emit
         self._timers = Timers(self.write, store, self.clock)
         self._leases = Leases(self.write, self.clock, self.lose_worker, lease_ms)
@@ -313,6 +322,13 @@ class Engine:
             else:
                 answers.append(outcome)
         return answers
+
+    def ask(self, session: Session, request: Ask, on_answer: Callable[[Answer], None]) -> None:
+        """Answer what the code of a run asks of the operations, on another thread."""
+        if self.asking is None:
+            on_answer(Failure("engine_error", "this engine answers no questions of runs"))
+        else:
+            self.asking.ask(session.env, request, on_answer)
 
     def _verb(self, session: Session, request: Request) -> Callable[[Scene], Answer]:
         worker_id = session.worker_id

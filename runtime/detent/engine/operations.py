@@ -170,6 +170,11 @@ class Operations:
         return self if env == self.env else self._beside(self._engine.in_env(env))
 
     @property
+    def account_operations(self) -> frozenset[str]:
+        """The operations whose answer depends on who asks."""
+        return self._account_operations
+
+    @property
     def methods(self) -> Mapping[str, Callable[..., Any]]:
         """The operations by name. Their annotations say what they take; see `detent.server.parameters`."""
         return self._by_name

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from .manifest import Manifest
 
 __all__ = [
     "Answer",
+    "Ask",
     "Assign",
     "Beat",
     "CancelPush",
@@ -49,10 +50,12 @@ __all__ = [
     "Request",
     "RingPush",
     "RunResult",
+    "Said",
     "SatisfiedPush",
     "SpanLine",
     "StreamParts",
     "TokenMade",
+    "Told",
     "Trigger",
     "Triggered",
     "Variables",
@@ -444,6 +447,17 @@ class Emit(Struct, tag="emit", omit_defaults=True):
     streams: list[StreamParts] = field(default_factory=list)
 
 
+class Ask(Struct, tag="ask"):
+    """An operation of clients, asked from inside a run: see `engine/operations.py`.
+
+    It is answered outside of the transaction that the other requests of a frame share, whenever it is ready, so it has
+    a frame of its own. `values` is a JSON object.
+    """
+
+    operation: str
+    values: Raw
+
+
 Request = (
     Hello
     | Beat
@@ -466,6 +480,10 @@ Request = (
     | Emit
     | Gone
 )
+
+
+#: What a worker says.
+Said = Request | Ask
 
 
 class Welcome(Struct, tag="welcome", omit_defaults=True):
@@ -582,6 +600,12 @@ class Peeked(Struct, tag="peeked", omit_defaults=True):
     value: str | None = None
 
 
+class Told(Struct, tag="told"):
+    """What an operation answered, as JSON."""
+
+    value: Raw
+
+
 class Done(Struct, tag="done", omit_defaults=True):
     """The write is durable."""
 
@@ -593,7 +617,7 @@ class Failure(Struct, tag="failure", omit_defaults=True):
     message: str
 
 
-Answer = Welcome | Claimed | Recalled | Triggered | Parked | TokenMade | Peeked | Done | Failure
+Answer = Welcome | Claimed | Recalled | Triggered | Parked | TokenMade | Told | Peeked | Done | Failure
 
 
 class RingPush(Struct, tag="ring", omit_defaults=True):
@@ -653,7 +677,7 @@ class ToEngine(Struct, omit_defaults=True):
     ``""`` stands for the engine's own environment."""
 
     id: int
-    requests: list[Request] = field(default_factory=list)
+    requests: list[Said] = field(default_factory=list)
     variables_of: str | None = None
 
 

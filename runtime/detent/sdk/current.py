@@ -13,6 +13,7 @@ from ..errors import InsideStep, NotInRun
 from ..model.protocol import Handle, MakeToken, NewRun, RunResult, TokenMade, WaitResult
 
 if TYPE_CHECKING:
+    from ..model.transport import Transport
     from .call import Call
     from .context import Context
     from .step_value import StepValue
@@ -106,6 +107,11 @@ class ActiveRun(Protocol):
         ...
 
     def wait_sync(self, wanted: WaitFor) -> WaitResult: ...
+
+    @property
+    def transport(self) -> Transport:
+        """How clients inside the run reach the engine."""
+        ...
 
     async def make_token(self, request: MakeToken) -> TokenMade:
         """Make a token. Errors: `InvalidOptions`."""

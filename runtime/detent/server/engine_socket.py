@@ -16,7 +16,7 @@ import msgspec
 from ..engine import Engine, Session
 from ..errors import DetentError
 from ..model.framing import FrameReader, send_frame
-from ..model.protocol import Done, Failure, FromEngine, Gone, Hello, Push, ToEngine, Variables
+from ..model.protocol import Answer, Ask, Done, Failure, FromEngine, Gone, Hello, Push, ToEngine, Variables
 
 __all__ = ["EngineSocket"]
 
@@ -139,7 +139,23 @@ class _Served:
             if self.session is None:
                 self._greet(frame)
             else:
-                self._send(FromEngine(frame.id, self._engine.handle(self.session, frame.requests)))
+                self._answer(self.session, frame)
+
+    def _answer(self, session: Session, frame: ToEngine) -> None:
+        match frame.requests:
+            case [Ask() as question]:
+                self._engine.ask(session, question, lambda answer: self._tell(frame.id, answer))
+            case requests:
+                verbs = [request for request in requests if not isinstance(request, Ask)]
+                if len(verbs) < len(requests):
+                    raise ConnectionError("a question shares its frame")
+                self._send(FromEngine(frame.id, self._engine.handle(session, verbs)))
+
+    def _tell(self, number: int, answer: Answer) -> None:
+        try:
+            self._send(FromEngine(number, [answer]))
+        except OSError as error:
+            logger.debug("an answer was lost: %s", error)
 
     def _greet(self, frame: ToEngine) -> None:
         if frame.variables_of is not None:

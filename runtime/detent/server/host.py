@@ -21,6 +21,7 @@ from ..accounts.local_key import local_key
 from ..config import Config, ensure_state_dir, own_secrets
 from ..embedded import running_server
 from ..engine import Engine, failpoints
+from ..engine.asking import Asking
 from ..engine.leases import LEASE_MS
 from ..engine.operations import Operations
 from ..engine.source_lines import SourceFiles
@@ -150,6 +151,9 @@ class Host:
         self.alerting.start()
         started.callback(self.alerting.stop)
         place = socket_place(self.config.root)
+        asking = Asking(self.operations)
+        started.callback(asking.close)
+        self.engine.asking = asking
         variables_of = partial(variables_for_worker, self.store, vault)
         workers = EngineSocket(self.engine, place, self._on_gone, self.worker_exited, variables_of)
         workers.start()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..connection import using
 from ..embedded import EmbeddedTransport
 from ..engine import Engine
+from ..engine.asking import Asking
 from ..engine.operations import Operations
 from ..errors import DetentError, RunFailed
 from ..model.duration import Duration, parse_duration
@@ -62,6 +63,7 @@ class Harness:
         self.engine = Engine(self.store, self.clock, env_limit=env_limit, on_emit=self.telemetry.append)
         self.engine.listeners.append(self._changed.set)
         self.operations = Operations(self.engine, self.telemetry, self.objects)
+        self.engine.asking = self._asking = Asking(self.operations)
         self.transport = EmbeddedTransport(self.operations)
         self.sleeper = VirtualSleeper(self.clock, self._changed)
         self._declared = list(tasks) if tasks is not None else _latest(registry.declared)
@@ -166,6 +168,7 @@ class Harness:
         """Stop the workers, and drop the store with all that is in it."""
         for worker in self.workers:
             worker.stop()
+        self._asking.close()
         self._capture.close()
         self.telemetry.close()
         self.store.close()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import by_code
 from ..model.protocol import (
     Answer,
+    Ask,
     CompleteToken,
     Failure,
     MakeToken,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Calls"]
 
 #: Requests that are answered at once.
-Saying = Trigger | Record | Recall | MakeToken | CompleteToken | Peek
+Saying = Trigger | Record | Recall | MakeToken | CompleteToken | Peek | Ask
 
 
 class Calls:
@@ -160,7 +161,7 @@ class Calls:
         if loop is self._frame.worker.loop.loop and self.parking.is_away():
             await self.parking.leave("")
             self._frame.check()
-        if not isinstance(request, MakeToken | CompleteToken):
+        if not isinstance(request, MakeToken | CompleteToken | Ask):
             request.epoch = self._frame.epoch
 
     def _send(self, request: Saying | Wait, loop: asyncio.AbstractEventLoop, take: Callable[[Answer], None]) -> None:

@@ -25,11 +25,13 @@ from ..sdk.current import RetriedBlock, WaitFor, current_step
 from .children import Children
 from .moments import Moments
 from .notes import Notes
+from .questions import Questions
 from .retried import Retried
 from .run_context import run_context
 from .steps import Steps
 
 if TYPE_CHECKING:
+    from ..model.transport import Transport
     from ..sdk.call import Call
     from ..sdk.context import Context
     from ..sdk.step_value import StepValue
@@ -104,6 +106,10 @@ class Inside:
 
     def wait_sync(self, wanted: WaitFor) -> WaitResult:
         return Moments(self._frame).wait_sync(wanted)
+
+    @property
+    def transport(self) -> Transport:
+        return Questions(self)
 
     async def make_token(self, request: MakeToken) -> TokenMade:
         answer = await self.calls.say(request)

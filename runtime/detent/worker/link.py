@@ -17,8 +17,10 @@ from msgspec.structs import replace
 from ..engine import Engine, Session, failpoints
 from ..errors import ServerUnreachable
 from ..model.framing import FrameReader, send_frame
+from ..model.http_api import ROUTES
 from ..model.protocol import (
     Answer,
+    Ask,
     Assign,
     Claimed,
     DutyDone,
@@ -31,7 +33,7 @@ from ..model.protocol import (
     Pause,
     Push,
     Release,
-    Request,
+    Said,
     ToEngine,
     Trigger,
     Triggered,
@@ -44,7 +46,7 @@ __all__ = ["DirectLink", "Exchange", "Link", "SocketLink", "ask", "hand_back", "
 logger = logging.getLogger("detent.worker")
 
 OnAnswer = Callable[[Answer], None]
-Exchange = tuple[Request, OnAnswer]
+Exchange = tuple[Said, OnAnswer]
 
 #: Requests that share a frame at the most.
 _FRAME_REQUESTS = 512
@@ -74,7 +76,7 @@ class Link(Protocol):
     def close(self) -> None: ...
 
 
-def ask(link: Link, request: Request) -> Answer:
+def ask(link: Link, request: Said) -> Answer:
     """Send one request and wait for its answer, blocking."""
     answer: Future[Answer] = Future()
     link.send([(request, answer.set_result)])
@@ -108,9 +110,13 @@ class DirectLink:
 
     def send(self, exchanges: Sequence[Exchange]) -> None:
         assert self._session is not None
-        answers = self._engine.handle(self._session, [request for request, _ in exchanges])
-        for (_, on_answer), answer in zip(exchanges, answers, strict=True):
+        questions = [(request, on_answer) for request, on_answer in exchanges if isinstance(request, Ask)]
+        verbs = [(request, on_answer) for request, on_answer in exchanges if not isinstance(request, Ask)]
+        answers = self._engine.handle(self._session, [request for request, _ in verbs]) if verbs else []
+        for (_, on_answer), answer in zip(verbs, answers, strict=True):
             on_answer(answer)
+        for question, on_answer in questions:
+            self._engine.ask(self._session, question, on_answer)
 
     def hold(self, run_id: str, epoch: int) -> None:
         """Nothing to keep: it is never away."""
@@ -185,11 +191,29 @@ class SocketLink:
         while self._outbox:
             frame: list[Exchange] = []
             while self._outbox and len(frame) < _FRAME_REQUESTS:
+                is_question = isinstance(self._outbox[0][0], Ask)
+                if is_question and frame:
+                    break
                 frame.append(self._outbox.popleft())
+                if is_question:
+                    break
             number = self._next_id
             self._next_id += 1
             self._unanswered[number] = frame
             self._send_frame(number, frame)
+
+    def _given_up(self, number: int, frame: list[Exchange]) -> bool:
+        """A question that may not be asked twice is told that nobody knows what became of it."""
+        request, on_answer = frame[0]
+        if not isinstance(request, Ask):
+            return False
+        route = ROUTES.get(request.operation)
+        if route is None or route.method == "GET" or route.repeatable:
+            return False
+        del self._unanswered[number]
+        lost = f"the engine went away during {request.operation}; look whether it was done, and ask again"
+        self._answer(on_answer, Failure("server_unreachable", lost))
+        return True
 
     def _send_frame(self, number: int, frame: list[Exchange]) -> None:
         connection = self._socket
@@ -290,7 +314,7 @@ class SocketLink:
             self._keep_count(request, answer)
             self._answer(on_answer, answer)
 
-    def _keep_count(self, request: Request, answer: Answer) -> None:
+    def _keep_count(self, request: Said, answer: Answer) -> None:
         match request:
             case (
                 Finish(run_id=run_id, epoch=epoch)
@@ -329,7 +353,8 @@ class SocketLink:
                     self._hello = replace(self._hello, again=True, holds=list(self._holds.items()))
                     reader, welcome = self._connect()
                     for number, frame in sorted(self._unanswered.items()):
-                        self._send_frame(number, frame)
+                        if not self._given_up(number, frame):
+                            self._send_frame(number, frame)
             except (OSError, msgspec.DecodeError):
                 if time.monotonic() > deadline:
                     self._on_lost(f"the engine at {self._path} did not come back within {RECONNECT_S:g} s")

@@ -1,0 +1,68 @@
+"""The clients inside a run: what they ask goes by the connection that the worker has to the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..model.protocol import Answer, Ask, Handle, NewRun, Told
+
+if TYPE_CHECKING:
+    from .inside import Inside
+
+__all__ = ["Questions"]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Questions:
+    """The transport of one run. Nothing that is asked is recorded: executed again, the run asks again. Runs that are
+    started are its children, and are recorded as such."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Inside) -> None:
+        self._run = run
+
+    def __repr__(self) -> str:
+        return f"<the connection of run {self._run.run_id}>"
+
+    def trigger(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
+        """See `Transport.trigger`."""
+        return self._run.trigger_sync(runs, wait=False, batch_id=batch_id)[0]
+
+    async def trigger_async(self, runs: Sequence[NewRun], batch_id: str | None = None) -> list[Handle]:
+        """See `Transport.trigger_async`."""
+        return (await self._run.trigger(runs, wait=False, batch_id=batch_id))[0]
+
+    def call(self, operation: str, **values: Any) -> Any:
+        """See `Transport.call`."""
+        return _value(self._run.calls.say_sync(_question(operation, values)))
+
+    async def call_async(self, operation: str, **values: Any) -> Any:
+        """See `Transport.call_async`."""
+        return _value(await self._run.calls.say(_question(operation, values)))
+
+    def wait(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # nobody tells this side when it ends
+        """See `Transport.wait`."""
+        time.sleep(most_s)
+
+    async def wait_async(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # likewise
+        """See `Transport.wait`."""
+        await asyncio.sleep(most_s)
+
+    def close(self) -> None:
+        """Nothing: the connection is the worker's."""
+
+
+def _question(operation: str, values: dict[str, Any]) -> Ask:
+    return Ask(operation, msgspec.Raw(_encode(values)))
+
+
+def _value(answer: Answer) -> Any:
+    assert isinstance(answer, Told)
+    return msgspec.json.decode(answer.value)
