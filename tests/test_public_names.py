@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
+
+import pytest
 
 import detent
 import detent.sync
+from detent.client import AsyncDetent, Detent
 
 NAMES = [
     "AbortTaskRunError",
@@ -26,12 +30,16 @@ NAMES = [
     "WaitInfo",
     "WaitTimedOut",
     "batch",
+    "configure",
     "envvars",
+    "error_groups",
     "idempotency_keys",
     "logger",
+    "logs",
     "metadata",
     "objects",
     "queue",
+    "queues",
     "retry",
     "runs",
     "schedules",
@@ -41,8 +49,29 @@ NAMES = [
     "tags",
     "task",
     "tasks",
+    "tokens",
+    "using",
     "wait",
 ]
+SYNC_NAMES = [
+    "batch",
+    "envvars",
+    "error_groups",
+    "logs",
+    "queues",
+    "retry",
+    "runs",
+    "schedules",
+    "step",
+    "streams",
+    "tasks",
+    "tokens",
+    "wait",
+]
+#: Resources of the clients that have another name here: `detent.errors` is the module of the exceptions.
+RENAMED = {"errors": "error_groups"}
+#: Of a batch, ``batch.trigger``, which also takes tasks themselves.
+ELSEWHERE = {("tasks", "batch_trigger")}
 HEAVY = ["pydantic", "httpx", "dramatiq", "starlette", "mcp", "redis", "uvicorn", "obstore", "rich", "typer"]
 
 
@@ -50,7 +79,19 @@ def test_the_public_names_are_these_and_each_can_be_had() -> None:
     assert detent.__all__ == NAMES
     assert all(getattr(detent, name) is not None for name in NAMES)
     assert set(NAMES) < set(dir(detent))
-    assert detent.sync.__all__ == ["batch", "envvars", "retry", "runs", "schedules", "step", "streams", "tasks", "wait"]
+    assert detent.sync.__all__ == SYNC_NAMES
+
+
+@pytest.mark.parametrize(("module", "kind"), [(detent, AsyncDetent), (detent.sync, Detent)])
+def test_every_method_of_every_resource_is_reached_by_a_name_of_the_module(module: Any, kind: type[Any]) -> None:
+    client = kind()
+    resources = {name: part for name, part in vars(client).items() if type(part).__name__.endswith("Resource")}
+    assert {"runs", "tasks", "queues", "tokens"} < resources.keys()
+    for name, resource in resources.items():
+        here = getattr(module, RENAMED.get(name, name))
+        for method in dir(resource):
+            if not method.startswith("_") and (name, method) not in ELSEWHERE:
+                assert callable(getattr(here, method)) or method == "bulk", f"{name}.{method}"
 
 
 def test_importing_detent_and_declaring_a_task_imports_nothing_heavy() -> None:

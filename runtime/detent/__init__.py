@@ -12,15 +12,15 @@ from .errors import AbortTaskRunError, DetentError, RunFailed, StepFailed, WaitT
 if TYPE_CHECKING:
     from . import objects
     from .client import AsyncDetent, Detent
+    from .connection import configure, using
     from .model.retry import RetryPolicy as Retry
     from .sdk.context import Context, WaitInfo
-    from .sdk.envvars import envvars
     from .sdk.logger import logger
     from .sdk.notes import metadata, tags
     from .sdk.queue import queue
+    from .sdk.resources import envvars, error_groups, logs, queues, runs, tokens
     from .sdk.result import BatchResult, Result
     from .sdk.retry import retry
-    from .sdk.runs import runs
     from .sdk.scheduled import ScheduledPayload
     from .sdk.schedules import schedules
     from .sdk.step import step
@@ -48,12 +48,16 @@ __all__ = [
     "WaitInfo",
     "WaitTimedOut",
     "batch",
+    "configure",
     "envvars",
+    "error_groups",
     "idempotency_keys",
     "logger",
+    "logs",
     "metadata",
     "objects",
     "queue",
+    "queues",
     "retry",
     "runs",
     "schedules",
@@ -63,6 +67,8 @@ __all__ = [
     "tags",
     "task",
     "tasks",
+    "tokens",
+    "using",
     "wait",
 ]
 
@@ -82,14 +88,18 @@ _HOMES = {
     "TokenResult": ("detent.sdk.tokens", "TokenResult"),
     "WaitInfo": ("detent.sdk.context", "WaitInfo"),
     "batch": ("detent.sdk.tasks", "batch"),
-    "envvars": ("detent.sdk.envvars", "envvars"),
+    "configure": ("detent.connection", "configure"),
+    "envvars": ("detent.sdk.resources", "envvars"),
+    "error_groups": ("detent.sdk.resources", "error_groups"),
     "idempotency_keys": ("detent.sdk.tasks", "idempotency_keys"),
     "logger": ("detent.sdk.logger", "logger"),
+    "logs": ("detent.sdk.resources", "logs"),
     "metadata": ("detent.sdk.notes", "metadata"),
     "objects": ("detent.objects", ""),
     "queue": ("detent.sdk.queue", "queue"),
+    "queues": ("detent.sdk.resources", "queues"),
     "retry": ("detent.sdk.retry", "retry"),
-    "runs": ("detent.sdk.runs", "runs"),
+    "runs": ("detent.sdk.resources", "runs"),
     "schedules": ("detent.sdk.schedules", "schedules"),
     "schema_task": ("detent.sdk.task", "schema_task"),
     "step": ("detent.sdk.step", "step"),
@@ -97,6 +107,8 @@ _HOMES = {
     "tags": ("detent.sdk.notes", "tags"),
     "task": ("detent.sdk.task", "task"),
     "tasks": ("detent.sdk.tasks", "tasks"),
+    "tokens": ("detent.sdk.resources", "tokens"),
+    "using": ("detent.connection", "using"),
     "wait": ("detent.sdk.wait", "wait"),
 }
 

@@ -1,8 +1,8 @@
 """The one place that chooses how calls reach an engine.
 
-The transport that `using` has set. Inside a run the connection of its worker. Else a server, when ``DETENT_API_URL``
-names one. Else the project's own engine: embedded in this process, or, while another process holds the project
-(`detent dev`, `detent server`), that process by HTTP.
+The transport that `using` has set. Inside a run the connection of its worker. Else the server that `configure` or
+``DETENT_API_URL`` names. Else the project's own engine: embedded in this process, or, while another process holds the
+project (`detent dev`, `detent server`), that process by HTTP.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 from .model.transport import Transport
 from .sdk.current import current_run
 
 if TYPE_CHECKING:
     from .client.http import HttpTransport
+    from .client.http_options import HttpOptions
     from .config import Config
     from .embedded import ProjectTransport
 
-__all__ = ["default_transport", "forget_connections", "transport_of", "using"]
+__all__ = ["configure", "default_transport", "forget_connections", "is_overridden", "transport_of", "using"]
 
 _here: ContextVar[Transport | None] = ContextVar("detent_transport", default=None)
 _lock = Lock()
@@ -34,15 +35,47 @@ class _Everywhere:
     """The transport that `using(..., everywhere=True)` has set."""
 
     transport: Transport | None = None
+    #: What `configure` has made.
+    configured: Transport | None = None
+
+
+class _Client(Protocol):
+    @property
+    def transport(self) -> Transport: ...
+
+
+def configure(*, api_url: str | None = None, secret_key: str | None = None, **http: Unpack[HttpOptions]) -> None:
+    """Choose the server that the default client reaches from now on, in this process: that of ``tasks``, ``runs``,
+    ``Detent()`` and so on. Inside a run they go on using the connection of its worker.
+
+    Parameters:
+      api_url: its address; None for what the surroundings say, as before any call of this.
+      secret_key, http: as of `Detent`.
+
+    Errors: `ConfigError`, `InvalidOptions`.
+    """
+    from .client.transports import choose
+
+    _, own = choose(None, api_url, secret_key, **http)
+    before, _Everywhere.configured = _Everywhere.configured, own
+    if before is not None:
+        before.close()
+
+
+def is_overridden() -> bool:
+    """Whether `using` says where calls go, also inside a run."""
+    return _here.get() is not None
 
 
 @contextmanager
-def using(transport: Transport, *, everywhere: bool = False) -> Iterator[Transport]:
-    """Within the block, calls go through `transport`.
+def using(target: Transport | _Client, *, everywhere: bool = False) -> Iterator[Transport]:
+    """Within the block, calls go to `target`: triggers, ``runs``, ``queues``, ``Detent()`` ..., also inside a run.
 
     Parameters:
-      everywhere: also in threads and tasks that do not carry the context on.
+      target: a `Detent`, an `AsyncDetent`, or a transport.
+      everywhere: also in threads and tasks that do not carry the context on, but not inside runs.
     """
+    transport: Transport = getattr(target, "transport", target)  # type: ignore[arg-type]  # one of the two
     if everywhere:
         before, _Everywhere.transport = _Everywhere.transport, transport
         try:
@@ -70,6 +103,8 @@ def default_transport() -> Transport:
         return run.transport
     if _Everywhere.transport is not None:
         return _Everywhere.transport
+    if _Everywhere.configured is not None:
+        return _Everywhere.configured
     surroundings = _surroundings()
     with _lock:
         transport = _cached.get(surroundings)

@@ -1,11 +1,15 @@
-"""The blocking twins: ``from detent.sync import tasks, batch, envvars, retry, runs, schedules, step, streams, wait`` in
-code without an event loop."""
+"""The blocking twins: ``from detent.sync import tasks, batch, runs, queues, step, wait ...`` in code without an event
+loop."""
 
 from __future__ import annotations
 
-from .sdk.envvars import envvars as _envvars
+from .sdk.resources import envvars as _envvars
+from .sdk.resources import error_groups as _error_groups
+from .sdk.resources import logs as _logs
+from .sdk.resources import queues as _queues
+from .sdk.resources import runs as _runs
+from .sdk.resources import tokens as _tokens
 from .sdk.retry import retry as _retry
-from .sdk.runs import runs as _runs
 from .sdk.schedules import schedules as _schedules
 from .sdk.step import step as _step
 from .sdk.streams import streams as _streams
@@ -13,14 +17,32 @@ from .sdk.tasks import batch as _batch
 from .sdk.tasks import tasks as _tasks
 from .sdk.wait import wait as _wait
 
-__all__ = ["batch", "envvars", "retry", "runs", "schedules", "step", "streams", "tasks", "wait"]
+__all__ = [
+    "batch",
+    "envvars",
+    "error_groups",
+    "logs",
+    "queues",
+    "retry",
+    "runs",
+    "schedules",
+    "step",
+    "streams",
+    "tasks",
+    "tokens",
+    "wait",
+]
 
 batch = _batch.sync
 envvars = _envvars.sync
+error_groups = _error_groups.sync
+logs = _logs.sync
+queues = _queues.sync
 retry = _retry.sync
 runs = _runs.sync
 schedules = _schedules.sync
 step = _step.sync
 streams = _streams.sync
 tasks = _tasks.sync
+tokens = _tokens.sync
 wait = _wait.sync

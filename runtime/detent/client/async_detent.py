@@ -108,6 +108,11 @@ class AsyncDetent:
         self.people = AsyncPeopleResource(self._transport)
         self.auth = AsyncAuthResource(self._transport)
 
+    @property
+    def transport(self) -> Transport:
+        """How the engine is reached, for `detent.using`."""
+        return self._transport
+
     def __repr__(self) -> str:
         return f"AsyncDetent({self._transport!r})"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..connection import default_transport
 from ..model.protocol import Handle, NewRun
+from ..model.transport import FeedEvent
 
 __all__ = ["DefaultTransport"]
 
@@ -41,6 +42,14 @@ class DefaultTransport:
     async def wait_async(self, run_id: str, most_s: float) -> None:
         """See `Transport.wait`."""
         await default_transport().wait_async(run_id, most_s)
+
+    def follow(self, operation: str, values: Mapping[str, Any], after: str | None) -> Iterator[FeedEvent]:
+        """See `Transport.follow`."""
+        return default_transport().follow(operation, values, after)
+
+    def follow_async(self, operation: str, values: Mapping[str, Any], after: str | None) -> AsyncIterator[FeedEvent]:
+        """See `Transport.follow`."""
+        return default_transport().follow_async(operation, values, after)
 
     def close(self) -> None:
         """Nothing: connections of the process are kept."""

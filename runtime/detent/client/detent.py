@@ -102,6 +102,11 @@ class Detent:
         self.people = PeopleResource(self._transport)
         self.auth = AuthResource(self._transport)
 
+    @property
+    def transport(self) -> Transport:
+        """How the engine is reached, for `detent.using`."""
+        return self._transport
+
     def __repr__(self) -> str:
         return f"Detent({self._transport!r})"
 

@@ -97,10 +97,17 @@ def items_of(items: Sequence[Any], task: Task[Any, Any] | None = None) -> list[B
     return made
 
 
+def _here() -> ActiveRun | None:
+    """The run whose children are to be started, unless `using` names another target."""
+    from ..connection import is_overridden
+
+    return None if is_overridden() else current_run.get()
+
+
 async def start(item: BatchItem) -> RunHandle:
     """Start one run."""
     made = item.to_run({})
-    run = current_run.get()
+    run = _here()
     if run is not None:
         return _handle(item, (await run.trigger([made], wait=False))[0][0])
     from ..connection import default_transport
@@ -111,7 +118,7 @@ async def start(item: BatchItem) -> RunHandle:
 def start_sync(item: BatchItem) -> RunHandle:
     """Start one run, blocking."""
     made = item.to_run({})
-    run = current_run.get()
+    run = _here()
     if run is not None:
         return _handle(item, run.trigger_sync([made], wait=False)[0][0])
     from ..connection import default_transport
@@ -122,7 +129,7 @@ def start_sync(item: BatchItem) -> RunHandle:
 async def start_batch(items: list[BatchItem], shared: Mapping[str, Any]) -> BatchHandle:
     """Start the runs of a batch, all or none."""
     batch_id, made = _batch(items, shared)
-    run = current_run.get()
+    run = _here()
     if not made:
         return BatchHandle(batch_id, ())
     if run is not None:
@@ -138,7 +145,7 @@ async def start_batch(items: list[BatchItem], shared: Mapping[str, Any]) -> Batc
 def start_batch_sync(items: list[BatchItem], shared: Mapping[str, Any]) -> BatchHandle:
     """Start the runs of a batch, all or none, blocking."""
     batch_id, made = _batch(items, shared)
-    run = current_run.get()
+    run = _here()
     if not made:
         return BatchHandle(batch_id, ())
     if run is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ..errors import InvalidOptions, LimitExceeded
 from ..model.limits import NAME_CHARS, STREAM_PART_BYTES
@@ -12,6 +13,9 @@ from .call import Call
 from .current import active_run
 from .inputs import BlockingInput, Input
 from .step_value import ANY_VALUE, StepValue
+
+if TYPE_CHECKING:
+    from ..model.stream_views import StreamInfo, StreamPart
 
 __all__ = ["BlockingStream", "BlockingStreams", "Stream", "Streams", "streams"]
 
@@ -169,6 +173,18 @@ class BlockingStreams:
         """See `Streams.read`."""
         return BlockingStream[Any](stream).read(run_id, after=after)
 
+    def parts(self, run_id: str, stream: str, *, after: str | int | None = None) -> Iterator[StreamPart]:
+        """See `detent.client.Detent.streams`."""
+        from ..client import Detent
+
+        return Detent().streams.parts(run_id, stream, after=after)
+
+    def list(self, run_id: str) -> builtins.list[StreamInfo]:
+        """See `Streams.list`."""
+        from ..client import Detent
+
+        return Detent().streams.list(run_id)
+
 
 class Streams:
     """Parts of text or JSON, written in a run and read by whoever follows it: the tokens of a model, say, in a browser.
@@ -227,6 +243,18 @@ class Streams:
         Errors: `NotFound`.
         """
         return Stream[Any](stream).read(run_id, after=after)
+
+    def parts(self, run_id: str, stream: str, *, after: str | int | None = None) -> AsyncIterator[StreamPart]:
+        """`read`, each part with its place; see `detent.client.AsyncDetent.streams`."""
+        from ..client import AsyncDetent
+
+        return AsyncDetent().streams.parts(run_id, stream, after=after)
+
+    async def list(self, run_id: str) -> builtins.list[StreamInfo]:
+        """The streams of a run."""
+        from ..client import AsyncDetent
+
+        return await AsyncDetent().streams.list(run_id)
 
 
 streams = Streams()

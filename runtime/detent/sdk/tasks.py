@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ..model.options import IdempotencyKey, TriggerOptions
 from . import starting
@@ -12,6 +13,9 @@ from .hooks import F
 from .registry import registry
 from .result import BatchHandle, BatchResult, Result, RunHandle
 from .starting import BatchItem
+
+if TYPE_CHECKING:
+    from ..model.views import TaskView
 
 __all__ = ["Batch", "IdempotencyKeys", "SyncBatch", "SyncTasks", "Tasks", "batch", "idempotency_keys", "tasks"]
 
@@ -40,6 +44,18 @@ class SyncTasks:
     ) -> BatchResult[Any]:
         """See `Tasks.batch_trigger_and_wait`."""
         return starting.start_batch_and_wait_sync(_of(id, items), options)
+
+    def list(self) -> builtins.list[TaskView]:
+        """See `Tasks.list`."""
+        from ..client import Detent
+
+        return Detent().tasks.list()
+
+    def retrieve(self, id: str) -> TaskView:
+        """See `Tasks.retrieve`."""
+        from ..client import Detent
+
+        return Detent().tasks.retrieve(id)
 
 
 class Tasks:
@@ -85,6 +101,18 @@ class Tasks:
             lambda: starting.start_batch_and_wait(_of(id, items), options),
             BatchResult.unwrap,
         )
+
+    async def list(self) -> builtins.list[TaskView]:
+        """The tasks that workers of this project have described; see `detent.client.AsyncDetent.tasks`."""
+        from ..client import AsyncDetent
+
+        return await AsyncDetent().tasks.list()
+
+    async def retrieve(self, id: str) -> TaskView:
+        """One task with its schemas. Errors: `TaskNotFound` with near names."""
+        from ..client import AsyncDetent
+
+        return await AsyncDetent().tasks.retrieve(id)
 
     def on_start(self, fn: F) -> F:
         """Before each attempt of every task."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..model.protocol import Answer, Ask, Handle, NewRun, Told
+from ..model.transport import FeedEvent
 
 if TYPE_CHECKING:
     from .inside import Inside
 
 __all__ = ["Questions"]
+
+#: How often a feed is looked at, in seconds.
+_LOOK_S = 0.1
 
 _encode = msgspec.json.Encoder().encode
 
@@ -55,12 +59,44 @@ class Questions:
         """See `Transport.wait`."""
         await asyncio.sleep(most_s)
 
+    def follow(self, operation: str, values: Mapping[str, Any], after: str | None) -> Iterator[FeedEvent]:
+        """See `Transport.follow`: the feed is looked at again and again."""
+        ended = False
+        while not ended:
+            seen = self.call(operation, **values, last_event_id=after)
+            ended = seen["ended"]
+            for event in map(_event, seen["events"]):
+                after = event.id
+                if event.data is not None:
+                    yield event
+            if not seen["more"] and not ended:
+                time.sleep(_LOOK_S)
+
+    async def follow_async(
+        self, operation: str, values: Mapping[str, Any], after: str | None
+    ) -> AsyncIterator[FeedEvent]:
+        """See `Transport.follow`."""
+        ended = False
+        while not ended:
+            seen = await self.call_async(operation, **values, last_event_id=after)
+            ended = seen["ended"]
+            for event in map(_event, seen["events"]):
+                after = event.id
+                if event.data is not None:
+                    yield event
+            if not seen["more"] and not ended:
+                await asyncio.sleep(_LOOK_S)
+
     def close(self) -> None:
         """Nothing: the connection is the worker's."""
 
 
 def _question(operation: str, values: dict[str, Any]) -> Ask:
     return Ask(operation, msgspec.Raw(_encode(values)))
+
+
+def _event(told: dict[str, Any]) -> FeedEvent:
+    return FeedEvent(**told)
 
 
 def _value(answer: Answer) -> Any:
