@@ -29,6 +29,7 @@ NAMES = [
     "TokenResult",
     "WaitInfo",
     "WaitTimedOut",
+    "alerts",
     "batch",
     "configure",
     "envvars",
@@ -54,6 +55,7 @@ NAMES = [
     "wait",
 ]
 SYNC_NAMES = [
+    "alerts",
     "batch",
     "envvars",
     "error_groups",

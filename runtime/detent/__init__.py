@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .sdk.logger import logger
     from .sdk.notes import metadata, tags
     from .sdk.queue import queue
-    from .sdk.resources import envvars, error_groups, logs, queues, runs, tokens
+    from .sdk.resources import alerts, envvars, error_groups, logs, queues, runs, tokens
     from .sdk.result import BatchResult, Result
     from .sdk.retry import retry
     from .sdk.scheduled import ScheduledPayload
@@ -47,6 +47,7 @@ __all__ = [
     "TokenResult",
     "WaitInfo",
     "WaitTimedOut",
+    "alerts",
     "batch",
     "configure",
     "envvars",
@@ -87,6 +88,7 @@ _HOMES = {
     "Token": ("detent.sdk.tokens", "Token"),
     "TokenResult": ("detent.sdk.tokens", "TokenResult"),
     "WaitInfo": ("detent.sdk.context", "WaitInfo"),
+    "alerts": ("detent.sdk.resources", "alerts"),
     "batch": ("detent.sdk.tasks", "batch"),
     "configure": ("detent.connection", "configure"),
     "envvars": ("detent.sdk.resources", "envvars"),

@@ -3,6 +3,7 @@ loop."""
 
 from __future__ import annotations
 
+from .sdk.resources import alerts as _alerts
 from .sdk.resources import envvars as _envvars
 from .sdk.resources import error_groups as _error_groups
 from .sdk.resources import logs as _logs
@@ -18,6 +19,7 @@ from .sdk.tasks import tasks as _tasks
 from .sdk.wait import wait as _wait
 
 __all__ = [
+    "alerts",
     "batch",
     "envvars",
     "error_groups",
@@ -33,6 +35,7 @@ __all__ = [
     "wait",
 ]
 
+alerts = _alerts.sync
 batch = _batch.sync
 envvars = _envvars.sync
 error_groups = _error_groups.sync

@@ -8,9 +8,10 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["envvars", "error_groups", "logs", "queues", "runs", "tokens"]
+__all__ = ["alerts", "envvars", "error_groups", "logs", "queues", "runs", "tokens"]
 
 if TYPE_CHECKING:
+    from ..client.alerts import AlertsResource, AsyncAlertsResource
     from ..client.async_detent import AsyncRunsResource
     from ..client.detent import RunsResource
     from ..client.errors import AsyncErrorsResource, ErrorsResource
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     class ErrorGroups(AsyncErrorsResource):
         sync: ErrorsResource
 
+    class Alerts(AsyncAlertsResource):
+        sync: AlertsResource
+
     class Variables(AsyncVariablesResource):
         sync: VariablesResource
 
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     logs: Logs
     error_groups: ErrorGroups
     envvars: Variables
+    alerts: Alerts
 
 else:
 
@@ -74,6 +79,7 @@ else:
     logs = Awaited("logs")
     error_groups = Awaited("errors")
     envvars = Awaited("envvars")
+    alerts = Awaited("alerts")
 
 
 @cache
