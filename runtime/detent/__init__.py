@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .sdk.logger import logger
     from .sdk.notes import metadata, tags
     from .sdk.queue import queue
-    from .sdk.resources import alerts, envvars, error_groups, logs, queues, runs, tokens
+    from .sdk.resources import alerts, auth, envvars, error_groups, logs, queues, runs, tokens
     from .sdk.result import BatchResult, Result
     from .sdk.retry import retry
     from .sdk.scheduled import ScheduledPayload
@@ -48,6 +48,7 @@ __all__ = [
     "WaitInfo",
     "WaitTimedOut",
     "alerts",
+    "auth",
     "batch",
     "configure",
     "envvars",
@@ -89,6 +90,7 @@ _HOMES = {
     "TokenResult": ("detent.sdk.tokens", "TokenResult"),
     "WaitInfo": ("detent.sdk.context", "WaitInfo"),
     "alerts": ("detent.sdk.resources", "alerts"),
+    "auth": ("detent.sdk.resources", "auth"),
     "batch": ("detent.sdk.tasks", "batch"),
     "configure": ("detent.connection", "configure"),
     "envvars": ("detent.sdk.resources", "envvars"),

@@ -44,19 +44,26 @@ class _Client(Protocol):
     def transport(self) -> Transport: ...
 
 
-def configure(*, api_url: str | None = None, secret_key: str | None = None, **http: Unpack[HttpOptions]) -> None:
+def configure(
+    *,
+    api_url: str | None = None,
+    secret_key: str | None = None,
+    project: str | None = None,
+    environment: str | None = None,
+    **http: Unpack[HttpOptions],
+) -> None:
     """Choose the server that the default client reaches from now on, in this process: that of ``tasks``, ``runs``,
     ``Detent()`` and so on. Inside a run they go on using the connection of its worker.
 
     Parameters:
       api_url: its address; None for what the surroundings say, as before any call of this.
-      secret_key, http: as of `Detent`.
+      secret_key, project, environment, http: as of `Detent`.
 
     Errors: `ConfigError`, `InvalidOptions`.
     """
     from .client.transports import choose
 
-    _, own = choose(None, api_url, secret_key, **http)
+    _, own = choose(None, api_url, secret_key, project, environment, **http)
     before, _Everywhere.configured = _Everywhere.configured, own
     if before is not None:
         before.close()

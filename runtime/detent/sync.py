@@ -4,6 +4,7 @@ loop."""
 from __future__ import annotations
 
 from .sdk.resources import alerts as _alerts
+from .sdk.resources import auth as _auth
 from .sdk.resources import envvars as _envvars
 from .sdk.resources import error_groups as _error_groups
 from .sdk.resources import logs as _logs
@@ -20,6 +21,7 @@ from .sdk.wait import wait as _wait
 
 __all__ = [
     "alerts",
+    "auth",
     "batch",
     "envvars",
     "error_groups",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 alerts = _alerts.sync
+auth = _auth.sync
 batch = _batch.sync
 envvars = _envvars.sync
 error_groups = _error_groups.sync

@@ -19,6 +19,9 @@ logger = logging.getLogger("detent.engine")
 #: Questions that are worked on at once; the others wait their turn.
 _THREADS = 4
 
+#: Of the operations that depend on who asks, those for which a run stands for its environment.
+_OF_RUNS = frozenset({"auth.public_token", "auth.whoami"})
+
 _encode = msgspec.json.Encoder().encode
 _values = msgspec.json.Decoder(dict[str, object])
 
@@ -48,7 +51,7 @@ class Asking:
 
     def _answer(self, env: str, request: Ask) -> Answer:
         try:
-            if request.operation in self._operations.account_operations:
+            if request.operation in self._operations.account_operations - _OF_RUNS:
                 raise Forbidden(f"{request.operation} is not for runs; use a client with a key of its own")
             operations = self._by_env.get(env)
             if operations is None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["alerts", "envvars", "error_groups", "logs", "queues", "runs", "tokens"]
+__all__ = ["alerts", "auth", "envvars", "error_groups", "logs", "queues", "runs", "tokens"]
 
 if TYPE_CHECKING:
     from ..client.alerts import AlertsResource, AsyncAlertsResource
     from ..client.async_detent import AsyncRunsResource
+    from ..client.auth import AsyncAuthResource, AuthResource
     from ..client.detent import RunsResource
     from ..client.errors import AsyncErrorsResource, ErrorsResource
     from ..client.logs import AsyncLogsResource, LogsResource
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     class Alerts(AsyncAlertsResource):
         sync: AlertsResource
 
+    class Auth(AsyncAuthResource):
+        sync: AuthResource
+
     class Variables(AsyncVariablesResource):
         sync: VariablesResource
 
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
     error_groups: ErrorGroups
     envvars: Variables
     alerts: Alerts
+    auth: Auth
 
 else:
 
@@ -80,6 +85,7 @@ else:
     error_groups = Awaited("errors")
     envvars = Awaited("envvars")
     alerts = Awaited("alerts")
+    auth = Awaited("auth")
 
 
 @cache
