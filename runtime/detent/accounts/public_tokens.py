@@ -72,6 +72,8 @@ def read_public_scopes(scopes: Collection[str]) -> frozenset[tuple[str, str]]:
             )
         if not thing or thing == "*":
             raise InvalidOptions(f"{text!r} must name one thing: {scope}:ID of {PUBLIC[scope]}")
+        if thing.startswith("tag=") and (scope != "runs:read" or thing == "tag="):
+            raise InvalidOptions(f"{text!r}: a token can be for a tag only as runs:read:tag=TAG")
         found.add((scope, thing))
     if not found:
         raise InvalidOptions("a public token needs at least one scope, such as runs:read:run_…")

@@ -66,7 +66,7 @@ from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
 from .streams import write_streams
 from .tokens import complete_token, make_token
-from .trigger import make_runs, trigger_from_run
+from .trigger import begin_batch, make_runs, trigger_from_run
 from .waiters import Waiters
 from .waitpoints import Created, complete_waitpoint, create_waitpoint
 from .waits import leave, wait, watch
@@ -200,7 +200,7 @@ class Engine:
 
         def operation(scene: Scene) -> list[Handle]:
             if batch_id is not None:
-                scene.tx.run("insert_batch", id=batch_id, env=scene.env, parent_id=None, total=len(runs), now=scene.now)
+                begin_batch(scene, batch_id, len(runs))
             return make_runs(scene, runs, self.knows)
 
         return self.write(operation)

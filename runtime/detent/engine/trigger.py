@@ -7,11 +7,10 @@ from typing import Any
 
 import msgspec
 
-from ..errors import InvalidOptions, TaskNotFound
+from ..errors import Conflict, InvalidOptions, TaskNotFound
 from ..model.ids import derived_id
 from ..model.protocol import Failure, Handle, NewRun, Trigger, Triggered, WaitResult
 from ..model.status import FINAL
-from ..store import Tx
 from .debounce import open_window, push_on
 from .idempotency import find_by_key, keep_key
 from .journal import put_entry
@@ -19,7 +18,7 @@ from .park import is_parked, park_run
 from .results import results_of
 from .scene import Scene
 
-__all__ = ["Known", "make_runs", "trigger_from_run"]
+__all__ = ["Known", "begin_batch", "make_runs", "trigger_from_run"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -33,12 +32,12 @@ def make_runs(
     """Insert `runs`; a run whose id, idempotency key or debounce key is there already is found, not made again.
 
     Errors: `TaskNotFound` for an id that no connected worker knows, `InvalidOptions` for such a queue, `Conflict` for
-    an idempotency key that came with another payload.
+    an idempotency key that came with another payload, and for an id that a run of another environment has.
     """
     tx, now, env = scene.tx, scene.now, scene.env
     present: set[str] = set()
     if parent is None:
-        present = _present(tx, runs)
+        present = _present(scene, runs)
     handles: list[Handle] = []
     rows: list[dict[str, Any]] = []
     for run in runs:
@@ -129,11 +128,26 @@ def _found(scene: Scene, run: NewRun) -> Handle | None:
     return found
 
 
-def _present(tx: Tx, runs: Sequence[NewRun]) -> set[str]:
+def begin_batch(scene: Scene, batch_id: str, total: int, parent_id: str | None = None) -> None:
+    """Make a batch, unless it is there already. Errors: `Conflict` for an id that another environment has."""
+    tx = scene.tx
+    if tx.run("insert_batch", id=batch_id, env=scene.env, parent_id=parent_id, total=total, now=scene.now):
+        return
+    found = tx.one("find_batch", id=batch_id)
+    if found is not None and found["env"] != scene.env:
+        raise Conflict(f"the id {batch_id!r} is taken; leave the batch's id out")
+
+
+def _present(scene: Scene, runs: Sequence[NewRun]) -> set[str]:
+    """The ids of `runs` that are there already, from a trigger whose answer was lost. Errors: `Conflict`."""
     if len(runs) == 1:
-        return {runs[0].id} if tx.one("has_run", id=runs[0].id) is not None else set()
-    ids = _encode([run.id for run in runs]).decode()
-    return {row["id"] for row in tx.all("existing_runs", ids=ids)}
+        rows = scene.tx.all("has_run", id=runs[0].id)
+    else:
+        rows = scene.tx.all("existing_runs", ids=_encode([run.id for run in runs]).decode())
+    for row in rows:
+        if row["env"] != scene.env:
+            raise Conflict(f"the id {row['id']!r} is taken; leave the run out and send options")
+    return {row["id"] for row in rows}
 
 
 def trigger_from_run(scene: Scene, worker_id: str, request: Trigger, known: Known) -> Triggered | Failure:
@@ -164,14 +178,7 @@ def trigger_from_run(scene: Scene, worker_id: str, request: Trigger, known: Know
     if advanced:
         put_entry(scene, request.run_id, attempt, key=request.key, kind="trigger", target=target, seq=request.seq)
     if request.batch_id is not None:
-        tx.run(
-            "insert_batch",
-            id=request.batch_id,
-            env=scene.env,
-            parent_id=request.run_id,
-            total=len(handles),
-            now=scene.now,
-        )
+        begin_batch(scene, request.batch_id, len(handles), request.run_id)
     parked, result = False, None
     if request.wait:
         parked, result = _wait_for(scene, worker_id, request, parent, handles, all_new=not earlier)

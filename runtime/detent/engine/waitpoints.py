@@ -47,9 +47,13 @@ def create_waitpoint(
       idempotency_key: as it is kept, see `model.options.idempotency_hash`.
       idempotency_ttl_ms: how long the key finds this waitpoint; 30 days when None.
       run_id: the run that makes it, None outside runs.
+
+    Errors: `Conflict` for an id that is another's.
     """
     present = scene.tx.one("find_waitpoint", id=id)
     if present is not None:
+        if present["env"] != scene.env or present["kind"] != kind:
+            raise Conflict(f"the id {id!r} is taken; leave the id out")
         return Created(present, False)
     expires_at = None
     if idempotency_key is not None:

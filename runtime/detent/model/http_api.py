@@ -47,6 +47,9 @@ class Route(NamedTuple):
     none. Values that `path` does not name go into the query (GET) or the body (POST, PUT, DELETE), of at most
     `body_bytes`. `repeatable`: done again with the same values it changes nothing.
 
+    `public_token`: a public token for the one thing that is asked about will do as well. What tells of the code or of the
+    work behind it (journal, logs, trace) is for keys.
+
     `answer` names the view in `detent.model.*views` that a good answer, of `status`, fits; ``list[VIEW]`` is an object
     with `items`, ``any`` is any JSON, ``text`` is plain text, ``events`` is a stream of server-sent events.
     """
@@ -58,12 +61,13 @@ class Route(NamedTuple):
     body_bytes: int = BODY_BYTES
     answer: str = ""
     status: int = 200
+    public_token: bool = False
 
 
 #: By the name of the operation, see `engine/operations.py`.
 ROUTES: dict[str, Route] = {
     "health": Route("GET", "/health", "any", answer="Health"),
-    "auth.whoami": Route("GET", "/api/v1/whoami", "any", answer="WhoAmI"),
+    "auth.whoami": Route("GET", "/api/v1/whoami", "any", answer="WhoAmI", public_token=True),
     "auth.public_token": Route("POST", "/api/v1/auth/public-tokens", "any", answer="PublicToken"),
     "auth.device": Route("POST", "/api/v1/auth/device", "public", answer="DeviceLogin"),
     "auth.device_token": Route("POST", "/api/v1/auth/device/token", "public", answer="DeviceToken"),
@@ -90,8 +94,8 @@ ROUTES: dict[str, Route] = {
     "ready": Route("GET", "/ready", "public", answer="Ready"),
     "report": Route("GET", "/api/v1/report", "report:read", answer="Report"),
     "metrics": Route("GET", "/metrics", "metrics:read", answer="text"),
-    "runs.list": Route("GET", "/api/v1/runs", "runs:read", answer="RunPage"),
-    "runs.retrieve": Route("GET", "/api/v1/runs/{id}", "runs:read", answer="RunDetail"),
+    "runs.list": Route("GET", "/api/v1/runs", "runs:read", answer="RunPage", public_token=True),
+    "runs.retrieve": Route("GET", "/api/v1/runs/{id}", "runs:read", answer="RunDetail", public_token=True),
     "runs.cancel": Route("POST", "/api/v1/runs/{id}/cancel", "runs:write", repeatable=True, answer="RunStatus"),
     "runs.reschedule": Route("POST", "/api/v1/runs/{id}/reschedule", "runs:write", answer="Rescheduled"),
     "runs.update_metadata": Route("PUT", "/api/v1/runs/{id}/metadata", "runs:write", answer="RunMetadata"),
@@ -103,7 +107,7 @@ ROUTES: dict[str, Route] = {
     "runs.fork": Route("POST", "/api/v1/runs/{id}/fork", "runs:write", repeatable=True, answer="TriggeredRun"),
     "runs.resume": Route("POST", "/api/v1/runs/{id}/resume", "runs:write", answer="RunStatus"),
     "runs.journal": Route("GET", "/api/v1/runs/{id}/journal", "runs:read", answer="list[JournalEntry]"),
-    "runs.result": Route("GET", "/api/v1/runs/{id}/result", "runs:read", answer="RunOutcome"),
+    "runs.result": Route("GET", "/api/v1/runs/{id}/result", "runs:read", answer="RunOutcome", public_token=True),
     "runs.events": Route("GET", "/api/v1/runs/{id}/events", "runs:read", answer="list[Event]"),
     "runs.trace": Route("GET", "/api/v1/runs/{id}/trace", "runs:read", answer="TraceSpan"),
     "runs.logs": Route("GET", "/api/v1/runs/{id}/logs", "runs:read", answer="list[LogEntry]"),
@@ -151,7 +155,7 @@ ROUTES: dict[str, Route] = {
     "envvars.update": Route("PUT", "/api/v1/envvars/{name}", "envvars:write", repeatable=True, answer="SavedVariable"),
     "envvars.delete": Route("DELETE", "/api/v1/envvars/{name}", "envvars:write", answer="RemovedVariable"),
     "tokens.list": Route("GET", "/api/v1/waitpoints/tokens", "tokens:read", answer="TokenPage"),
-    "tokens.retrieve": Route("GET", "/api/v1/waitpoints/tokens/{id}", "tokens:read", answer="TokenDetail"),
+    "tokens.retrieve": Route("GET", "/api/v1/waitpoints/tokens/{id}", "tokens:read", answer="TokenDetail", public_token=True),
     "tokens.create": Route("POST", "/api/v1/waitpoints/tokens", "tokens:write", repeatable=True, answer="TokenDetail"),
     "tokens.complete": Route(
         "POST",
@@ -160,6 +164,7 @@ ROUTES: dict[str, Route] = {
         repeatable=True,
         body_bytes=OUTPUT_BYTES + 512 * 1024,
         answer="TokenDetail",
+        public_token=True,
     ),
     "alerts.list": Route("GET", "/api/v1/alerts", "alerts:read", answer="list[AlertView]"),
     "alerts.create": Route("POST", "/api/v1/alerts", "alerts:write", answer="AlertMade"),
@@ -180,11 +185,11 @@ ROUTES: dict[str, Route] = {
     "errors.unresolve": Route(
         "POST", "/api/v1/errors/{id}/unresolve", "errors:write", repeatable=True, answer="ErrorDetail"
     ),
-    "realtime.run": Route("GET", "/realtime/v1/runs/{id}", "runs:read", answer="events"),
-    "realtime.runs": Route("GET", "/realtime/v1/runs", "runs:read", answer="events"),
-    "realtime.batch": Route("GET", "/realtime/v1/batches/{id}", "batches:read", answer="events"),
-    "realtime.stream": Route("GET", "/realtime/v1/streams/{run}/{stream}", "streams:read", answer="events"),
-    "streams.list": Route("GET", "/realtime/v1/streams/{run}", "streams:read", answer="list[StreamInfo]"),
+    "realtime.run": Route("GET", "/realtime/v1/runs/{id}", "runs:read", answer="events", public_token=True),
+    "realtime.runs": Route("GET", "/realtime/v1/runs", "runs:read", answer="events", public_token=True),
+    "realtime.batch": Route("GET", "/realtime/v1/batches/{id}", "batches:read", answer="events", public_token=True),
+    "realtime.stream": Route("GET", "/realtime/v1/streams/{run}/{stream}", "streams:read", answer="events", public_token=True),
+    "streams.list": Route("GET", "/realtime/v1/streams/{run}", "streams:read", answer="list[StreamInfo]", public_token=True),
     "streams.send_input": Route(
         "POST",
         "/realtime/v1/streams/{run}/input/{stream}",
@@ -192,6 +197,7 @@ ROUTES: dict[str, Route] = {
         repeatable=True,
         body_bytes=INPUT_BYTES + 64 * 1024,
         answer="InputSent",
+        public_token=True,
     ),
 }
 

@@ -31,10 +31,11 @@ from ..model.http_api import (
     BatchMade,
 )
 from ..model.http_api import Route as RouteOf
+from ..model.protocol import Handle
 from ..model.rate_limit import Rate
 from .bodies import batch_of, object_of, read_body, run_of, trigger_body
 from .callbacks import output_of
-from .doorkeeper import PUBLIC, ScopedRoute, principal_of
+from .doorkeeper import PUBLIC, ScopedRoute, check_queues, principal_of
 from .following import following
 from .gate import Gate
 from .hub import Hub
@@ -92,7 +93,7 @@ def make_routes(operations: Operations) -> list[ScopedRoute]:
 def _routes(api: _Api, operations: Operations, hub: Hub) -> list[ScopedRoute]:
     routes = [
         ScopedRoute(TRIGGER_BATCH, api.trigger_batch, methods=["POST"], needs="tasks:write"),
-        ScopedRoute(_pattern(TRIGGER_TASK), api.trigger, methods=["POST"], needs="tasks:write"),
+        ScopedRoute(_pattern(TRIGGER_TASK), api.trigger, methods=["POST"], needs="tasks:write", public_token=True),
         ScopedRoute(TOKEN_CALLBACK, api.call_back, methods=["POST"], needs=PUBLIC),
         ScopedRoute(OPENAPI, api.openapi, methods=["GET"], needs=PUBLIC),
     ]
@@ -102,7 +103,8 @@ def _routes(api: _Api, operations: Operations, hub: Hub) -> list[ScopedRoute]:
         else:
             endpoint = api.reading(operation) if route.method == "GET" else api.changing(operation, route)
         pattern = _pattern(route.path)
-        routes.append(ScopedRoute(pattern, endpoint, methods=[route.method], needs=route.scope, name=operation))
+        opened = {"needs": route.scope, "public_token": route.public_token}
+        routes.append(ScopedRoute(pattern, endpoint, methods=[route.method], name=operation, **opened))
     return routes
 
 
@@ -128,7 +130,13 @@ class _Api:
         task = request.path_params["id"]
         principal, operations = self._of(request)
         key = request.headers.get("idempotency-key")
-        handles = await self._do(lambda: operations.trigger([run_of(trigger_body(body), task, key=key)]))
+
+        def work() -> list[Handle]:
+            run = run_of(trigger_body(body), task, key=key)
+            check_queues(principal, [run])
+            return operations.trigger([run])
+
+        handles = await self._do(work)
         token = self._token(principal, f"runs:read:{handles[0].id}", f"streams:read:{handles[0].id}")
         return _json(msgspec.structs.replace(handles[0], public_access_token=token), 202)
 
@@ -138,6 +146,7 @@ class _Api:
 
         def work() -> Response:
             batch_id, runs = batch_of(body)
+            check_queues(principal, runs)
             handles = operations.trigger(runs, batch_id)
             token = None if batch_id is None else self._token(principal, f"batches:read:{batch_id}")
             return _json(BatchMade(batch_id, handles, token), 202)

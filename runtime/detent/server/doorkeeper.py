@@ -16,9 +16,10 @@ from starlette.types import Receive, Scope, Send
 
 from ..accounts import Principal
 from ..errors import Forbidden
+from ..model.protocol import NewRun
 from .problems import problem
 
-__all__ = ["ANY", "PUBLIC", "ScopedRoute", "may_pass", "principal_of"]
+__all__ = ["ANY", "PUBLIC", "ScopedRoute", "check_queues", "may_pass", "principal_of"]
 
 #: Needs no key; or any key that is good.
 PUBLIC, ANY = "public", "any"
@@ -29,6 +30,7 @@ class ScopedRoute(Route):
 
     Parameters:
       needs: ``RESOURCE:ACTION``, `ANY` or `PUBLIC`.
+      public_token: whether a public token for the thing that is asked about will do.
     """
 
     def __init__(
@@ -39,16 +41,18 @@ class ScopedRoute(Route):
         methods: Sequence[str],
         needs: str,
         name: str | None = None,
+        public_token: bool = False,
     ) -> None:
         if needs not in (ANY, PUBLIC) and needs.count(":") != 1:
             raise ValueError(f"the route {path} needs a scope such as runs:read, got {needs!r}")
         super().__init__(path, endpoint, methods=list(methods), name=name)
         self.needs = needs
+        self.public_token = public_token
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         # A method that the path does not take is told so, whatever the key.
         if self.methods and scope["method"] in self.methods:
-            refusal = may_pass(principal_of(scope), self.needs, Request(scope))
+            refusal = may_pass(principal_of(scope), self, Request(scope))
             if refusal is not None:
                 await refusal(scope, receive, send)
                 return
@@ -61,16 +65,36 @@ def principal_of(scope: Scope) -> Principal | None:
     return found if isinstance(found, Principal) else None
 
 
-def may_pass(principal: Principal | None, needs: str, request: Request) -> Response | None:
+def may_pass(principal: Principal | None, route: ScopedRoute, request: Request) -> Response | None:
     """None where the request may pass, else what is answered instead."""
+    needs = route.needs
     if needs == PUBLIC:
         return None
     if principal is None:
         return problem(401, "unauthorized", "this needs a key; send `Authorization: Bearer KEY`")
-    if needs == ANY or principal.may(needs) or _is_for(principal, needs, request):
+    if principal.kind == "public":
+        if route.public_token and (needs == ANY or _is_for(principal, needs, request)):
+            return None
+        refused = Forbidden(
+            f"a public token is for its own thing only, and this needs {needs}; let your server ask, with a secret key"
+        )
+        return problem(403, refused.code, refused.message)
+    if needs == ANY or principal.may(needs):
         return None
     missing = Forbidden(f"this key does not have the scope {needs}; use a key that has it, or ask an admin for one")
     return problem(403, missing.code, missing.message)
+
+
+def check_queues(principal: Principal, runs: Sequence[NewRun]) -> None:
+    """Errors: `Forbidden` for a run that brings a limit for its queue, which holds for all runs in it, from one who may
+    start runs but not change queues."""
+    if not principal.may("queues:write") and any(
+        run.queue_limit is not None or run.queue_limit_per_key is not None for run in runs
+    ):
+        raise Forbidden(
+            "this key starts runs, but does not have the scope queues:write; name the queue without limits, and "
+            "declare its limits in the code"
+        )
 
 
 def _is_for(principal: Principal, needs: str, request: Request) -> bool:

@@ -1,1 +1,1 @@
-SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(:ids))
+SELECT id, env FROM runs WHERE id IN (SELECT value FROM json_each(:ids))

@@ -1,1 +1,1 @@
-SELECT 1 AS present FROM runs WHERE id = :id
+SELECT id, env FROM runs WHERE id = :id
