@@ -120,7 +120,14 @@ def test_no_way_of_writing_a_path_leads_to_another_run(browser: Browser) -> None
 def test_a_token_for_a_tag_lists_the_runs_of_that_tag_whatever_is_asked_besides(browser: Browser) -> None:
     token = browser.token(f"runs:read:tag={TAG}")
     headers = {"authorization": f"Bearer {token}"}
-    for query in ("", "&search=plain", "&task=plain", "&limit=100", f"&batch={new_id('batch')}", f"&parent={browser.other}"):
+    for query in (
+        "",
+        "&search=plain",
+        "&task=plain",
+        "&limit=100",
+        f"&batch={new_id('batch')}",
+        f"&parent={browser.other}",
+    ):
         answer = browser.client.get(f"/api/v1/runs?tag={TAG}{query}", headers=headers)
         assert answer.status_code == 200, query
         assert {run["id"] for run in answer.json()["items"]} <= {browser.mine}, query

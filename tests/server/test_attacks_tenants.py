@@ -110,7 +110,9 @@ def test_feeds_of_others_do_not_open_while_their_owners_follow_them(tenants: Ten
             for who in ("staging", "other"):
                 for last in (None, "1-0", "9999-0"):
                     headers = {} if last is None else {"last-event-id": last}
-                    answer = tenants.client.get(path, headers={"authorization": f"Bearer {tenants.keys[who]}"} | headers)
+                    answer = tenants.client.get(
+                        path, headers={"authorization": f"Bearer {tenants.keys[who]}"} | headers
+                    )
                     assert answer.status_code in (400, 404), (who, path, last)
     sent = tenants.ask("staging", "POST", f"/realtime/v1/streams/{things['waiting']}/input/text", json={"value": 1})
     assert sent.status_code == 404

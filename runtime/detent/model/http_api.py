@@ -47,8 +47,8 @@ class Route(NamedTuple):
     none. Values that `path` does not name go into the query (GET) or the body (POST, PUT, DELETE), of at most
     `body_bytes`. `repeatable`: done again with the same values it changes nothing.
 
-    `public_token`: a public token for the one thing that is asked about will do as well. What tells of the code or of the
-    work behind it (journal, logs, trace) is for keys.
+    `public_token`: a public token for the one thing that is asked about will do as well. What tells of the code or of
+    the work behind it (journal, logs, trace) is for keys.
 
     `answer` names the view in `detent.model.*views` that a good answer, of `status`, fits; ``list[VIEW]`` is an object
     with `items`, ``any`` is any JSON, ``text`` is plain text, ``events`` is a stream of server-sent events.
@@ -155,7 +155,9 @@ ROUTES: dict[str, Route] = {
     "envvars.update": Route("PUT", "/api/v1/envvars/{name}", "envvars:write", repeatable=True, answer="SavedVariable"),
     "envvars.delete": Route("DELETE", "/api/v1/envvars/{name}", "envvars:write", answer="RemovedVariable"),
     "tokens.list": Route("GET", "/api/v1/waitpoints/tokens", "tokens:read", answer="TokenPage"),
-    "tokens.retrieve": Route("GET", "/api/v1/waitpoints/tokens/{id}", "tokens:read", answer="TokenDetail", public_token=True),
+    "tokens.retrieve": Route(
+        "GET", "/api/v1/waitpoints/tokens/{id}", "tokens:read", answer="TokenDetail", public_token=True
+    ),
     "tokens.create": Route("POST", "/api/v1/waitpoints/tokens", "tokens:write", repeatable=True, answer="TokenDetail"),
     "tokens.complete": Route(
         "POST",
@@ -188,8 +190,12 @@ ROUTES: dict[str, Route] = {
     "realtime.run": Route("GET", "/realtime/v1/runs/{id}", "runs:read", answer="events", public_token=True),
     "realtime.runs": Route("GET", "/realtime/v1/runs", "runs:read", answer="events", public_token=True),
     "realtime.batch": Route("GET", "/realtime/v1/batches/{id}", "batches:read", answer="events", public_token=True),
-    "realtime.stream": Route("GET", "/realtime/v1/streams/{run}/{stream}", "streams:read", answer="events", public_token=True),
-    "streams.list": Route("GET", "/realtime/v1/streams/{run}", "streams:read", answer="list[StreamInfo]", public_token=True),
+    "realtime.stream": Route(
+        "GET", "/realtime/v1/streams/{run}/{stream}", "streams:read", answer="events", public_token=True
+    ),
+    "streams.list": Route(
+        "GET", "/realtime/v1/streams/{run}", "streams:read", answer="list[StreamInfo]", public_token=True
+    ),
     "streams.send_input": Route(
         "POST",
         "/realtime/v1/streams/{run}/input/{stream}",

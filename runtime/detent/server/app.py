@@ -103,8 +103,16 @@ def _routes(api: _Api, operations: Operations, hub: Hub) -> list[ScopedRoute]:
         else:
             endpoint = api.reading(operation) if route.method == "GET" else api.changing(operation, route)
         pattern = _pattern(route.path)
-        opened = {"needs": route.scope, "public_token": route.public_token}
-        routes.append(ScopedRoute(pattern, endpoint, methods=[route.method], name=operation, **opened))
+        routes.append(
+            ScopedRoute(
+                pattern,
+                endpoint,
+                methods=[route.method],
+                needs=route.scope,
+                name=operation,
+                public_token=route.public_token,
+            )
+        )
     return routes
 
 
