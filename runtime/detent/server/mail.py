@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import smtplib
-import ssl
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    import smtplib
 
 __all__ = ["MailError", "Mailer", "mailer_of"]
 
@@ -47,6 +47,9 @@ class Mailer(NamedTuple):
 
         Errors: `MailError`.
         """
+        import smtplib
+        from email.message import EmailMessage
+
         mail = EmailMessage()
         address = parseaddr(self.sender)[1]
         mail["From"] = self.sender
@@ -72,6 +75,9 @@ class Mailer(NamedTuple):
         return "".join(f"{address}: {answer}\n" for address, answer in refused.items())
 
     def _connected(self) -> smtplib.SMTP:
+        import smtplib
+        import ssl
+
         if self.is_tls:
             server: smtplib.SMTP = smtplib.SMTP_SSL(
                 self.host, self.port, timeout=_TIMEOUT_S, context=ssl.create_default_context()
