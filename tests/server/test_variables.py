@@ -12,6 +12,8 @@ from tests.server.project import KEY, Project
 from detent import Detent
 from detent.engine.variables import seal_all_again, variables_for_worker
 from detent.errors import Conflict, InvalidOptions, LimitExceeded, NotFound
+from detent.model.manifest import Manifest, TaskSpec
+from detent.model.protocol import Hello
 from detent.server.http import HttpServer
 from detent.vault import Vault
 
@@ -162,3 +164,10 @@ def test_what_one_environment_keeps_another_neither_sees_nor_changes(project: Pr
         assert made.json()["created"] is True
         assert dev.get("/api/v1/envvars/A").json()["value"] == "of dev"
         assert dev.get("/api/v1/envvars/A", headers=prod).json()["value"] == "of prod"
+
+
+def test_the_schema_of_a_payload_is_shown_whatever_its_parts_are_called(project: Project) -> None:
+    schema = {"properties": {"payload": {"properties": {"password": {"type": "string"}}}, "token": {"type": "string"}}}
+    manifest = Manifest([TaskSpec("schemed", "task/schemed", payload_schema=schema)])
+    project.engine.connect(Hello("worker_2", manifest, 1, 1.0, "host"), lambda _push: None)
+    assert project.operations.call("tasks.retrieve", id="schemed")["payload_schema"] == schema

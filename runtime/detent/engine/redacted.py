@@ -16,6 +16,8 @@ _WRITTEN = frozenset(
         "paused", "payload", "reason", "received", "rows", "sample", "summary", "traceback", "why",
     }
 )  # fmt: skip
+#: What only describes values, and may use any name for a part.
+_DESCRIBING = frozenset({"output_schema", "payload_schema", "schema"})
 #: JSON as text, perhaps cut.
 _TEXTS = frozenset({"value"})
 #: What plain JSON values are made of.
@@ -39,6 +41,8 @@ def _shown(part: Any, redactor: Redactor) -> Any:
     changed: dict[str, Any] = {}
     for key, value in part.items():
         shown = value
+        if key in _DESCRIBING:
+            continue
         if key in _WRITTEN:
             shown = redactor.data(value)
         elif type(value) in _CONTAINERS:
