@@ -32,6 +32,8 @@ PATIENCE_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.05
 #: Between two looks at a feed where no server tells of it, in seconds.
 _LOOK_S = 0.05
+#: Longest time between two questions after a run that nobody tells of, in seconds.
+_UNTOLD_S = 0.5
 #: How long a server may be away before it is looked for elsewhere, in seconds.
 _AWAY_S = 0.2
 
@@ -199,13 +201,21 @@ class ProjectTransport:
         """See `Transport.call_async`."""
         return await asyncio.to_thread(self.call, operation, **values)
 
-    def wait(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # who executes it is another process
+    def wait(self, run_id: str, most_s: float) -> None:
         """See `Transport.wait`."""
-        time.sleep(most_s)
+        server = self._told_by() if most_s > _UNTOLD_S else None
+        if server is not None:
+            server.wait(run_id, most_s)
+        else:
+            time.sleep(min(most_s, _UNTOLD_S))
 
-    async def wait_async(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # likewise
+    async def wait_async(self, run_id: str, most_s: float) -> None:
         """See `Transport.wait`."""
-        await asyncio.sleep(most_s)
+        server = self._told_by() if most_s > _UNTOLD_S else None
+        if server is not None:
+            await server.wait_async(run_id, most_s)
+        else:
+            await asyncio.sleep(min(most_s, _UNTOLD_S))
 
     def follow(self, operation: str, values: Mapping[str, Any], after: str | None) -> Iterator[FeedEvent]:
         """See `Transport.follow`. A server that holds the project tells; without one the store is looked at."""

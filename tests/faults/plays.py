@@ -141,10 +141,12 @@ PLAYS: dict[str, Callable[[Place, Workload, str, str], None]] = {
         for verb in ("activate", "create", "deactivate", "delete", "update")
     },
     "pause": play_pause,
+    "peek": play_also(lambda workload: workload.speak),
     "recall": play_recall,
     "release": play_release,
     "runs_fork": play_also(lambda workload: workload.fork),
     "runs_replay": play_also(lambda workload: workload.replay),
     "runs_resume": play_resume,
+    "streams_send_input": play_also(lambda workload: workload.speak),
     "watch": play_watch,
 }

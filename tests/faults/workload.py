@@ -37,7 +37,7 @@ import threading
 import time
 from pathlib import Path
 
-from detent import Context, Retry, ScheduledPayload, logger, metadata, step, task, wait
+from detent import Context, Retry, ScheduledPayload, logger, metadata, step, streams, task, wait
 from tests.faults.effects import done
 
 ROOT = Path(__file__).parent.parent
@@ -170,6 +170,17 @@ async def by_the_clock(payload: ScheduledPayload, ctx: Context) -> str | None:
     return payload.external_id
 
 
+@task(id="listener")
+async def listener(n: int, ctx: Context) -> int:
+    box = streams.input("box", int)
+    first = await box.wait()
+    await streams.append("heard", first)
+    await box.peek()
+    second = await box.wait()
+    await note(ctx, "last")
+    return first + second
+
+
 @task(id="apart", isolation="process")
 async def apart(n: int, ctx: Context) -> int:
     await note(ctx, "apart")
@@ -295,6 +306,17 @@ def by_the_clock(payload: ScheduledPayload, ctx: Context) -> str | None:
     return payload.external_id
 
 
+@task(id="listener")
+def listener(n: int, ctx: Context) -> int:
+    box = streams.sync.input("box", int)
+    first = box.wait()
+    streams.sync.append("heard", first)
+    box.peek()
+    second = box.wait()
+    note(ctx, "last")
+    return first + second
+
+
 @task(id="apart", isolation="process")
 def apart(n: int, ctx: Context) -> int:
     note(ctx, "apart")
@@ -313,6 +335,7 @@ OUTPUTS: dict[str, tuple[Any, int]] = {
     "itself": (3, 1),
     "approval": ("yes", 1),
     "apart": (3, 1),
+    "listener": (3, 1),
     "by-the-clock": ("new year", 1),
     "wanderer": (3, 1),
     "root again": (6, 4),
@@ -462,6 +485,13 @@ class Workload:
     def apart(self) -> None:
         """Begin a run in a process of its own."""
         self._trigger("apart")
+
+    def speak(self) -> None:
+        """Send two values to a run that reads them."""
+        self._trigger("listener")
+        for value in (1, 2):
+            sent = {"run": self.runs["listener"], "stream": "box", "value": value, "by": f"call_{value}"}
+            self._insist(lambda transport, sent=sent: transport.call("streams.send_input", **sent))  # type: ignore[misc]  # a default
 
     def by_the_clock(self) -> None:
         """A schedule falls due; others are made, changed, stopped and removed."""

@@ -56,7 +56,7 @@ from .tokens import AsyncTokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
 from .variables import AsyncVariablesResource
-from .waiting import pauses
+from .waiting import LISTEN_S, pauses
 
 __all__ = ["AsyncDetent", "AsyncQueuesResource", "AsyncRunsResource", "AsyncTasksResource"]
 
@@ -307,7 +307,7 @@ class AsyncRunsResource(AsyncRunChanges):
     async def poll(self, run_id: str, timeout: Duration | None = None) -> RunOutcome:  # noqa: ASYNC109  # as in `Detent`
         """Wait until the run has ended. `timeout` in seconds or as text; `TimeoutError` when it has
         passed."""
-        waits = pauses(run_id, timeout)
+        waits = pauses(run_id, timeout, longest=LISTEN_S)
         outcome = await self.result(run_id)
         while not outcome.is_finished:
             await self._transport.wait_async(run_id, next(waits))

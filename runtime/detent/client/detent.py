@@ -50,7 +50,7 @@ from .tokens import TokensResource
 from .transports import choose
 from .triggers import batch_runs, one_run, triggered, triggered_batch
 from .variables import VariablesResource
-from .waiting import pauses
+from .waiting import LISTEN_S, pauses
 
 __all__ = ["Detent", "QueuesResource", "RunsResource", "TasksResource"]
 
@@ -301,7 +301,7 @@ class RunsResource(RunChanges):
     def poll(self, run_id: str, timeout: Duration | None = None) -> RunOutcome:
         """Wait until the run has ended. `timeout` in seconds or as text; `TimeoutError` when it has
         passed."""
-        waits = pauses(run_id, timeout)
+        waits = pauses(run_id, timeout, longest=LISTEN_S)
         outcome = self.result(run_id)
         while not outcome.is_finished:
             self._transport.wait(run_id, next(waits))

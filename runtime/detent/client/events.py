@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import httpx
     from httpx_sse import ServerSentEvent
 
-__all__ = ["Follower"]
+__all__ = ["Follower", "hear_end", "hear_end_async"]
 
 #: Seconds between tries to come back, the last one again and again.
 _PAUSES = (0.05, 0.2, 0.5, 1.0)
@@ -134,3 +134,46 @@ class Follower:
         pause = _PAUSES[min(self._tries, len(_PAUSES) - 1)]
         self._tries += 1
         return pause
+
+
+def hear_end(client: httpx.Client, feed: HttpRequest, most_s: float) -> bool:
+    """Listen for the end of a feed; False where the server does not tell.
+
+    Parameters:
+      most_s: how long, in seconds; up to twice as long where other things are told.
+    """
+    import httpx
+
+    ends = time.monotonic() + most_s
+    try:
+        with client.stream(feed.method, feed.path, timeout=httpx.Timeout(_ANSWER_S, read=most_s)) as answer:
+            if answer.status_code != httpx.codes.OK:
+                return False
+            for line in answer.iter_lines():
+                if line == "event: end" or time.monotonic() >= ends:
+                    break
+            return True
+    except httpx.ReadTimeout:
+        return True
+    except httpx.TransportError:
+        return False
+
+
+async def hear_end_async(client: httpx.AsyncClient, feed: HttpRequest, most_s: float) -> bool:
+    """`hear_end`, for an event loop."""
+    import httpx
+
+    ends = time.monotonic() + most_s
+    try:
+        timeout = httpx.Timeout(_ANSWER_S, read=most_s)
+        async with client.stream(feed.method, feed.path, timeout=timeout) as answer:
+            if answer.status_code != httpx.codes.OK:
+                return False
+            async for line in answer.aiter_lines():
+                if line == "event: end" or time.monotonic() >= ends:
+                    break
+            return True
+    except httpx.ReadTimeout:
+        return True
+    except httpx.TransportError:
+        return False

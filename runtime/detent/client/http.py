@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from ..errors import ConfigError, InvalidOptions, ServerUnreachable
 from ..model.protocol import Handle, NewRun
 from ..model.transport import FeedEvent
-from .events import Follower
+from .events import Follower, hear_end, hear_end_async
 from .http_messages import HttpRequest, handles_in, request_of, retry_after, trigger_request, value_in
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ TIMEOUT_S = 30.0
 MAX_RETRIES = 3
 #: Seconds before the first repetition, how it grows, and the longest; shortened at random by up to a half.
 _FIRST_S, _FACTOR, _LONGEST_S = 0.05, 4, 5.0
+#: A wait of so long is for a word of the server, in seconds.
+_LISTEN_S = 0.5
 #: How long a server whose events are followed may be away, in seconds.
 AWAY_S = 60.0
 #: A longer wait that a server asks for is left to the caller, who is told of it.
@@ -99,13 +101,15 @@ class HttpTransport:
         """See `Transport.call_async`."""
         return value_in(await self._send_async(request_of(operation, values)))
 
-    def wait(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # nobody tells this side when it ends
-        """See `Transport.wait`."""
-        time.sleep(most_s)
+    def wait(self, run_id: str, most_s: float) -> None:
+        """See `Transport.wait`. A short wait is not worth a connection of its own."""
+        if most_s < _LISTEN_S or not hear_end(self._open(), _feed_of(run_id), most_s):
+            time.sleep(min(most_s, _LISTEN_S))
 
-    async def wait_async(self, run_id: str, most_s: float) -> None:  # noqa: ARG002  # likewise
+    async def wait_async(self, run_id: str, most_s: float) -> None:
         """See `Transport.wait`."""
-        await asyncio.sleep(most_s)
+        if most_s < _LISTEN_S or not await hear_end_async(self._open_async(), _feed_of(run_id), most_s):
+            await asyncio.sleep(min(most_s, _LISTEN_S))
 
     def follow(
         self, operation: str, values: Mapping[str, Any], after: str | None, patience_s: float = AWAY_S
@@ -252,6 +256,10 @@ class HttpTransport:
         # As many connections as are asked for: each feed that is followed holds one.
         settings["limits"] = httpx.Limits(max_connections=None, max_keepalive_connections=20)
         return settings
+
+
+def _feed_of(run_id: str) -> HttpRequest:
+    return request_of("realtime.run", {"id": run_id})
 
 
 #: Kept, so that they are not closed where they are collected.

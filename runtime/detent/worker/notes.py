@@ -138,6 +138,7 @@ class Notes:
 
     def write_part(self, stream: str, text: str) -> int:
         """Append a part, JSON text, to a stream; how many characters of it have not been taken yet."""
+        text = clean(text)
         with self._reach.inside(), self._lock:
             written = self._stream(stream)
             written.parts.append(text)
