@@ -10,21 +10,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from detent.config import Config, load_config
 from detent.errors import ConfigError
+from detent_cli.remote import remote
 
 if TYPE_CHECKING:
     from detent.client import Detent
     from detent.model.views import TaskProblem, TaskView
     from detent.sdk.task import Task
 
-__all__ = ["Local", "connected", "find_tasks", "is_served", "tell_problems"]
+__all__ = ["Local", "client_of", "connected", "find_tasks", "is_served", "tell_problems"]
 
 
 @contextmanager
 def connected() -> Iterator[Detent]:
-    """A client of the project, closed at the end.
+    """A client of the server of the profile in use, else of the project; closed at the end.
 
-    Errors: `ConfigError`; `StoreError`; `ServerUnreachable`.
+    Errors: `ConfigError`; `StoreError`; `ServerUnreachable`; `NotFound` and `Unauthorized` for the profile.
     """
+    there = remote()
+    if there is not None:
+        with client_of(there.url, there.key, there.project, there.environment) as client:
+            yield client
+        return
     from detent.client import Detent
     from detent.connection import forget_connections
 
@@ -43,14 +49,22 @@ def connected() -> Iterator[Detent]:
         forget_connections()
 
 
+def client_of(url: str, key: str | None = None, project: str | None = None, environment: str | None = None) -> Detent:
+    """A client of a server. Errors: `ConfigError`."""
+    _import_httpx()
+    from detent.client import Detent
+
+    return Detent(api_url=url, secret_key=key, project=project, environment=environment)
+
+
 def _is_project(config: Config) -> bool:
     """Whether somebody made this folder a project, so that looking at it leaves no new files anywhere."""
     return config.file is not None or bool(config.dirs) or config.state_dir.is_dir()
 
 
 def is_served(config: Config) -> bool:
-    """Whether a server answers for the project, here or elsewhere."""
-    if config.api_url is not None:
+    """Whether a server answers for the project, here or elsewhere. Errors: those of the profile."""
+    if config.api_url is not None or remote() is not None:
         return True
     from detent.embedded import running_server
 

@@ -103,6 +103,8 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("DETENT_", "COLUMNS"))} | {
         "PYTHONWARNINGS": "error",
         "TERM": "xterm-256color",
+        # Where nobody is logged in to any server.
+        "XDG_CONFIG_HOME": "/nonexistent",
     }
 
 

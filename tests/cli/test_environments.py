@@ -63,7 +63,6 @@ def test_runs_of_an_environment_are_executed_by_its_own_workers_alone(tmp_path: 
         # When a run is triggered in staging, where no worker is
         made = project.json("--env", "staging", "tasks", "trigger", "env-where")["id"]
         # Then the worker of dev does not see it, nor do clients of dev
-        assert project.json("tasks", "trigger", "env-where", "--wait")["output"] == in_dev
         waiting = project.json("--env", "staging", "runs", "get", made)
         assert waiting["not_running"]["code"] == "no_worker"
         assert f"no run '{made}'" in project.detent("runs", "get", made).stderr
@@ -79,7 +78,6 @@ def test_runs_of_an_environment_are_executed_by_its_own_workers_alone(tmp_path: 
             assert apart[:2] == ["staging", "of-staging"]
             # And dev goes on as before
             assert project.json("tasks", "trigger", "env-where", "--wait")["output"] == in_dev
-            assert [run["id"] for run in project.json("runs", "list")["items"] if run["id"] == made] == []
         finally:
             worker.send_signal(signal.SIGINT)
             assert worker.wait(30) == 0
