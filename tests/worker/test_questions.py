@@ -12,7 +12,9 @@ import msgspec
 import pytest
 
 from detent import AsyncDetent, Detent, runs, step, task
+from detent.config import load_config
 from detent.connection import default_transport
+from detent.dev import LocalService
 from detent.errors import NotFound
 from detent.model.protocol import Answer, Ask, Done, Emit, Failure, Hello, LogLine, Told
 from detent.server.engine_socket import EngineSocket
@@ -170,3 +172,43 @@ def test_the_other_verbs_still_share_frames(place: Place) -> None:
 
     assert arrived.wait(10)
     assert not any(isinstance(answer, Done) for answer in done)
+
+
+IN_A_PROCESS = """
+import os
+
+from detent import runs, sync, task
+from detent.config import load_config
+from detent.connection import default_transport
+from detent.dev import LocalService
+
+
+@task(id="questions/process")
+async def process() -> list[object]:
+    os.environ["DETENT_API_URL"] = "http://127.0.0.1:9"  # nobody answers there
+    return [[run.task async for run in runs.list()], type(default_transport()).__name__]
+
+
+@task(id="questions/cell", isolation="process")
+def cell() -> list[object]:
+    os.environ["DETENT_API_URL"] = "http://127.0.0.1:9"
+    return [[run.task for run in sync.runs.list(task="questions/cell")], type(default_transport()).__name__]
+"""
+
+
+def test_workers_and_cells_in_processes_of_their_own_ask_neither_the_api_nor_the_store(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "asking.py").write_text(IN_A_PROCESS)
+    (tmp_path / "detent.toml").write_text('project = "asking"\ndirs = ["tasks"]\nport = 0\n')
+
+    with LocalService(load_config(tmp_path, {})) as service:
+        client = Detent(service.transport)
+        outcomes = [
+            client.runs.poll(client.tasks.trigger(name).id, timeout=60)
+            for name in ("questions/process", "questions/cell")
+        ]
+
+    assert [outcome.output for outcome in outcomes] == [
+        [["questions/process"], "Questions"],
+        [["questions/cell"], "Questions"],
+    ]
