@@ -61,6 +61,7 @@ def test_the_lines_of_a_long_secret_are_found_one_by_one() -> None:
         ("Incorrect API key provided: sk-proj-abcdefghij1234567890.", f"Incorrect API key provided: {REDACTED}."),
         ("postgres://me:pa55@db/x?y=1 and http://h:80/a@b", f"postgres://{REDACTED}@db/x?y=1 and http://h:80/a@b"),
         ("redis://:word@h:6379", f"redis://{REDACTED}@h:6379"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJkZXYifQ.c2lnbmF0dXJlLW9mLWl0", REDACTED),
         ("a task-oriented bearer of news", "a task-oriented bearer of news"),
     ],
 )

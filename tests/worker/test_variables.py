@@ -18,8 +18,11 @@ from detent.dev import LocalService
 from detent.engine import Engine
 from detent.model.http_api import ROUTES
 from detent.model.protocol import Variables
+from detent.model.redaction import Redactor
 from detent.server.engine_socket import EngineSocket
 from detent.store import SqliteStore
+from detent.worker import secrets
+from detent.worker.secrets import learn, redactor
 from detent.worker.variables import own_environment, take_variables
 
 CANARY = "canary-7c1f0a93e5"
@@ -152,6 +155,19 @@ def test_the_variables_of_the_process_win_in_dev_and_lose_elsewhere(
     assert os.environ["BOTH"] == expected
     assert os.environ["FROM_FILE"] == ("abc" if yields else "kept")
     assert {"DETENT_SECRET_VARIABLES", "DETENT_ENCRYPTION_KEY"}.isdisjoint(own_environment())
+
+
+def test_what_the_surroundings_name_a_secret_is_one_and_the_current_folder_is_none(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets._Known, "own", Redactor())
+    monkeypatch.setattr(secrets._Known, "redactor", Redactor())
+    monkeypatch.setenv("PWD", str(project))
+    monkeypatch.setenv("THEIR_API_KEY", "value-of-their-key")
+    monkeypatch.setenv("NAMED_SECRET_HERE", "value-of-the-named")
+    learn(["NAMED_SECRET_HERE"], load_config(project, {"DETENT_DATABASE_URL": "postgresql://u:pass-word-1@h/d"}))
+    text = f"{project} value-of-their-key value-of-the-named pass-word-1"
+    assert redactor().text(text) == f"{project} [redacted] [redacted] [redacted]"
 
 
 def _client(project: Path) -> Detent:

@@ -31,7 +31,9 @@ SECRET_NAMES = (
 _FORMS = (
     ("dt_", re.compile(r"\bdt_[a-z]{2,8}_[A-Za-z0-9_]{8,}"), REDACTED),
     ("earer ", re.compile(r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}"), REDACTED),
+    ("eyJ", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}"), REDACTED),
     ("sk-", re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"), REDACTED),
+    ("whsec_", re.compile(r"\bwhsec_[A-Za-z0-9+/=]{16,}"), REDACTED),
     ("://", re.compile(r"://[^\s/:@\"']{0,256}:[^\s/@\"']{1,256}@"), f"://{REDACTED}@"),
 )
 #: A name and its value in JSON that may be cut off.

@@ -16,6 +16,8 @@ from ..model.redaction import Redactor, is_secret_name
 __all__ = ["RedactingFormatter", "conceal", "learn", "redactor", "reveal"]
 
 
+#: Variables of the shell that are named like a password and hold a folder.
+_FOLDERS = frozenset({"PWD", "OLDPWD"})
 #: Secrets of one payload that are looked out for.
 _MOST = 64
 
@@ -69,7 +71,9 @@ def learn(secret: Iterable[str], config: Config) -> None:
       config: its `redact` adds names; detent's own keys are secrets, too.
     """
     names = set(secret)
-    values = [value for name, value in os.environ.items() if name in names or is_secret_name(name)]
+    values = [
+        value for name, value in os.environ.items() if name in names or (name not in _FOLDERS and is_secret_name(name))
+    ]
     server = running_server(config.state_dir)
     if server is not None and server.key is not None:
         values.append(server.key)
