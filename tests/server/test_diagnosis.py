@@ -134,8 +134,9 @@ def test_no_worker_and_a_task_that_no_worker_has_are_told_apart(project: Project
 def test_a_queue_that_no_worker_has_declared_is_named(project: Project, client: Detent, tmp_path: Path) -> None:
     # Given a run that was triggered while nobody was connected, and a worker of its task on another engine
     run_id = start(project, queue="nobody-declared-this", queue_given=True)
-    elsewhere = Engine(SqliteStore(tmp_path / "elsewhere.db"))
-    project.engine.sessions.add(Worker(elsewhere).session)
+    elsewhere = SqliteStore(tmp_path / "elsewhere.db")
+    project.engine.sessions.add(Worker(Engine(elsewhere)).session)
+    elsewhere.close()
     found = client.runs.diagnose(run_id)
     assert (found.verdict, found.status) == ("unknown_queue", Status.PENDING_VERSION)
     assert (found.waiting_for[0].kind, found.waiting_for[0].name) == ("undeclared_queue", "nobody-declared-this")

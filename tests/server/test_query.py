@@ -101,3 +101,35 @@ def test_only_so_many_run_at_once(project: Project) -> None:
     queries._room.release()
     for _ in range(2):
         assert queries.ask(sql="SELECT 1")["rows"] == [[1]]
+
+
+def test_a_secret_cannot_be_taken_apart_by_a_query_and_is_in_no_other_answer(project: Project) -> None:
+    # Given a secret of the environment in an error and in a line
+    canary = "canary-0123456789"
+    project.operations.call("envvars.create", name="API_KEY", value=canary)
+    worker = project.worker()
+    run_id = new_id("run")
+    project.operations.trigger([NewRun(run_id, "plain", "null")])
+    [grant] = worker.claim()
+    line = LogLine(project.engine.clock.now(), "info", f"x {canary}", f'{{"k":"{canary}"}}', None, "logger")
+    worker.emit(grant, logs=[line])
+    worker.finish(grant, "FAILED", error=f'{{"type":"E","message":"y {canary}","traceback":"z {canary}"}}')
+    # When it is asked for whole and in parts
+    parts = [
+        project.operations.call("query", sql=sql)["rows"]
+        for sql in (
+            "SELECT substr(message, 3, 9), substr(attributes, 7, 9) FROM logs",
+            "SELECT substr(error_message, 3, 9) FROM runs UNION ALL SELECT substr(error_message, 3, 9) FROM attempts",
+            "SELECT count(*) FROM logs WHERE message LIKE '%canary%' OR attributes LIKE '%canary%'",
+        )
+    ]
+    answers = [
+        project.operations.call("runs.diagnosis", id=run_id),
+        project.operations.call("logs.search"),
+        project.operations.call("report"),
+    ]
+    # Then nothing of it is there
+    assert "canary" not in repr(parts)
+    assert parts[2] == [[0]]
+    assert "canary" not in repr(answers)
+    assert "[redacted]" in repr(answers[0]["error"]["message"])

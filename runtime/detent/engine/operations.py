@@ -141,7 +141,7 @@ class Operations:
             **self.tokens.by_name,
             **DiagnosisOperations(engine, telemetry, sources if is_first else None).by_name,
             **LogOperations(engine, telemetry).by_name,
-            **QueryOperations(engine, telemetry).by_name,
+            **QueryOperations(engine, telemetry, self.secrets.redactor).by_name,
             **ReportOperations(engine).by_name,
             **MetricsOperations(engine, telemetry).by_name,
             **self.streams.by_name,

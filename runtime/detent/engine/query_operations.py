@@ -11,6 +11,7 @@ from typing import Annotated, Any, Protocol
 from msgspec import Meta
 
 from ..errors import InvalidOptions, LimitExceeded
+from ..model.redaction import Redactor
 from ..store import SqliteStore
 from ..store.sandbox import MOST_ROWS, Sandbox
 from .engine import Engine
@@ -38,10 +39,12 @@ class QueryOperations:
 
     Parameters:
       engine: whose runs. `telemetry`: their lines and spans, where they are kept.
+      redactor: gives what takes secrets out of what users wrote.
     """
 
-    def __init__(self, engine: Engine, telemetry: Told | None) -> None:
+    def __init__(self, engine: Engine, telemetry: Told | None, redactor: Callable[[], Redactor] | None = None) -> None:
         self._engine = engine
+        self._redactor = redactor
         self._telemetry = telemetry
         store = engine.store
         file = None if telemetry is None else telemetry.path
@@ -80,7 +83,8 @@ class QueryOperations:
         try:
             if self._telemetry is not None:
                 self._telemetry.flush()
-            answered = self._sandbox.ask(self._engine.env, sql, parameters, most_rows=most)
+            redactor = None if self._redactor is None else self._redactor()
+            answered = self._sandbox.ask(self._engine.env, sql, parameters, redactor=redactor, most_rows=most)
         finally:
             self._room.release()
         return {

@@ -44,7 +44,7 @@ _RUNS: dict[str, _Column] = {
     "duration_ms": ("INTEGER", "r.used_ms", "executing time of the latest attempt, without waits"),
     "total_ms": ("INTEGER", "r.finished_at - r.created_at", "from trigger to end"),
     "error_type": ("TEXT", "json_extract(r.error, '$.type')", "class of the error"),
-    "error_message": ("TEXT", "json_extract(r.error, '$.message')", "its text"),
+    "error_message": ("TEXT", "@text(json_extract(r.error, '$.message'))", "its text"),
     "error_code": ("TEXT", "json_extract(r.error, '$.code')", "cause that detent knows, such as timed_out"),
     "tags": ("TEXT", "r.tags", "JSON list; use json_each"),
     "parent_id": ("TEXT", "r.parent_id", "the run that started it"),
@@ -80,7 +80,7 @@ _ATTEMPTS: dict[str, _Column] = {
     "duration_ms": ("INTEGER", "a.ended - b.at", "from start to end, with waits"),
     "worker_id": ("TEXT", "b.worker_id", "who executed it"),
     "error_type": ("TEXT", f"json_extract({_ERROR}, '$.type')", "class of the error"),
-    "error_message": ("TEXT", f"json_extract({_ERROR}, '$.message')", "its text"),
+    "error_message": ("TEXT", f"@text(json_extract({_ERROR}, '$.message'))", "its text"),
 }
 
 _SPANS: dict[str, _Column] = {
@@ -89,13 +89,13 @@ _SPANS: dict[str, _Column] = {
     "parent_id": ("TEXT", "s.parent_id", "the span it lies in"),
     "task": ("TEXT", "s.task", "the run's task"),
     "attempt": ("INTEGER", "s.attempt", "the attempt that wrote it"),
-    "name": ("TEXT", "s.name", "its name"),
+    "name": ("TEXT", "@text(s.name)", "its name"),
     "kind": ("TEXT", "s.kind", "user, hook, retry ..."),
     "started_at": _time("s.start", "when it began"),
     "ended_at": _time("s.end", "when it ended"),
     "duration_ms": ("INTEGER", "s.end - s.start", "from start to end"),
     "ok": ("INTEGER", "s.ok", "1 unless it raised"),
-    "attributes": ("TEXT", "s.attributes", "JSON object"),
+    "attributes": ("TEXT", "@json(s.attributes)", "JSON object"),
 }
 
 _LOGS: dict[str, _Column] = {
@@ -109,8 +109,8 @@ _LOGS: dict[str, _Column] = {
         "CASE l.level WHEN 0 THEN 'debug' WHEN 1 THEN 'info' WHEN 2 THEN 'warn' ELSE 'error' END",
         "debug, info, warn, error",
     ),
-    "message": ("TEXT", "l.message", "the text"),
-    "attributes": ("TEXT", "l.attributes", "JSON object"),
+    "message": ("TEXT", "@text(l.message)", "the text"),
+    "attributes": ("TEXT", "@json(l.attributes)", "JSON object"),
     "source": ("TEXT", "l.source", "logger, print, logging, or detent itself"),
     "span_id": ("TEXT", "l.span_id", "the span it was written in"),
 }
@@ -127,12 +127,12 @@ def _view(name: str, source: str, where: str, file: str = "@store") -> SandboxVi
     return SandboxView(name, {column: about[1] for column, about in _ABOUT[name][1].items()}, source, where, file)
 
 
-#: What a query can name.
+#: What a query can name. The unary plus leaves the index to what the query itself asks for, such as one run.
 QUERY_VIEWS = (
     _view("runs", "@store.runs r", "r.env = :env"),
     _view("attempts", _ATTEMPTS_SOURCE, "a.env = :env"),
-    _view("spans", "@telemetry.spans s", "s.env = :env", "@telemetry"),
-    _view("logs", "@telemetry.lines l", "l.env = :env", "@telemetry"),
+    _view("spans", "@telemetry.spans s", "+s.env = :env", "@telemetry"),
+    _view("logs", "@telemetry.lines l", "+l.env = :env", "@telemetry"),
 )
 
 

@@ -9,6 +9,8 @@ Each query has a connection of its own, in which three things hold, each for its
   expressions of its own: ``WITH runs AS (SELECT * FROM main.runs) ...`` reads the table in the name of the view. And it
   alone would not do: of ``SELECT count(*) FROM main.runs`` it is told no more than of a count over the view.
 - What a query may take of time, rows, text and depth is bounded.
+
+What users wrote is shown without secrets, and has lost them before a query can take it apart.
 """
 
 from __future__ import annotations
@@ -17,10 +19,10 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..errors import InvalidOptions, LimitExceeded, near_names
 from .sandbox_functions import FUNCTIONS, LENGTH, TABLE_FUNCTIONS, put_bounded_functions
@@ -46,6 +48,7 @@ _LIMITS = {
 }
 #: How SQLite speaks of its limits, and of functions of ours that refuse.
 _TOO_MUCH = ("too big", "too many", "too large", "too complex", "user-defined function", "Expression tree")
+_AT = re.compile(r"@(?:store|telemetry|text|json)\b")
 _NO_TABLE = re.compile(r"no such table: (.+)")
 _NO_COLUMN = re.compile(r"no such column: (.+)")
 _NO_FUNCTION = re.compile(r"no such function: (.+)")
@@ -53,7 +56,8 @@ _NO_FUNCTION = re.compile(r"no such function: (.+)")
 
 @dataclass(frozen=True, slots=True)
 class SandboxView:
-    """One view: its `columns` are expressions by name over `source`, a FROM clause of tables in ``@store`` or
+    """One view: its `columns` are expressions by name, in which ``@text(...)`` and ``@json(...)`` show what users wrote
+    without secrets, over `source`, a FROM clause of tables in ``@store`` or
     ``@telemetry``, which is what `file` says; `where` must hold, with ``:env`` for the environment."""
 
     name: str
@@ -61,6 +65,14 @@ class SandboxView:
     source: str
     where: str
     file: str = "@store"
+
+
+class Redacting(Protocol):
+    """What takes secrets out of a text, and of JSON as text."""
+
+    def text(self, text: str) -> str: ...
+
+    def json_text(self, text: str) -> str: ...
 
 
 class Answered(NamedTuple):
@@ -89,17 +101,18 @@ class Sandbox:
         sql: str,
         parameters: Sequence[Any] | Mapping[str, Any] = (),
         *,
+        redactor: Redacting | None = None,
         most_rows: int = MOST_ROWS,
         most_s: float = MOST_S,
     ) -> Answered:
-        """The rows of one SELECT over what belongs to `env`.
+        """The rows of one SELECT over what belongs to `env`, without what `redactor` knows for secret.
 
         Errors: `InvalidOptions` for what is no such SELECT, with the near names; `LimitExceeded` when it takes longer
         than `most_s` seconds.
         """
         check_text(sql)
         guard = _Guard(frozenset(self._views))
-        db = self._open(env, guard)
+        db = self._open(env, guard, redactor)
         try:
             guard.ends = time.monotonic() + most_s
             db.set_progress_handler(guard.look, _STEPS)
@@ -109,7 +122,7 @@ class Sandbox:
         finally:
             db.close()
 
-    def _open(self, env: str, guard: _Guard) -> sqlite3.Connection:
+    def _open(self, env: str, guard: _Guard, redactor: Redacting | None) -> sqlite3.Connection:
         db = sqlite3.connect(":memory:", uri=True, timeout=2.0, isolation_level=None)
         # Texts may be cut in the middle of a character by the query itself.
         db.text_factory = lambda text: text.decode(errors="replace")
@@ -117,13 +130,14 @@ class Sandbox:
             # Large sorts go to a file, which ends with the connection, not to the server's memory.
             for pragma in ("temp_store = FILE", "cache_size = -8000", "trusted_schema = OFF"):
                 db.execute(f"PRAGMA {pragma}")
-            schemas = self._attach(db)
+            names = self._attach(db) | _put_redaction(db, redactor)
+            guard.functions |= {names["@text"], names["@json"]}
             for view in self._views.values():
                 inner = f"{view.name}_{secrets.token_hex(16)}"
                 guard.inner.add(inner)
-                db.execute(f"CREATE TEMP VIEW {inner} AS {_select(view, env, schemas)}")
+                db.execute(f"CREATE TEMP VIEW {inner} AS {_select(view, env, names)}")
                 db.execute(f"CREATE TEMP VIEW {view.name} AS SELECT * FROM {inner}")  # noqa: S608  # ours
-            self._hide(db, schemas)
+            self._hide(db, [names[file] for file in ("@store", "@telemetry") if file in names])
             for name in TABLE_FUNCTIONS:
                 db.execute(f"SELECT 1 FROM {name}('[]')").fetchall()  # noqa: S608  # ours
             put_bounded_functions(db)
@@ -145,9 +159,9 @@ class Sandbox:
                 db.execute(f"ATTACH ? AS {schemas[file]}", (f"{path.absolute().as_uri()}?mode=ro",))
         return schemas
 
-    def _hide(self, db: sqlite3.Connection, schemas: Mapping[str, str]) -> None:
+    def _hide(self, db: sqlite3.Connection, schemas: Sequence[str]) -> None:
         """Put a view, which nobody may read, before each table of the files."""
-        for schema in schemas.values():
+        for schema in schemas:
             for (table,) in db.execute(f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table'").fetchall():  # noqa: S608  # ours
                 if table not in self._views and not table.startswith("sqlite_"):
                     quoted = table.replace('"', '""')
@@ -190,6 +204,7 @@ class _Guard:
 
     def __init__(self, views: frozenset[str]) -> None:
         self.inner: set[str] = set()
+        self.functions = set(FUNCTIONS)
         self.refused: tuple[str, str] | None = None
         self.is_late = False
         self.ends = 0.0
@@ -206,7 +221,7 @@ class _Guard:
         if action in {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE}:
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_FUNCTION:
-            return self._decide("function", second or "", (second or "").lower() in FUNCTIONS)
+            return self._decide("function", second or "", (second or "").lower() in self.functions)
         if action == sqlite3.SQLITE_READ:
             name = first or ""
             if not second:
@@ -228,7 +243,7 @@ class _Guard:
 def _rows(db: sqlite3.Connection, sql: str, parameters: Sequence[Any] | Mapping[str, Any], most_rows: int) -> Answered:
     try:
         cursor = db.execute(sql, parameters)
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, DeprecationWarning) as error:
         raise InvalidOptions(f"the parameters do not fit the query: {error}") from None
     columns = [column[0] for column in cursor.description or ()]
     rows: list[list[Any]] = []
@@ -241,15 +256,29 @@ def _rows(db: sqlite3.Connection, sql: str, parameters: Sequence[Any] | Mapping[
     return Answered(columns, rows, False)
 
 
-def _select(view: SandboxView, env: str, schemas: Mapping[str, str]) -> str:
-    schema = schemas.get(view.file)
-    if schema is None:
+def _put_redaction(db: sqlite3.Connection, redactor: Redacting | None) -> dict[str, str]:
+    """The names of the functions that redact: nobody can try with them whether a text is a secret."""
+    makes = {"@text": str, "@json": str} if redactor is None else {"@text": redactor.text, "@json": redactor.json_text}
+    names: dict[str, str] = {}
+    for function, make in makes.items():
+        names[function] = f"f_{secrets.token_hex(16)}"
+        db.create_function(names[function], 1, _redacting(make), deterministic=True)
+    return names
+
+
+def _redacting(make: Callable[[str], str]) -> Callable[[Any], Any]:
+    return lambda value: make(value) if isinstance(value, str) else value
+
+
+def _select(view: SandboxView, env: str, names: Mapping[str, str]) -> str:
+    """The inner view; `names`: what the words with an ``@`` stand for."""
+    if view.file not in names:
         return f"SELECT {', '.join(f'NULL AS {name}' for name in view.columns)} WHERE 0"  # ours
     columns = ", ".join(f"{expression} AS {name}" for name, expression in view.columns.items())
-    source = view.source.replace(view.file, schema)
     # A view cannot have parameters.
     literal = "'" + env.replace("'", "''") + "'"
-    return f"SELECT {columns} FROM {source} WHERE {view.where.replace(':env', literal)}"  # noqa: S608  # ours
+    sql = f"SELECT {columns} FROM {view.source} WHERE {view.where}"  # noqa: S608  # ours
+    return _AT.sub(lambda found: names[found[0]], sql).replace(":env", literal)
 
 
 def _last(name: str) -> str:
