@@ -357,9 +357,9 @@ def test_a_busy_server_is_asked_again_where_that_is_safe() -> None:
     ):
         assert client.tasks.trigger("plain").id == "run_1"
         with pytest.raises(DetentError, match="503"):
-            client.runs.resume("run_1")
+            client.keys.create("x")
 
-    assert asked == ["POST /api/v1/tasks/plain/trigger"] * 3 + ["POST /api/v1/runs/run_1/resume"]
+    assert asked == ["POST /api/v1/tasks/plain/trigger"] * 3 + ["POST /api/v1/keys"]
 
 
 def test_a_client_takes_either_a_transport_or_an_address(project: Project) -> None:

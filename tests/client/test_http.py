@@ -140,6 +140,8 @@ def test_a_connection_that_drops_after_the_commit_replays_and_makes_tokens_once(
     with cutting(server, 1) as url, Detent(api_url=url, secret_key=KEY) as client:
         assert client.runs.cancel(first.id) == "CANCELED"
 
+    with cutting(server, 1) as url, Detent(api_url=url, secret_key=KEY) as client:
+        client.envvars.create("A", "b")  # done twice, it would be a conflict
     assert len(project.operations.call("runs.list")["items"]) == 2
     assert len(project.operations.call("tokens.list")["items"]) == 1
 

@@ -149,7 +149,7 @@ class HttpTransport:
             failure: httpx.TransportError | None = None
             answer: httpx.Response | None = None
             try:
-                answer = client.request(request.method, request.path, content=request.body, params=request.query)
+                answer = client.request(**request.sent)
             except httpx.TransportError as error:
                 failure = error
             pause = self._pause(request, tried, answer, failure)
@@ -167,7 +167,7 @@ class HttpTransport:
             failure: httpx.TransportError | None = None
             answer: httpx.Response | None = None
             try:
-                answer = await client.request(request.method, request.path, content=request.body, params=request.query)
+                answer = await client.request(**request.sent)
             except httpx.TransportError as error:
                 failure = error
             pause = self._pause(request, tried, answer, failure)

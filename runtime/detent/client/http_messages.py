@@ -12,7 +12,8 @@ from urllib.parse import quote
 import msgspec
 
 from ..errors import DetentError, by_answer
-from ..model.http_api import ROUTES, TRIGGER_BATCH, TRIGGER_TASK, BatchBody, BatchMade, TriggerBody
+from ..model.http_api import ROUTES, TOLD_ONCE, TRIGGER_BATCH, TRIGGER_TASK, BatchBody, BatchMade, TriggerBody
+from ..model.ids import new_id
 from ..model.protocol import Handle, NewRun
 
 if TYPE_CHECKING:
@@ -28,13 +29,22 @@ _decode_batch = msgspec.json.Decoder(BatchMade).decode
 
 
 class HttpRequest(NamedTuple):
-    """What is sent. `repeat`: it may be sent again when it is not known what became of it."""
+    """What is sent. `repeat`: it may be sent again when it is not known what became of it; `key` makes that so for what
+    is not safe to repeat in itself."""
 
     method: str
     path: str
     body: bytes | None = None
     query: list[tuple[str, Any]] | None = None
     repeat: bool = False
+    key: str | None = None
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """As httpx takes it."""
+        headers = {} if self.key is None else {"idempotency-key": self.key}
+        told = {"method": self.method, "url": self.path, "content": self.body, "params": self.query}
+        return told | {"headers": headers}
 
 
 def request_of(operation: str, values: dict[str, Any]) -> HttpRequest:
@@ -43,7 +53,9 @@ def request_of(operation: str, values: dict[str, Any]) -> HttpRequest:
     rest = dict(values)
     path = _PLACE.sub(lambda place: quote(str(rest.pop(place[1])), safe=""), route.path)
     if route.method != "GET":
-        return HttpRequest(route.method, path, _encode(rest), None, route.repeatable)
+        is_once = route.method == "POST" and not route.repeatable and not operation.startswith(TOLD_ONCE)
+        key = new_id("call") if is_once else None
+        return HttpRequest(route.method, path, _encode(rest), None, route.repeatable or is_once, key)
     query = [(name, _text(item)) for name, value in rest.items() for item in _items(value)]
     return HttpRequest(route.method, path, None, query or None, repeat=True)
 

@@ -17,6 +17,7 @@ __all__ = [
     "OPENAPI",
     "ROUTES",
     "TOKEN_CALLBACK",
+    "TOLD_ONCE",
     "TRIGGER_BATCH",
     "TRIGGER_TASK",
     "BatchBody",
@@ -34,6 +35,8 @@ CALLBACK_BYTES = 3 * 1024 * 1024
 
 #: Where the description of the API is found.
 OPENAPI = "/openapi.json"
+#: Operations whose answers hold a key that is told once and kept nowhere: an ``Idempotency-Key`` has no effect there.
+TOLD_ONCE = ("auth.", "keys.")
 TRIGGER_TASK = "/api/v1/tasks/{id}/trigger"
 TRIGGER_BATCH = "/api/v1/tasks/batch"
 #: Completes a token without a key: the digest in the address is the right to do so.

@@ -26,6 +26,7 @@ from ..model.http_api import (
     OPENAPI,
     ROUTES,
     TOKEN_CALLBACK,
+    TOLD_ONCE,
     TRIGGER_BATCH,
     TRIGGER_TASK,
     BatchMade,
@@ -39,7 +40,7 @@ from .doorkeeper import PUBLIC, ScopedRoute, check_queues, principal_of
 from .following import following
 from .gate import Gate
 from .hub import Hub
-from .once import TOLD_ONCE, once
+from .once import once
 from .openapi import openapi_document
 from .parameters import Parameters
 from .problems import HANDLERS, problem

@@ -11,10 +11,7 @@ from starlette.responses import Response
 from ..accounts import Principal
 from ..engine.answers import Answers, key_of
 
-__all__ = ["TOLD_ONCE", "once"]
-
-#: Operations whose answers hold a key that is told once and kept nowhere: those are made anew each time.
-TOLD_ONCE = ("auth.", "keys.")
+__all__ = ["once"]
 
 
 def once(

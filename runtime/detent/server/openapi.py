@@ -11,10 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from .. import model
-from ..model.http_api import ROUTES, TOKEN_CALLBACK, TRIGGER_BATCH, TRIGGER_TASK, Route
+from ..model.http_api import ROUTES, TOKEN_CALLBACK, TOLD_ONCE, TRIGGER_BATCH, TRIGGER_TASK, Route
 from ..model.limits import BATCH_ITEMS, IDEMPOTENCY_KEY_CHARS
 from ..model.views import View
-from .once import TOLD_ONCE
 from .parameters import Parameters, Taken
 from .problems import PROBLEMS
 from .trigger_schemas import BATCH_BODY, TRIGGER_BODY
