@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.near import Near
 
 DETENT = Path(sys.executable).parent / "detent"
 
@@ -144,3 +145,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     dev.send_signal(signal.SIGINT)
     rest, _ = dev.communicate(timeout=30)
     assert dev.returncode == 0, rest
+
+
+@pytest.fixture
+def near(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Near]:
+    """A project with a server in this process."""
+    monkeypatch.setenv("DETENT_PROJECT_DIR", str(tmp_path))
+    near = Near(tmp_path, capsys)
+    yield near
+    near.host.stop()
