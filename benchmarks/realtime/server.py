@@ -54,11 +54,9 @@ def main() -> None:
         order = json.loads(line)
         for number in range(order["updates"]):
             began = time.perf_counter()
-            for grant in bench.grants[: order["runs"]]:
-                bench.change(grant, order["kind"])
+            bench.change(bench.grants[number % len(bench.grants)], order["kind"])
             time.sleep(max(0.0, order["every_s"] - (time.perf_counter() - began)))
-            if number == order["updates"] - 1:
-                print(json.dumps({"done": order["updates"]}), flush=True)
+        print(json.dumps({"done": order["updates"]}), flush=True)
 
 
 if __name__ == "__main__":

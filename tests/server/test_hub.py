@@ -12,6 +12,7 @@ from tests.server.project import Project, Worker
 from detent.client import Detent
 from detent.model.protocol import Grant, MetadataOp, StreamParts
 from detent.server.hub import Hub
+from detent.server.sse import EventResponse
 
 Pieces = AsyncGenerator[Sequence[bytes], None]
 
@@ -91,6 +92,32 @@ def test_a_reader_that_falls_behind_holds_no_memory_and_hears_all(
         return [line for line in heard.splitlines() if line.startswith(b"data: ")]
 
     assert asyncio.run(play())[:-1] == [b"data: %d" % number for number in range(total)]
+
+
+def test_a_connection_is_closed_in_good_order_when_it_has_lasted_long_enough(
+    project: Project, grant: tuple[Worker, Grant]
+) -> None:
+    sent: list[Any] = []
+
+    async def play() -> None:
+        hub = _hub(project)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            await asyncio.Event().wait()
+
+        pieces = hub.follow(_feed(project, "realtime.run", id=grant[1].run_id), None)
+        async with asyncio.timeout(20):
+            await EventResponse(pieces, life_s=0.2)({"type": "http"}, receive, send)
+        assert not hub._topics
+        hub.close()
+
+    asyncio.run(play())
+    assert sent[0]["status"] == 200
+    assert b"data: " in b"".join(message["body"] for message in sent[1:])
+    assert [message["more_body"] for message in sent[1:]] == [True] * (len(sent) - 2) + [False]
 
 
 def test_where_nobody_follows_a_commit_is_looked_at_by_nobody(project: Project, grant: tuple[Worker, Grant]) -> None:

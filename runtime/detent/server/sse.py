@@ -15,6 +15,8 @@ __all__ = ["EventResponse", "beat", "opening", "wire"]
 
 #: After how long a browser whose connection broke is to come back, in milliseconds.
 RETRY_MS = 1_000
+#: How long one connection lasts, in seconds. Whoever comes back misses nothing, and has the key checked again.
+LIFE_S = 600.0
 
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -45,22 +47,24 @@ class EventResponse(Response):
 
     Parameters:
       pieces: what is sent, each at once.
+      life_s: how long it lasts, in seconds.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, pieces: AsyncGenerator[Sequence[bytes], None]) -> None:
+    def __init__(self, pieces: AsyncGenerator[Sequence[bytes], None], life_s: float = LIFE_S) -> None:
         super().__init__(None, 200, _HEADERS)
         # Its length is not known.
         self.raw_headers = [(name, value) for name, value in self.raw_headers if name != b"content-length"]
         self._pieces = pieces
+        self._life_s = life_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # every answer's
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         sending = asyncio.ensure_future(self._send(send))
         leaving = asyncio.ensure_future(_left(receive))
         try:
-            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait((sending, leaving), timeout=self._life_s, return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
                 sending.result()
         finally:
@@ -69,11 +73,12 @@ class EventResponse(Response):
             with suppress(asyncio.CancelledError, OSError):
                 await sending
             await self._pieces.aclose()
+        if leaving not in ended:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, send: Send) -> None:
         async for pieces in self._pieces:
             await send({"type": "http.response.body", "body": b"".join(pieces), "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _left(receive: Receive) -> None:
