@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["begin", "begun", "come_in", "go_on", "target"]
 
 _INTERVAL_S = 2
+_HERE = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def target(url: str | None, name: str | None) -> Login:
@@ -118,6 +119,8 @@ def come_in(where: Login, key: str, *, issued: bool, as_json: bool) -> None:
     if as_json:
         print_json({"status": "approved", "profile": profile.name, "url": profile.url, **about})
         return
+    if where.url.startswith("http://") and urlsplit(where.url).hostname not in _HERE:
+        sys.stderr.write("The key goes there unencrypted: the address begins with http, not https.\n")
     person = about.get("person") or {}
     who = person.get("email") or about.get("key_id") or "this key"
     sys.stderr.write(clean(f"Logged in to {profile.url} as {who}; profile {profile.name}, which is current now.\n"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from detent.config import Config, load_config
 from detent.errors import ConfigError
-from detent_cli.remote import remote
+from detent_cli.remote import profile_in_use, remote
 
 if TYPE_CHECKING:
     from detent.client import Detent
@@ -49,12 +49,21 @@ def connected() -> Iterator[Detent]:
         forget_connections()
 
 
-def client_of(url: str, key: str | None = None, project: str | None = None, environment: str | None = None) -> Detent:
-    """A client of a server. Errors: `ConfigError`."""
+@contextmanager
+def client_of(
+    url: str, key: str | None = None, project: str | None = None, environment: str | None = None
+) -> Iterator[Detent]:
+    """A client of a server, closed at the end. Errors: `ConfigError`; `ServerUnreachable`."""
     _import_httpx()
     from detent.client import Detent
+    from detent.client.http import HttpTransport
 
-    return Detent(api_url=url, secret_key=key, project=project, environment=environment)
+    advice = "see to it that it runs and can be reached from here, or speak to another one: detent switch PROFILE"
+    transport = HttpTransport(url, key, project=project, environment=environment, advice=advice)
+    try:
+        yield Detent(transport)
+    finally:
+        transport.close()
 
 
 def _is_project(config: Config) -> bool:
@@ -64,7 +73,7 @@ def _is_project(config: Config) -> bool:
 
 def is_served(config: Config) -> bool:
     """Whether a server answers for the project, here or elsewhere. Errors: those of the profile."""
-    if config.api_url is not None or remote() is not None:
+    if config.api_url is not None or profile_in_use() is not None:
         return True
     from detent.embedded import running_server
 

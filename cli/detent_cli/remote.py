@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from typing import NamedTuple
 
 from detent.errors import Unauthorized
@@ -30,12 +31,18 @@ def profile_in_use() -> Profile | None:
     named = os.environ.get("DETENT_PROFILE")
     if os.environ.get("DETENT_API_URL"):
         if named:
-            sys.stderr.write(f"DETENT_API_URL is set, and goes before the profile {named}.\n")
+            _note(f"DETENT_API_URL is set, and goes before the profile {named}.")
         return None
     if named == LOCAL:
         return None
     profiles = load_profiles()
     return profiles.named(named or profiles.current)
+
+
+@cache
+def _note(text: str) -> None:
+    """Say something once."""
+    sys.stderr.write(f"{text}\n")
 
 
 def remote() -> Remote | None:

@@ -168,7 +168,9 @@ def test_a_program_logs_in_with_a_key_and_keeps_it_when_it_logs_out(served: Proj
     assert (other.returncode, "this key is for 'prod', not for 'dev'" in other.stderr) == (1, True)
     # And the environment of the process goes before it
     local = (served.root / ".detent" / "key").read_text().strip()
-    assert person.json("whoami", DETENT_API_URL=person.url, DETENT_SECRET_KEY=local)["kind"] == "local"
+    first = person.detent("--profile", "ci", "whoami", DETENT_API_URL=person.url, DETENT_SECRET_KEY=local)
+    assert "(local)" in first.stdout
+    assert first.stderr == "DETENT_API_URL is set, and goes before the profile ci.\n"
     # And the profile is chosen by name
     assert person.detent("switch", "local").returncode == 0
     assert person.detent("runs", "list").returncode == 1

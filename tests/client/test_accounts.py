@@ -6,12 +6,14 @@ import asyncio
 import inspect
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Protocol
 
 import pytest
 from tests.server.project import KEY, Project
 
 from detent.client import AsyncDetent, Detent
+from detent.connection import forget_connections
 from detent.errors import Conflict, Forbidden, InvalidOptions, NotFound, Unauthorized
 from detent.server.http import HttpServer
 
@@ -145,7 +147,7 @@ def test_a_public_token_is_for_one_thing(client: Detent, reach: Reach) -> None:
     assert browser.runs.list(tag="user-7").page().items == []
     with pytest.raises(Forbidden):
         browser.runs.list(tag="user-8").page()
-    with pytest.raises(Forbidden, match="another one"):
+    with pytest.raises(Forbidden):
         browser.auth.create_public_token("runs:read:tag=user-7")
     with pytest.raises(InvalidOptions, match="must name one thing"):
         client.auth.create_public_token("runs:read")
@@ -177,3 +179,35 @@ def test_a_name_that_cannot_be_sent_is_refused(reach: Reach) -> None:
     for wrong in ("", "ü", "a\nb"):
         with pytest.raises(InvalidOptions, match="environment must be a name"):
             reach(KEY, environment=wrong)
+
+
+def test_other_environments_of_a_project_are_reached_without_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a project that no server runs for
+    (tmp_path / "detent.toml").write_text('project = "My shop"\n')
+    monkeypatch.chdir(tmp_path)
+
+    async def make_token() -> str:
+        async with AsyncDetent(environment="staging") as staging:
+            return (await staging.tokens.create()).id
+
+    # When a token is made in staging
+    made = asyncio.run(make_token())
+    # Then it is there, by whichever way one says so
+    with Detent(project="my-shop", environment="staging") as staging:
+        assert [token.id for token in staging.tokens.list()] == [made]
+        assert (staging.whoami().environment, staging.whoami().project) == ("staging", "my-shop")
+    monkeypatch.setenv("DETENT_ENVIRONMENT", "staging")
+    assert [token.id for token in Detent().tokens.list()] == [made]
+    # And nowhere else
+    monkeypatch.delenv("DETENT_ENVIRONMENT")
+    assert list(Detent().tokens.list()) == []
+    with Detent(environment="prodd") as wrong, pytest.raises(NotFound, match="did you mean 'prod'"):
+        wrong.whoami()
+    forget_connections()
+
+
+def test_a_transport_that_is_given_knows_what_it_is_about(project: Project) -> None:
+    with pytest.raises(InvalidOptions, match="either a transport, or"):
+        Detent(project.transport, environment="staging")
