@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ..errors import Conflict, Forbidden, InvalidOptions, NotFound, near_names
-from ..model.duration import parse_duration
+from ..model.duration import JsonLength, parse_duration
 from ..model.ids import new_id
 from ..model.limits import NAME_CHARS
 from ..model.moments import iso
@@ -98,7 +98,7 @@ class AccountOperations:
             "person": person,
         }
 
-    def make_public_token(self, *, scopes: Sequence[str], expires_in: Any = None) -> dict[str, Any]:
+    def make_public_token(self, *, scopes: Sequence[str], expires_in: JsonLength = None) -> dict[str, Any]:
         """Make a public token: signed, for single things of this environment, short-lived.
 
         Parameters:
@@ -225,7 +225,7 @@ class AccountOperations:
         personal: bool = False,
         email: str | None = None,
         scopes: Sequence[str] | None = None,
-        expires_in: Any = None,
+        expires_in: JsonLength = None,
     ) -> dict[str, Any]:
         """Make a key. Its secret is in this answer, and nowhere else.
 
@@ -268,7 +268,7 @@ class AccountOperations:
         self._accounts.write(lambda tx: tx.run("revoke_key", id=row["id"], now=now))
         return _key(self._key(id))
 
-    def rotate_key(self, *, id: str, overlap: Any = _OVERLAP) -> dict[str, Any]:
+    def rotate_key(self, *, id: str, overlap: JsonLength = _OVERLAP) -> dict[str, Any]:
         """Make the successor of a key, with its name and rights. Its secret is in this answer, and nowhere else.
 
         Parameters:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
 from ..errors import InvalidOptions
 from ..model.status import Status
 
-__all__ = ["Cursor", "Level", "Moment", "PageSize", "Seq", "StatusName", "moment", "several", "whole"]
+__all__ = ["Cursor", "Level", "Moment", "PageSize", "Seq", "StatusName", "Texts", "moment", "several", "whole"]
 
 #: Items of a page.
 PageSize = Annotated[int, Meta(ge=1, le=100)]
@@ -23,6 +23,8 @@ Seq = Annotated[int, Meta(ge=0, le=2**62)]
 Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 #: Checked by whoever takes it, where near names can be given.
 StatusName = Annotated[str, Meta(extra_json_schema={"enum": [status.value for status in Status]})]
+#: One text or several; checked by whoever takes it.
+Texts = Annotated[Any, Meta(extra_json_schema={"type": ["string", "array", "null"], "items": {"type": "string"}})]
 Level = Literal["debug", "info", "warn", "error"]
 
 

@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import InvalidOptions, LimitExceeded, near_names
-from ..model.duration import is_moment, parse_duration, parse_when
+from ..model.duration import JsonLength, is_moment, parse_duration, parse_when
 from ..model.ids import is_id, new_id
 from ..model.limits import INLINE_BYTES, NAME_CHARS, OUTPUT_BYTES
 from ..model.options import idempotency_hash, tags_of
 from .engine import Engine
 from .payloads import Objects, read_json
-from .queries import Cursor, PageSize, several, whole
+from .queries import Cursor, PageSize, Texts, several, whole
 from .scene import Scene
 from .token_lists import TOKEN_STATUSES, page_of_tokens, token_status
 from .views import iso
@@ -54,10 +54,10 @@ class TokenOperations:
     def create(
         self,
         *,
-        timeout: Any = None,
-        tags: Any = (),
-        idempotency_key: Any = None,
-        idempotency_key_ttl: Any = None,
+        timeout: JsonLength = None,
+        tags: Texts = (),
+        idempotency_key: Texts = None,
+        idempotency_key_ttl: JsonLength = None,
         id: str | None = None,
     ) -> dict[str, Any]:
         """Make a token, or find the one of the key.

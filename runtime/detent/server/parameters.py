@@ -129,7 +129,8 @@ def _words(schema: Schema) -> str:
         return " or ".join(dict.fromkeys(_words(part) for part in schema["anyOf"]))
     if "enum" in schema:
         return f"one of {', '.join(map(str, schema['enum']))}"
-    kind = _KINDS.get(schema.get("type", ""), "a JSON value")
+    told = schema.get("type", "")
+    kind = _KINDS.get(told, "a JSON value") if isinstance(told, str) else "one of its types"
     least, most = schema.get("minimum"), schema.get("maximum")
     if least is not None and most is not None:
         return f"{kind} from {least} to {most}"
