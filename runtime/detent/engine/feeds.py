@@ -42,6 +42,8 @@ Position = tuple[int, int]
 
 #: What the id of the last event of a feed ends with.
 END = "-end"
+#: Most digits of a number in an event id.
+_DIGITS = 18
 #: Larger outputs are left out of updates, in characters of JSON.
 OUTPUT_CHARS = 128 * 1024
 
@@ -93,19 +95,14 @@ def mark_of(event_id: str | None) -> Position | None:
     if not event_id:
         return None
     event, _, note = event_id.removesuffix(END).partition("-")
-    if not (event.isascii() and event.isdigit() and note.isascii() and note.isdigit()):
-        raise _bad_id(event_id)
-    return int(event), int(note)
+    return _number(event, event_id), _number(note, event_id)
 
 
 def seq_of(event_id: str | None) -> Position | None:
     """The position of an event id of a stream, a number. Errors: `InvalidOptions`."""
     if not event_id:
         return None
-    seq = event_id.removesuffix(END)
-    if not (seq.isascii() and seq.isdigit()):
-        raise _bad_id(event_id)
-    return int(seq), 0
+    return _number(event_id.removesuffix(END), event_id), 0
 
 
 def is_past_end(event_id: str | None) -> bool:
@@ -113,8 +110,10 @@ def is_past_end(event_id: str | None) -> bool:
     return bool(event_id) and str(event_id).endswith(END)
 
 
-def _bad_id(event_id: str) -> InvalidOptions:
-    return InvalidOptions(
+def _number(text: str, event_id: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= _DIGITS:
+        return int(text)
+    raise InvalidOptions(
         f"the last event id is {event_id[:80]!r}, which is none of this server's; send the id of the latest event that "
         "came, or none to begin anew"
     )

@@ -13,6 +13,8 @@ from ..model.status import Status
 
 __all__ = ["Cursor", "Level", "Moment", "PageSize", "Seq", "StatusName", "Texts", "moment", "several", "whole"]
 
+#: Most digits of a number in text: Python takes its time for longer ones, or takes them not at all.
+_DIGITS = 19
 #: Items of a page.
 PageSize = Annotated[int, Meta(ge=1, le=100)]
 #: Where to go on: what the page before gave as `next_cursor`.
@@ -35,9 +37,10 @@ def several(value: str | Sequence[str]) -> tuple[str, ...]:
 
 def whole(name: str, value: int | str, least: int, most: int) -> int:
     """A whole number from `least` to `most`. Errors: `InvalidOptions`."""
-    number = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _DIGITS
+    number = int(value) if is_number else value
     if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-        raise InvalidOptions(f"{name} must be a whole number from {least} to {most}, got {value!r}")
+        raise InvalidOptions(f"{name} must be a whole number from {least} to {most}, got {repr(value)[:100]}")
     return number
 
 

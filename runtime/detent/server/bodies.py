@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from time import time_ns
 from typing import Any, TypeVar
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from ..errors import InvalidOptions, InvalidPayload, LimitExceeded
@@ -31,6 +33,8 @@ __all__ = ["batch_of", "object_of", "read_body", "run_of", "trigger_body"]
 
 T = TypeVar("T")
 
+#: How long a body may make no progress, in seconds.
+IDLE_S = 30.0
 #: Bytes of a body that is too long which are taken all the same, and how long that may take, in seconds.
 _PASSED_OVER, _PATIENCE_S = 64 * 1024 * 1024, 10.0
 
@@ -40,13 +44,16 @@ _object = msgspec.json.Decoder(dict[str, Any])
 
 
 async def read_body(request: Request, most: int) -> bytes:
-    """The body. Errors: `LimitExceeded` as soon as it is known to be longer than `most` bytes."""
+    """The body.
+
+    Errors: `LimitExceeded` as soon as it is known to be longer than `most` bytes; `HTTPException` when it stops coming.
+    """
     told = request.headers.get("content-length", "")
     size = int(told) if told.isdigit() else 0
     body = bytearray()
     if size <= most:
         size = 0
-        async for chunk in request.stream():
+        async for chunk in _coming(request):
             size += len(chunk)
             if size > most:
                 break
@@ -55,6 +62,20 @@ async def read_body(request: Request, most: int) -> bytes:
             return bytes(body)
     await _pass_over(request)
     raise _too_long(size, most)
+
+
+async def _coming(request: Request) -> AsyncIterator[bytes]:
+    chunks = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_S):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            detail = f"no more of the body came within {IDLE_S:g} seconds; send the request again, all of it"
+            raise HTTPException(408, detail) from None
+        yield chunk
 
 
 async def _pass_over(request: Request) -> None:

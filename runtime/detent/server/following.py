@@ -40,6 +40,9 @@ def following(
         feed = streams_of(request).feed(operation, **values)
         if is_past_end(event_id):
             return Response(status_code=204)  # a browser that is told so does not come back
-        return EventResponse(hub.follow(feed, await hub.position(feed, event_id)))
+        position = await hub.position(feed, event_id)
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")  # there would be no end of what is not sent
+        return EventResponse(hub.follow(feed, position))
 
     return endpoint

@@ -10,8 +10,9 @@ A callback of a token comes from anywhere and without the key: its address, whic
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Collection
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,6 +26,9 @@ from .problems import problem, refusal_of
 __all__ = ["Gate"]
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+#: A name or an address, and its port. What is written in any other way is the name of nobody here.
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.?)(?::([0-9]{0,5}))?")
+_LAST_PORT = 65_535
 _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  # names of an address to compare with
 
 
@@ -68,7 +72,8 @@ class Gate:
             detail = f"the Host header {', '.join(hosts)!r} does not name this server; use one of {self._names}"
             await problem(403, "forbidden_host", detail)(scope, receive, send)
             return
-        origin = headers.get("origin")
+        origins = headers.getlist("origin")
+        origin = ", ".join(origins) if origins else None
         foreign = origin is not None and not self._is_own_origin(origin)
         if foreign and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             await _allowed(send, origin or "")
@@ -149,11 +154,7 @@ def _with_origin(send: Send, origin: str) -> Send:
 
 def _name_of(host: str) -> str | None:
     """The name in a Host header, without its port and the brackets of an IPv6 address."""
-    if not host or any(character in host for character in "@/\\?# ,"):
+    found = _HOST.fullmatch(host)
+    if found is None or int(found[2] or 0) > _LAST_PORT:
         return None
-    try:
-        parts = urlsplit(f"//{host}")
-        parts.port  # noqa: B018  # raises for what is no port
-    except ValueError:
-        return None
-    return parts.hostname.rstrip(".") if parts.hostname else None
+    return found[1].strip("[]").removesuffix(".").lower()

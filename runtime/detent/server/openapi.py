@@ -184,7 +184,7 @@ def _refusals(route: Route) -> list[int]:
     if route.scope != "public":
         statuses.add(401)
     if route.method != "GET":
-        statuses |= {409, 413, 422}
+        statuses |= {408, 409, 413, 422}
     return sorted(statuses)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -29,6 +29,7 @@ PROBLEMS = {
     401: "`unauthorized`: the key is missing or wrong.",
     403: "`forbidden`: the key does not allow this. `forbidden_host`, `forbidden_origin`: not for this server.",
     404: "`not_found`, `task_not_found`: no such thing in this environment. `no_such_route`: no such address.",
+    408: "`request_timeout`: the body stopped coming.",
     409: "`conflict`: the state of things does not allow this.",
     413: "`limit_exceeded`: a size or a count is over its limit.",
     414: "`url_too_long`: the address is over its limit.",
@@ -85,7 +86,12 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
         allowed = (error.headers or {}).get("Allow", "other methods")
         detail = f"{where} is not part of this server's API; this path takes {allowed}"
         return problem(405, "method_not_allowed", detail, dict(error.headers or {}))
-    return problem(error.status_code, "http_error", error.detail)
+    code = "request_timeout" if error.status_code == HTTPStatus.REQUEST_TIMEOUT else "http_error"
+    return problem(error.status_code, code, error.detail)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # nobody reads it: the connection broke in the middle of the body
 
 
 async def _broken(request: Request, error: Exception) -> Response:
@@ -97,4 +103,4 @@ async def _broken(request: Request, error: Exception) -> Response:
     )
 
 
-HANDLERS = {DetentError: _refused, HTTPException: _no_such_route, Exception: _broken}
+HANDLERS = {DetentError: _refused, HTTPException: _no_such_route, ClientDisconnect: _gone, Exception: _broken}
