@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from tests.cli.conftest import Project
+import json
+import signal
+import subprocess
+
+from tests.cli.conftest import DETENT, Project, environment
 
 
 def test_a_diagnosis_shows_the_lines_around_the_failure_and_what_to_do(served: Project) -> None:
@@ -38,3 +42,26 @@ def test_lines_of_all_runs_are_searched(served: Project) -> None:
     nothing = served.detent("logs", "no such words")
     assert (nothing.returncode, nothing.stdout, nothing.stderr) == (0, "", "No line fits.\n")
     assert served.detent("logs", "--level", "loud").returncode == 2
+
+
+def test_new_lines_are_followed_until_it_is_interrupted(served: Project) -> None:
+    # Given a command that follows what a task writes
+    following = subprocess.Popen(
+        [DETENT, "logs", "greeting", "--follow", "--json", "--since", "1h"],
+        cwd=served.root,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert following.stdout is not None
+    # When runs write lines, the second once the first has been printed
+    names: list[str] = []
+    for name in ("Edsger", "Barbara"):
+        served.trigger("greet", {"name": name})
+        while name not in names:
+            names.append(json.loads(following.stdout.readline())["attributes"]["name"])
+    # Then each was printed once, and the command ends in peace
+    assert (names.count("Edsger"), names.count("Barbara")) == (1, 1)
+    following.send_signal(signal.SIGINT)
+    assert following.communicate(timeout=30)[0] == ""
+    assert following.returncode == 0

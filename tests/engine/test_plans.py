@@ -40,6 +40,8 @@ HOT = [
     "end_overrides", "override_queue", "reset_queue",
     "changed_runs", "find_input_by_call", "find_stream", "next_input", "put_run_note", "put_stream",
     "stream_chunks_after", "stream_chunks_from", "take_input", "waiting_for_input", "watched_events",
+    "metrics_events", "report_created", "report_ended", "report_errors", "report_finished", "report_oldest",
+    "report_queued_tasks", "view_awaited", "view_failures", "view_holders", "view_holders_of_env",
     "claim_duties", "drop_duty", "end_duty", "fence_duty", "find_open_duty", "forget_duties", "hand_back_duty",
     "held_duties", "lose_duties", "put_duty",
     "change_schedule", "due_schedules", "find_schedule", "find_schedule_by_key", "list_declared", "mark_scheduled",

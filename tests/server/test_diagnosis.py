@@ -12,11 +12,12 @@ from tests.server.project import Project, Worker
 from detent.client.detent import Detent
 from detent.engine.diagnosis_operations import DiagnosisOperations
 from detent.engine.engine import Engine
+from detent.engine.loops import Digest
 from detent.engine.source_lines import SourceFiles
 from detent.errors import NotFound
 from detent.model.ids import new_id
 from detent.model.manifest import Manifest, QueueSpec, TaskSpec
-from detent.model.protocol import Claim, Hello, NewRun, Pause, SpanLine, Trigger
+from detent.model.protocol import Beat, Claim, Emit, Hello, NewRun, Pause, SpanLine, Trigger, Wait
 from detent.model.status import Status
 from detent.model.task_error import TaskError
 from detent.store import SqliteStore
@@ -202,6 +203,21 @@ def test_a_run_that_waits_names_its_token_and_its_children_with_their_own_reason
     assert commands(found)[0] == f"detent runs diagnose {child.id}"
 
 
+def test_a_run_that_waits_for_a_moment_or_for_input_says_so(project: Project, client: Detent) -> None:
+    worker = project.worker()
+    sleeping = start(project)
+    [grant] = worker.claim()
+    worker.say(Wait(grant.run_id, grant.epoch, "w", 1, "time", for_ms=3_600_000, park=True))
+    found = client.runs.diagnose(sleeping)
+    assert (found.verdict, [blocker.kind for blocker in found.waiting_for]) == ("waiting_for_time", ["time"])
+    asking = start(project)
+    [grant] = worker.claim()
+    worker.say(Wait(grant.run_id, grant.epoch, "i", 1, "input", "approval", park=True))
+    found = client.runs.diagnose(asking)
+    assert (found.verdict, found.waiting_for[0].name) == ("waiting_for_input", "approval")
+    assert commands(found)[0] == f"detent runs send {asking} approval JSON"
+
+
 def test_a_journal_that_does_not_fit_says_what_was_expected(project: Project, client: Detent) -> None:
     worker = project.worker()
     run_id = start(project)
@@ -233,3 +249,58 @@ def test_a_run_of_another_environment_is_not_there(project: Project) -> None:
     other = DiagnosisOperations(Engine(project.store, env="prod"), None, None)
     with pytest.raises(NotFound, match="no run"):
         other.diagnose(id=run_id)
+
+
+def test_what_has_been_counted_of_a_problem_is_told(project: Project, client: Detent) -> None:
+    ids = [fail(project, n) for n in (1, 2)]
+    assert client.runs.diagnose(ids[0]).similar == client.runs.diagnose(ids[0]).similar
+    engine = project.engine
+    digest = Digest(engine.write, engine.store, engine.clock)
+    while digest.sweep():
+        pass
+    found = client.runs.diagnose(ids[0])
+    assert found.similar is not None
+    assert (found.similar.count, found.similar.total, found.similar.status) == (1, 2, "UNRESOLVED")
+    assert found.next[-1].command == f"detent errors show {found.similar.fingerprint}"
+    client.errors.resolve(found.similar.fingerprint)
+    resolved = client.runs.diagnose(ids[0]).similar
+    assert resolved is not None
+    assert resolved.status == "RESOLVED"
+
+
+def test_a_run_that_executes_says_how_it_is_with_its_worker(project: Project, client: Detent) -> None:
+    worker = project.worker()
+    run_id = start(project)
+    [grant] = worker.claim()
+    now = project.engine.clock.now()
+    worker.say(Emit(grant.run_id, grant.epoch, started_at=now))
+    assert client.runs.diagnose(run_id).verdict == "executing"
+    worker.say(Beat(lag_ms=4_000, blocked_by="tasks/shop.py:7 in charge"))
+    blocked = client.runs.diagnose(run_id)
+    assert (blocked.verdict, commands(blocked)[0]) == ("worker_blocked", "detent report")
+    assert "tasks/shop.py:7 in charge" in blocked.summary
+    project.store.write(lambda tx: tx.run("beat_worker", id="worker_1", now=now - 20_000, lag_ms=0, blocked_by=None))
+    assert client.runs.diagnose(run_id).verdict == "worker_silent"
+    client.runs.cancel(run_id)
+    assert client.runs.diagnose(run_id).verdict == "cancelling"
+
+
+def test_a_run_that_waits_for_a_token_names_it_with_the_address_that_completes_it(
+    project: Project, client: Detent
+) -> None:
+    token = client.tokens.create(timeout="1h")
+    worker = project.worker()
+    run_id = start(project)
+    [grant] = worker.claim()
+    worker.say(Wait(grant.run_id, grant.epoch, "t", 1, "token", token.id, park=True))
+    found = client.runs.diagnose(run_id)
+    assert (found.verdict, found.status) == ("waiting_for_token", Status.WAITING)
+    [blocker] = found.waiting_for
+    assert (blocker.kind, blocker.id, blocker.callback, blocker.until) == (
+        "token",
+        token.id,
+        token.url,
+        token.timeout_at,
+    )
+    assert commands(found)[0] == f"detent tokens complete {token.id} JSON"
+    assert found.next[0].path == f"/api/v1/waitpoints/tokens/{token.id}/complete"

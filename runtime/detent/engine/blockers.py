@@ -59,6 +59,10 @@ def _waits(engine: Engine, row: Any, waits: Sequence[Any]) -> list[dict[str, Any
             )
         elif wait["kind"] == "time":
             found.append({"kind": "time", "until": iso(wait["until"])})
+        elif wait["kind"] == "input":
+            entry = engine.store.read("find_journal", run_id=row["id"], key=wait["key"])
+            name = entry[0]["target"] if entry else None
+            found.append({"kind": "input", "name": name, "until": iso(wait["until"])})
     if any(wait["kind"] == "children" and wait["pending"] > 0 for wait in waits):
         children = engine.store.read("view_awaited", id=row["id"], env=engine.env, n=NAMED)
         found += [_child(engine, child, explain=place < EXPLAINED) for place, child in enumerate(children)]

@@ -12,7 +12,7 @@ from . import views
 from .blockers import blockers_of
 from .engine import Engine
 from .failures import error_report, similar_failures
-from .next_steps import next_steps
+from .next_steps import error_step, next_steps
 from .reasons import why_not_running
 from .slowest import slowest_spans
 from .source_lines import SourceFiles
@@ -79,6 +79,10 @@ class DiagnosisOperations:
             lease_ms=self._engine.lease_ms,
         )
         is_failure = text is not None and row["state"] != "CANCELED"
+        similar = similar_failures(self._store, self._engine.env, text, id, now) if is_failure else None
+        steps = next_steps(row, verdict.code, blockers)
+        if similar is not None and similar["total"]:
+            steps.append(error_step(similar["fingerprint"]))
         return {
             "id": id,
             "task": row["task"],
@@ -90,8 +94,8 @@ class DiagnosisOperations:
             "attempts_left": None if views.is_final(row) or allowed is None else max(0, allowed - row["attempt"]),
             "slowest": slowest_spans(self._trace(row, events), now, SLOWEST),
             "waiting_for": blockers,
-            "similar": similar_failures(self._store, self._engine.env, text, id) if is_failure else None,
-            "next": next_steps(row, verdict.code, blockers),
+            "similar": similar,
+            "next": steps,
         }
 
     def _run(self, run_id: str) -> Any:

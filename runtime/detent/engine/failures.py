@@ -12,6 +12,7 @@ import msgspec
 from ..model.frames import TracedFrame, frames_of
 from ..model.task_error import TaskError
 from ..store import Store
+from .error_groups import shown_status
 from .fingerprint import fingerprint_of_text
 from .source_lines import SourceFiles
 from .views import iso
@@ -46,13 +47,17 @@ def error_report(text: str, sources: SourceFiles | None, ran_at: int | None) -> 
     }
 
 
-def similar_failures(store: Store, env: str, text: str, run_id: str) -> dict[str, Any]:
-    """Other runs that ended with the same problem, among the latest failures of the environment."""
+def similar_failures(store: Store, env: str, text: str, run_id: str, now: int) -> dict[str, Any]:
+    """Other runs that ended with the same problem, among the latest failures of the environment; and what is known of
+    all of them, where they have been counted already."""
     error = _decode(text)
     rows = store.read("view_failures", env=env, type=error.type, n=COMPARED)
     wanted = cached_fingerprint(text)
     same = [row for row in rows if row["id"] != run_id and cached_fingerprint(row["error"]) == wanted]
     times = [row["finished_at"] or row["created_at"] for row in same]
+    groups = store.read("find_error_group", env=env, fingerprint=wanted)
+    if groups:
+        times += [groups[0]["first_at"], groups[0]["last_at"]]
     return {
         "fingerprint": wanted,
         "count": len(same),
@@ -61,6 +66,8 @@ def similar_failures(store: Store, env: str, text: str, run_id: str) -> dict[str
         "tasks": sorted({row["task"] for row in same}),
         "runs": [row["id"] for row in same[:NAMED]],
         "compared": COMPARED,
+        "total": groups[0]["count"] if groups else None,
+        "status": shown_status(groups[0], now) if groups else None,
     }
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote as quote_url
 
 from ..model.http_api import ROUTES
 
-__all__ = ["next_steps"]
+__all__ = ["error_step", "next_steps"]
 
 Step = dict[str, Any]
 
@@ -52,6 +52,17 @@ def _failed(row: Any, _blockers: Sequence[Mapping[str, Any]]) -> list[Step]:
     return steps
 
 
+def error_step(fingerprint: str) -> Step:
+    """Where all runs with the same problem are found."""
+    return step(
+        "error",
+        "see all runs with this problem",
+        f"detent errors show {fingerprint}",
+        "errors.retrieve",
+        {"id": fingerprint},
+    )
+
+
 def _fork(row: Any, why: str, key: str | None = None) -> Step:
     at = f" --at {quote(key)}" if key else ""
     values = {"id": row["id"]} | ({"at": key} if key else {})
@@ -89,6 +100,14 @@ def _token(_row: Any, blockers: Sequence[Mapping[str, Any]]) -> list[Step]:
         )
         for blocker in blockers
         if blocker["kind"] == "token"
+    ]
+
+
+def _input(row: Any, blockers: Sequence[Mapping[str, Any]]) -> list[Step]:
+    return [
+        step("send_input", "send the value", f"detent runs send {row['id']} {quote(blocker['name'] or 'NAME')} JSON")
+        for blocker in blockers
+        if blocker["kind"] == "input"
     ]
 
 
@@ -185,6 +204,7 @@ _STEPS: dict[str, Callable[[Any, Sequence[Mapping[str, Any]]], list[Step]]] = {
     "timed_out": _timed_out,
     "unknown_queue": _worker,
     "unknown_task": _worker,
+    "waiting_for_input": _input,
     "waiting_for_runs": _children,
     "waiting_for_time": _time,
     "waiting_for_token": _token,

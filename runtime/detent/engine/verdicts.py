@@ -136,6 +136,8 @@ def _on_wait(message: str, blockers: Sequence[Mapping[str, Any]]) -> Verdict:
         return Verdict("waiting_for_runs", f"it {message}{because}")
     if "token" in kinds:
         return Verdict("waiting_for_token", f"it {message}, which nobody has completed yet")
+    if "input" in kinds:
+        return Verdict("waiting_for_input", f"it {message}, which nobody has sent yet")
     if "time" in kinds:
         return Verdict("waiting_for_time", f"it {message}")
     return Verdict("waiting", f"it {message}")

@@ -65,10 +65,10 @@ class Blocker(View):
     """Something that a run waits for.
 
     `kind`: ``token`` (`id`, `until`, and `callback`, the address that completes it), ``run`` (a child: `id`, `task`,
-    `status`, `reason`), ``time`` (`until`), ``delay``, ``retry`` (`until`), ``queue_limit``, ``key_limit``,
-    ``env_limit`` (`limit`, `running`, and the runs that hold the slots), ``paused_queue``, ``queue`` (only runs before
-    it: `position`), ``worker`` (none of the `connected` ones has this task: `known` are near names),
-    ``undeclared_queue`` (`name`), ``journal`` (`key`, `expected`, `received`).
+    `status`, `reason`), ``input`` (`name`, `until`), ``time`` (`until`), ``delay``, ``retry`` (`until`),
+    ``queue_limit``, ``key_limit``, ``env_limit`` (`limit`, `running`, and the runs that hold the slots),
+    ``paused_queue``, ``queue`` (only runs before it: `position`), ``worker`` (none of the `connected` ones has this
+    task: `known` are near names), ``undeclared_queue`` (`name`), ``journal`` (`key`, `expected`, `received`).
     """
 
     kind: str
@@ -93,7 +93,11 @@ class Blocker(View):
 
 
 class SimilarFailures(View):
-    """Other runs that met the same problem, among the latest `compared` failures. `runs` are the newest of them."""
+    """Other runs that met the same problem, among the latest `compared` failures. `runs` are the newest of them.
+
+    `total` and `status` are those of the error group (see `client.errors`), whose id is the fingerprint; None until the
+    failure has been counted.
+    """
 
     fingerprint: str
     count: int
@@ -102,6 +106,8 @@ class SimilarFailures(View):
     tasks: list[str] = Field(default_factory=list)
     runs: list[str] = Field(default_factory=list)
     compared: int = 0
+    total: int | None = None
+    status: str | None = None
 
 
 class NextStep(View):
@@ -120,9 +126,9 @@ class Diagnosis(View):
 
     `verdict` is one of ``completed``, ``failed``, ``aborted``, ``invalid_payload``, ``crashed``, ``out_of_memory``,
     ``timed_out``, ``canceled``, ``expired``, ``system_failure``; ``executing``, ``dequeued``, ``cancelling``,
-    ``worker_silent``, ``worker_blocked``; ``waiting_for_token``, ``waiting_for_runs``, ``waiting_for_time``,
-    ``waiting``, ``journal_mismatch``; ``delayed``, ``retrying``, ``queued``, ``queue_limit``, ``key_limit``,
-    ``env_limit``, ``queue_paused``, ``no_worker``, ``unknown_task``, ``unknown_queue``.
+    ``worker_silent``, ``worker_blocked``; ``waiting_for_token``, ``waiting_for_runs``, ``waiting_for_input``,
+    ``waiting_for_time``, ``waiting``, ``journal_mismatch``; ``delayed``, ``retrying``, ``queued``, ``queue_limit``,
+    ``key_limit``, ``env_limit``, ``queue_paused``, ``no_worker``, ``unknown_task``, ``unknown_queue``.
     """
 
     id: str
