@@ -28,6 +28,7 @@ COMMANDS = {
     "tts": LazyCommand("detent_cli.speech", "tts", "Turn a text of yours into one MP3."),
     "tasks": LazyCommand("detent_cli.tasks", "app", "List tasks, show one, trigger one."),
     "runs": LazyCommand("detent_cli.runs", "app", "Find runs, look into them, wait for them, cancel them."),
+    "batches": LazyCommand("detent_cli.batches", "app", "Batches: runs that were triggered together."),
     "queues": LazyCommand("detent_cli.queues", "app", "Queues: their limits, what executes, what waits."),
     "schedules": LazyCommand("detent_cli.schedules", "app", "Schedules: tasks that run by the clock."),
     "tokens": LazyCommand("detent_cli.tokens", "app", "Tokens: what runs wait for, and completing it."),

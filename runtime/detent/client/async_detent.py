@@ -41,6 +41,7 @@ from .async_accounts import (
     AsyncProjectsResource,
 )
 from .auth import AsyncAuthResource
+from .batches import AsyncBatchesResource
 from .bulk import AsyncBulkResource
 from .calls import Call
 from .diagnoses import diagnose_run
@@ -93,6 +94,7 @@ class AsyncDetent:
         self._transport, self._own = choose(transport, api_url, secret_key, project, environment, **http)
         self.runs = AsyncRunsResource(self._transport)
         self.tasks = AsyncTasksResource(self._transport)
+        self.batches = AsyncBatchesResource(self._transport)
         self.queues = AsyncQueuesResource(self._transport)
         self.schedules = AsyncSchedulesResource(self._transport)
         self.tokens = AsyncTokensResource(self._transport)

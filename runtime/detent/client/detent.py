@@ -35,6 +35,7 @@ from .account_calls import who_am_i
 from .accounts import EnvironmentsResource, KeysResource, OrgsResource, PeopleResource, ProjectsResource
 from .alerts import AlertsResource
 from .auth import AuthResource
+from .batches import BatchesResource
 from .bulk import BulkResource
 from .calls import Call
 from .diagnoses import diagnose_run
@@ -87,6 +88,7 @@ class Detent:
         self._transport, self._own = choose(transport, api_url, secret_key, project, environment, **http)
         self.runs = RunsResource(self._transport)
         self.tasks = TasksResource(self._transport)
+        self.batches = BatchesResource(self._transport)
         self.queues = QueuesResource(self._transport)
         self.schedules = SchedulesResource(self._transport)
         self.tokens = TokensResource(self._transport)

@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..model.alert_views import DeliveryPage, DeliverySummary
+from ..model.batch_views import BatchPage, BatchResults, BatchSummary
 from ..model.bulk_views import BulkAction, BulkPage
 from ..model.error_views import ErrorPage, ErrorSummary
 from ..model.log_views import FoundLine, LogPage
 from ..model.queue_views import QueueKey, QueueKeyPage
 from ..model.schedule_views import SchedulePage, ScheduleSummary
-from ..model.views import RunPage, RunSummary, TokenPage, TokenSummary
+from ..model.views import RunOutcome, RunPage, RunSummary, TokenPage, TokenSummary
 
 __all__ = [
+    "AsyncBatchOutcomes",
+    "AsyncBatches",
     "AsyncBulkActions",
     "AsyncDeliveries",
     "AsyncErrors",
@@ -22,6 +25,8 @@ __all__ = [
     "AsyncRuns",
     "AsyncSchedules",
     "AsyncTokens",
+    "BatchOutcomes",
+    "Batches",
     "BulkActions",
     "Deliveries",
     "Errors",
@@ -147,3 +152,21 @@ class Deliveries(_Pages[DeliveryPage, DeliverySummary]):
 
 class AsyncDeliveries(_AsyncPages[DeliveryPage, DeliverySummary]):
     """Messages of alerts, newest first: ``async for`` goes on to further pages; `page()` gives the first page alone."""
+
+
+class Batches(_Pages[BatchPage, BatchSummary]):
+    """Batches, newest first. Iterating goes on to further pages; `page()` gives the first page alone."""
+
+
+class AsyncBatches(_AsyncPages[BatchPage, BatchSummary]):
+    """Batches, newest first: ``async for`` goes on to further pages; `page()` gives the first page alone."""
+
+
+class BatchOutcomes(_Pages[BatchResults, RunOutcome]):
+    """How runs of a batch stand, in the order of the items. Iterating goes on to further pages; `page()` gives the
+    first page alone."""
+
+
+class AsyncBatchOutcomes(_AsyncPages[BatchResults, RunOutcome]):
+    """How runs of a batch stand, in the order of the items: ``async for`` goes on to further pages; `page()` gives the
+    first page alone."""

@@ -6,9 +6,10 @@ import msgspec
 
 from ..model.ids import derived_id
 from ..model.protocol import Failure, Handle, Trigger, Triggered
+from .batches import begin_batch
 from .duties import holds_duty
 from .scene import Scene
-from .trigger import Known, begin_batch, make_runs
+from .trigger import Known, make_runs
 
 __all__ = ["trigger_from_duty"]
 
@@ -32,5 +33,5 @@ def trigger_from_duty(scene: Scene, worker_id: str, request: Trigger, known: Kno
     made = iter(make_runs(scene, [run for run in request.runs if run.id not in present], known, parent=parent))
     handles = [Handle(run.id) if run.id in present else next(made) for run in request.runs]
     if request.batch_id is not None:
-        begin_batch(scene, request.batch_id, len(handles), request.run_id)
+        begin_batch(scene, request.batch_id, handles, request.run_id)
     return Triggered(handles)

@@ -42,6 +42,7 @@ from ..model.protocol import (
 from ..model.status import FINAL
 from ..store import Store, Tx
 from . import failpoints
+from .batches import begin_batch
 from .bell import Bell, bell_of
 from .bulk import abort_bulk, begin_bulk
 from .callbacks import Callbacks
@@ -66,7 +67,7 @@ from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
 from .streams import write_streams
 from .tokens import complete_token, make_token
-from .trigger import begin_batch, make_runs, trigger_from_run
+from .trigger import make_runs, trigger_from_run
 from .waiters import Waiters
 from .waitpoints import Created, complete_waitpoint, create_waitpoint
 from .waits import leave, wait, watch
@@ -199,9 +200,10 @@ class Engine:
         """
 
         def operation(scene: Scene) -> list[Handle]:
+            handles = make_runs(scene, runs, self.knows)
             if batch_id is not None:
-                begin_batch(scene, batch_id, len(runs))
-            return make_runs(scene, runs, self.knows)
+                begin_batch(scene, batch_id, handles)
+            return handles
 
         return self.write(operation)
 

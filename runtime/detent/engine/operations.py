@@ -22,6 +22,7 @@ from ..vault import Vault
 from . import failpoints, views
 from .alert_operations import AlertOperations
 from .answers import Answers
+from .batch_operations import BatchOperations
 from .bulk_operations import BulkOperations
 from .diagnosis_operations import DiagnosisOperations
 from .engine import Engine
@@ -148,6 +149,7 @@ class Operations:
             **ReplayOperations(engine, objects).by_name,
             **QueueOperations(engine).by_name,
             **ScheduleOperations(engine).by_name,
+            **BatchOperations(engine, objects).by_name,
             **BulkOperations(engine).by_name,
             **RunOperations(engine).by_name,
             **ErrorOperations(engine).by_name,

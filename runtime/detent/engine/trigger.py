@@ -11,6 +11,7 @@ from ..errors import Conflict, InvalidOptions, TaskNotFound
 from ..model.ids import derived_id
 from ..model.protocol import Failure, Handle, NewRun, Trigger, Triggered, WaitResult
 from ..model.status import FINAL
+from .batches import begin_batch
 from .debounce import open_window, push_on
 from .idempotency import find_by_key, keep_key
 from .journal import put_entry
@@ -18,7 +19,7 @@ from .park import is_parked, park_run
 from .results import results_of
 from .scene import Scene
 
-__all__ = ["Known", "begin_batch", "make_runs", "trigger_from_run"]
+__all__ = ["Known", "make_runs", "trigger_from_run"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -128,16 +129,6 @@ def _found(scene: Scene, run: NewRun) -> Handle | None:
     return found
 
 
-def begin_batch(scene: Scene, batch_id: str, total: int, parent_id: str | None = None) -> None:
-    """Make a batch, unless it is there already. Errors: `Conflict` for an id that another environment has."""
-    tx = scene.tx
-    if tx.run("insert_batch", id=batch_id, env=scene.env, parent_id=parent_id, total=total, now=scene.now):
-        return
-    found = tx.one("find_batch", id=batch_id)
-    if found is not None and found["env"] != scene.env:
-        raise Conflict(f"the id {batch_id!r} is taken; leave the batch's id out")
-
-
 def _present(scene: Scene, runs: Sequence[NewRun]) -> set[str]:
     """The ids of `runs` that are there already, from a trigger whose answer was lost. Errors: `Conflict`."""
     if len(runs) == 1:
@@ -178,7 +169,7 @@ def trigger_from_run(scene: Scene, worker_id: str, request: Trigger, known: Know
     if advanced:
         put_entry(scene, request.run_id, attempt, key=request.key, kind="trigger", target=target, seq=request.seq)
     if request.batch_id is not None:
-        begin_batch(scene, request.batch_id, len(handles), request.run_id)
+        begin_batch(scene, request.batch_id, handles, request.run_id)
     parked, result = False, None
     if request.wait:
         parked, result = _wait_for(scene, worker_id, request, parent, handles, all_new=not earlier)

@@ -32,9 +32,9 @@ from ..model.http_api import (
     BatchMade,
 )
 from ..model.http_api import Route as RouteOf
-from ..model.protocol import Handle
+from ..model.protocol import Handle, NewRun
 from ..model.rate_limit import Rate
-from .bodies import batch_of, object_of, read_body, run_of, trigger_body
+from .bodies import JSON_LINES, batch_lines, batch_of, batch_of_lines, object_of, read_body, run_of, trigger_body
 from .callbacks import output_of
 from .doorkeeper import PUBLIC, ScopedRoute, check_queues, principal_of
 from .following import following
@@ -150,11 +150,17 @@ class _Api:
         return _json(msgspec.structs.replace(handles[0], public_access_token=token), 202)
 
     async def trigger_batch(self, request: Request) -> Response:
-        body = await read_body(request, BATCH_BODY_BYTES)
         principal, operations = self._of(request)
+        read: Callable[[], tuple[str, list[NewRun]]]
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() == JSON_LINES:
+            body, items = await batch_lines(request, BATCH_BODY_BYTES)
+            read = partial(batch_of_lines, items, request.query_params.get("id"))
+        else:
+            body = await read_body(request, BATCH_BODY_BYTES)
+            read = partial(batch_of, body)
 
         def work() -> Response:
-            batch_id, runs = batch_of(body)
+            batch_id, runs = read()
             check_queues(principal, runs)
             handles = operations.trigger(runs, batch_id)
             token = None if batch_id is None else self._token(principal, f"batches:read:{batch_id}")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from time import time_ns
 from typing import Any, TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from ..errors import InvalidOptions, InvalidPayload, LimitExceeded
 from ..model.debounce import check_debounce
 from ..model.digest import payload_digest
-from ..model.http_api import BatchBody, TriggerBody
+from ..model.http_api import BODY_BYTES, BatchBody, TriggerBody
 from ..model.ids import is_id, new_id
 from ..model.limits import (
     ATTEMPTS,
@@ -29,7 +29,16 @@ from ..model.options import idempotency_hash, new_run, tags_of
 from ..model.protocol import NewRun
 from .json_checks import check_json
 
-__all__ = ["batch_of", "object_of", "read_body", "run_of", "trigger_body"]
+__all__ = [
+    "JSON_LINES",
+    "batch_lines",
+    "batch_of",
+    "batch_of_lines",
+    "object_of",
+    "read_body",
+    "run_of",
+    "trigger_body",
+]
 
 T = TypeVar("T")
 
@@ -37,6 +46,9 @@ T = TypeVar("T")
 IDLE_S = 30.0
 #: Bytes of a body that is too long which are taken all the same, and how long that may take, in seconds.
 _PASSED_OVER, _PATIENCE_S = 64 * 1024 * 1024, 10.0
+
+#: Media type of JSON lines.
+JSON_LINES = "application/x-ndjson"
 
 _trigger = msgspec.json.Decoder(TriggerBody)
 _batch = msgspec.json.Decoder(BatchBody)
@@ -73,9 +85,12 @@ async def _coming(request: Request) -> AsyncIterator[bytes]:
         except StopAsyncIteration:
             return
         except TimeoutError:
-            detail = f"no more of the body came within {IDLE_S:g} seconds; send the request again, all of it"
-            raise HTTPException(408, detail) from None
+            raise _stalled() from None
         yield chunk
+
+
+def _stalled() -> HTTPException:
+    return HTTPException(408, f"no more of the body came within {IDLE_S:g} seconds; send the request again, all of it")
 
 
 async def _pass_over(request: Request) -> None:
@@ -136,13 +151,73 @@ def batch_of(body: bytes) -> tuple[str, list[NewRun]]:
     batch = _decoded(_batch, body)
     if not 1 <= len(batch.items) <= BATCH_ITEMS:
         raise LimitExceeded(f"a batch has 1 to {BATCH_ITEMS:,} items, got {len(batch.items):,}; send several batches")
-    if batch.id is not None and not is_id("batch", batch.id):
-        raise InvalidOptions(f"the batch's id {batch.id!r} is not one; leave it out")
-    batch_id = batch.id or new_id("batch")
     runs = [run_of(item, None, f"item {place} of the batch: ") for place, item in enumerate(batch.items)]
+    return _one_batch(batch.id, runs)
+
+
+def _one_batch(given: str | None, runs: list[NewRun]) -> tuple[str, list[NewRun]]:
+    if given is not None and not is_id("batch", given):
+        raise InvalidOptions(f"the batch's id {given!r} is not one; leave it out")
+    batch_id = given or new_id("batch")
     for run in runs:
         run.batch_id = batch_id
     return batch_id, runs
+
+
+async def batch_lines(request: Request, most: int) -> tuple[bytes, list[tuple[int, TriggerBody]]]:
+    """The body of a batch that comes as JSON lines, and its items with the numbers of their lines: read as they come,
+    empty lines left out.
+
+    Errors: `InvalidOptions`, `InvalidPayload`, `LimitExceeded` with the number of the line, as soon as it is there;
+    `HTTPException` when no more comes.
+    """
+    items: list[tuple[int, TriggerBody]] = []
+    body, rest = bytearray(), bytearray()
+    number = 0
+    more = True
+
+    def take(line: bytes) -> None:
+        nonlocal number
+        number += 1
+        if not line.strip():
+            return
+        if len(items) == BATCH_ITEMS:
+            raise LimitExceeded(f"a batch has at most {BATCH_ITEMS:,} items; send several batches")
+        if len(line) > BODY_BYTES:
+            raise _too_long(len(line), BODY_BYTES)
+        items.append((number, trigger_body(line)))
+
+    try:
+        while more:
+            async with asyncio.timeout(IDLE_S):
+                message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk, more = message.get("body", b""), message.get("more_body", False)
+            body += chunk
+            if len(body) > most:
+                raise _too_long(len(body), most)
+            *lines, last = chunk.split(b"\n")
+            for line in lines:
+                take(bytes(rest + line))
+                rest.clear()
+            rest += last
+        take(bytes(rest))
+    except TimeoutError:
+        raise _stalled() from None
+    except (InvalidOptions, InvalidPayload, LimitExceeded) as error:
+        if more:
+            await _pass_over(request)
+        raise type(error)(f"line {number}: {error}; nothing was triggered") from None
+    return bytes(body), items
+
+
+def batch_of_lines(items: Sequence[tuple[int, TriggerBody]], batch_id: str | None) -> tuple[str, list[NewRun]]:
+    """The id of a batch that came as JSON lines, and its runs."""
+    if not items:
+        raise LimitExceeded(f"a batch has 1 to {BATCH_ITEMS:,} items, got none; send one JSON object a line")
+    runs = [run_of(item, None, f"line {number}: ") for number, item in items]
+    return _one_batch(batch_id, runs)
 
 
 def object_of(body: bytes) -> dict[str, Any]:

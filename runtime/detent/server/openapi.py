@@ -41,7 +41,7 @@ _BY_HAND: tuple[tuple[str, Route, Schema, str], ...] = (
         "tasks.batch_trigger",
         Route("POST", TRIGGER_BATCH, "tasks:write", answer="TriggeredBatch", status=202),
         BATCH_BODY,
-        f"Start 1 to {BATCH_ITEMS:,} runs, all or none.",
+        f"Start 1 to {BATCH_ITEMS:,} runs, all or none; also as lines of JSON (application/x-ndjson).",
     ),
     (
         "tokens.callback",
