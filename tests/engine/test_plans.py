@@ -39,7 +39,7 @@ HOT = [
     "reschedule_run", "find_idempotency", "reset_idempotency", "view_runs", "view_replays",
     "keep_found", "view_batch_members", "view_results", "view_batches",
     "end_overrides", "override_queue", "reset_queue",
-    "changed_runs", "find_input_by_call", "find_stream", "next_input", "put_run_note", "put_stream",
+    "changed_runs", "find_input_by_call", "find_stream", "give_back_input", "next_input", "put_run_note", "put_stream",
     "stream_chunks_after", "stream_chunks_from", "take_input", "waiting_for_input", "watched_events",
     "metrics_events", "report_created", "report_ended", "report_errors", "report_finished", "report_oldest",
     "report_queued_tasks", "view_awaited", "view_failures", "view_holders", "view_holders_of_env",

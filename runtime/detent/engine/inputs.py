@@ -11,7 +11,7 @@ from ..model.status import FINAL
 from .satisfy import satisfy_wait
 from .scene import Scene
 
-__all__ = ["peek_input", "send_input", "take_input"]
+__all__ = ["give_back_input", "peek_input", "send_input", "take_input"]
 
 
 def send_input(scene: Scene, run_id: str, stream: str, value: str, by: str | None) -> Any:
@@ -39,22 +39,38 @@ def send_input(scene: Scene, run_id: str, stream: str, value: str, by: str | Non
     row: Any = scene.tx.one(
         "insert_input", run_id=run_id, stream=stream, env=scene.env, value=value, by=by, now=scene.now
     )
-    wait = scene.tx.one("waiting_for_input", run_id=run_id, stream=stream)
-    if wait is not None:
-        # What is open waits for the next value there is, and there was none before.
-        scene.tx.run("take_input", run_id=run_id, stream=stream, seq=row["seq"])
-        satisfy_wait(scene, run_id, wait["key"], {"status": "ok", "value": value})
+    _hand_on(scene, run_id, stream)
     return row
 
 
-def take_input(scene: Scene, run_id: str, stream: str) -> dict[str, Any] | None:
-    """The next value that the run has not been given, which is its own from here on, as an outcome; None if there is
-    none."""
+def take_input(scene: Scene, run_id: str, stream: str, key: str) -> dict[str, Any] | None:
+    """The next value that the run has not been given, which is that of the journal entry `key` from here on, as its
+    outcome; None if there is none."""
     row = scene.tx.one("next_input", run_id=run_id, stream=stream)
     if row is None:
         return None
-    scene.tx.run("take_input", run_id=run_id, stream=stream, seq=row["seq"])
+    scene.tx.run("take_input", run_id=run_id, stream=stream, seq=row["seq"], key=key)
     return {"status": "ok", "value": row["value"]}
+
+
+def give_back_input(scene: Scene, run_id: str, key: str) -> None:
+    """The run has given up the wait `key`. A value that came for it at the same moment is for whoever asks next."""
+    entry = scene.tx.one("find_journal", run_id=run_id, key=key)
+    if (
+        entry is not None
+        and entry["kind"] == "input"
+        and entry["status"] == "ok"
+        and scene.tx.run("give_back_input", run_id=run_id, key=key)
+    ):
+        _hand_on(scene, run_id, entry["target"])
+
+
+def _hand_on(scene: Scene, run_id: str, stream: str) -> None:
+    """Give the next value to the wait for it that has been open for longest, where there are both."""
+    wait = scene.tx.one("waiting_for_input", run_id=run_id, stream=stream)
+    outcome = None if wait is None else take_input(scene, run_id, stream, wait["key"])
+    if wait is not None and outcome is not None:
+        satisfy_wait(scene, run_id, wait["key"], outcome)
 
 
 def peek_input(scene: Scene, worker_id: str, request: Peek) -> Peeked | Failure:

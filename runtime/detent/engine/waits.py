@@ -6,7 +6,7 @@ from typing import Any
 
 from ..model.ids import derived_id
 from ..model.protocol import Done, Failure, Leave, Parked, Wait, Watch
-from .inputs import take_input
+from .inputs import give_back_input, take_input
 from .journal import mismatch, put_entry
 from .park import is_parked, park_run, resume_run
 from .results import result_of
@@ -38,7 +38,10 @@ def wait(scene: Scene, worker_id: str, request: Wait) -> Parked | Failure:
         due_at = scene.now + request.for_ms
     else:
         due_at = request.until
-    if request.kind == "input" and (taken := take_input(scene, request.run_id, request.target)) is not None:
+    if (
+        request.kind == "input"
+        and (taken := take_input(scene, request.run_id, request.target, request.key)) is not None
+    ):
         return _end_at_once(scene, worker_id, request, run, taken)
     waitpoint = _waitpoint(scene, request, due_at)
     if isinstance(waitpoint, Failure):
@@ -138,6 +141,7 @@ def leave(scene: Scene, worker_id: str, request: Leave) -> Done | Failure:
     if row is None or not held or worker_id not in (row["worker_id"], row["sticky_worker"]):
         return Failure("lease_lost", f"run {request.run_id} is no longer this worker's")
     scene.tx.run("drop_wait", run_id=request.run_id, key=request.key)
+    give_back_input(scene, request.run_id, request.key)
     scene.tx.run("leave_entry", run_id=request.run_id, key=request.key, done=request.done)
     if row["state"] == "WAITING":
         resume_run(scene, request.run_id)

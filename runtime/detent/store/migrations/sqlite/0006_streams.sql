@@ -43,17 +43,17 @@ CREATE TABLE stream_chunks (
 );
 CREATE UNIQUE INDEX stream_chunks_in_order ON stream_chunks (run_id, stream, seq);
 
--- Values that were sent to a run. `taken`: the journal has it. `by` names the call that sent it.
+-- Values that were sent to a run. `taken_by`: the journal entry that has it. `by` names the call that sent it.
 CREATE TABLE inputs (
-    run_id TEXT    NOT NULL,
-    stream TEXT    NOT NULL,
-    seq    INTEGER NOT NULL,
-    env    TEXT    NOT NULL,
-    value  TEXT    NOT NULL,
-    by     TEXT,
-    at     INTEGER NOT NULL,
-    taken  INTEGER NOT NULL DEFAULT 0,
+    run_id   TEXT    NOT NULL,
+    stream   TEXT    NOT NULL,
+    seq      INTEGER NOT NULL,
+    env      TEXT    NOT NULL,
+    value    TEXT    NOT NULL,
+    by       TEXT,
+    at       INTEGER NOT NULL,
+    taken_by TEXT,
     PRIMARY KEY (run_id, stream, seq)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX inputs_by_call ON inputs (run_id, by) WHERE by IS NOT NULL;
-CREATE INDEX inputs_untaken ON inputs (run_id, stream, seq) WHERE taken = 0;
+CREATE INDEX inputs_untaken ON inputs (run_id, stream, seq) WHERE taken_by IS NULL;

@@ -1,1 +1,1 @@
-SELECT * FROM inputs WHERE run_id = :run_id AND stream = :stream AND taken = 0 ORDER BY seq LIMIT 1
+SELECT * FROM inputs WHERE run_id = :run_id AND stream = :stream AND taken_by IS NULL ORDER BY seq LIMIT 1

@@ -1,1 +1,1 @@
-UPDATE inputs SET taken = 1 WHERE run_id = :run_id AND stream = :stream AND seq = :seq
+UPDATE inputs SET taken_by = :key WHERE run_id = :run_id AND stream = :stream AND seq = :seq
