@@ -97,4 +97,7 @@ def _approve(code: str, email: str | None, deny: bool, as_json: bool) -> None:
 
         print_json(decision)
         return
-    typer.echo(f"{decision.code} is logged in." if decision.approved else f"{decision.code} is refused.", err=True)
+    from detent_cli.styles import one_line
+
+    what = decision.code + (f", {one_line(decision.client)}," if decision.client else "")
+    typer.echo(f"{what} is {'logged in' if decision.approved else 'refused'}.", err=True)

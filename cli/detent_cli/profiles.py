@@ -22,6 +22,8 @@ __all__ = ["LOCAL", "Login", "Profile", "Profiles", "change_profiles", "folder",
 
 #: The name of the profile that means the project's own engine.
 LOCAL = "local"
+#: Log-ins that are remembered; the codes of older ones have long ended.
+_MOST_LOGINS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Profiles:
 
     def note_login(self, device_code: str, login: Login) -> None:
         """Remember where a log-in was begun, so that its code is enough to go on."""
+        for old in list(self.logins)[: -_MOST_LOGINS + 1]:
+            del self.logins[old]
         self.logins[_hash(device_code)] = login
 
     def login_of(self, device_code: str) -> Login | None:

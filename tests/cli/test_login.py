@@ -137,6 +137,8 @@ def test_a_log_in_waits_for_a_person_with_plain_lines(served: Project, person: P
     # When a person decides
     decided = served.detent(*command[1:], *(["--deny"] if deny else []))
     assert decided.returncode == 0
+    assert decided.stderr.startswith(f"{command[-1]}, detent on ")
+    assert decided.stderr.endswith("is refused.\n" if deny else "is logged in.\n")
     # Then it ends
     said, _ = waiting.communicate(timeout=30)
     if deny:

@@ -103,6 +103,7 @@ class DeviceLogins:
         now = self._accounts.now()
         code = user_code.strip().upper()
         values = {"user_code": code, "person_id": None if deny else person_id, "denied": int(deny), "now": now}
-        if not self._accounts.write(lambda tx: tx.run("decide_device_login", **values)):
+        row = self._accounts.write(lambda tx: tx.one("decide_device_login", **values))
+        if row is None:
             raise NotFound(f"no log-in waits with the code {code!r}; codes are good for ten minutes and one decision")
-        return {"code": code, "approved": not deny}
+        return {"code": code, "client": row["client"], "approved": not deny}

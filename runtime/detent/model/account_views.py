@@ -154,7 +154,8 @@ class DeviceToken(View):
 
 
 class LoginDecision(View):
-    """What was decided on a log-in."""
+    """What was decided on a log-in; `client` is what asked, in its own words."""
 
     code: str
+    client: str = ""
     approved: bool
