@@ -19,6 +19,7 @@ from detent.engine import Engine
 from detent.model.http_api import ROUTES
 from detent.model.protocol import Variables
 from detent.model.redaction import Redactor
+from detent.sdk.current import current_run
 from detent.server.engine_socket import EngineSocket
 from detent.store import SqliteStore
 from detent.worker import secrets
@@ -161,13 +162,35 @@ def test_what_the_surroundings_name_a_secret_is_one_and_the_current_folder_is_no
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(secrets._Known, "own", Redactor())
-    monkeypatch.setattr(secrets._Known, "redactor", Redactor())
     monkeypatch.setenv("PWD", str(project))
     monkeypatch.setenv("THEIR_API_KEY", "value-of-their-key")
     monkeypatch.setenv("NAMED_SECRET_HERE", "value-of-the-named")
     learn(["NAMED_SECRET_HERE"], load_config(project, {"DETENT_DATABASE_URL": "postgresql://u:pass-word-1@h/d"}))
     text = f"{project} value-of-their-key value-of-the-named pass-word-1"
     assert redactor().text(text) == f"{project} [redacted] [redacted] [redacted]"
+
+
+def test_the_secrets_of_a_payload_are_known_for_its_run_until_the_last_of_its_frames_is_gone() -> None:
+    class Run:
+        run_id = "run_1"
+
+    def shown(run: object) -> str:
+        token = current_run.set(run)  # type: ignore[arg-type]  # only its id is asked for
+        try:
+            return redactor().text("correct-horse")
+        finally:
+            current_run.reset(token)
+
+    other = Run()
+    other.run_id = "run_2"
+    secrets.conceal("run_1", '{"password": "correct-horse"}')
+    secrets.conceal("run_1/hooks", '{"password": "correct-horse"}')
+    secrets.conceal("run_2", '{"password": 5, "title": "correct-horse"}')
+    assert (shown(Run()), shown(other), shown(None)) == ("[redacted]", "correct-horse", "[redacted]")
+    secrets.reveal("run_1")
+    assert shown(Run()) == "[redacted]"
+    secrets.reveal("run_1/hooks")
+    assert (shown(Run()), shown(None)) == ("correct-horse", "correct-horse")
 
 
 def _client(project: Path) -> Detent:

@@ -12,6 +12,7 @@ import msgspec
 from ..config import Config, own_secrets
 from ..embedded import running_server
 from ..model.redaction import Redactor, is_secret_name
+from ..sdk.current import current_run
 
 __all__ = ["RedactingFormatter", "conceal", "learn", "redactor", "reveal"]
 
@@ -23,44 +24,67 @@ _MOST = 64
 
 
 class _Known:
-    """What this process knows: `own` are its own secrets, `of_runs` those in the payloads of the runs that are here."""
+    """What this process knows: `own` are its own secrets, `of_runs` those in the payloads of the runs that are here,
+    each with the names of the frames that hold it. `together` is for text of which nobody knows whose it is."""
 
     own = Redactor()
-    redactor = own
-    of_runs: dict[str, set[str]] = {}
+    of_runs: dict[str, tuple[Redactor, set[str], set[str]]] = {}
+    together: Redactor | None = own
     lock = Lock()
 
 
 def redactor() -> Redactor:
-    """What takes secrets out of texts in this process."""
-    return _Known.redactor
+    """What takes secrets out of the texts of the run that is executed here, or of no run."""
+    if not _Known.of_runs:
+        return _Known.own
+    run = current_run.get()
+    if run is not None:
+        held = _Known.of_runs.get(run.run_id)
+        return _Known.own if held is None else held[0]
+    return _Known.together or _combined()
 
 
-def conceal(run: str, payload: str) -> None:
-    """Until `reveal`, take out of every text what stands under the name of a secret in the payload of a run."""
+def conceal(name: str, payload: str) -> None:
+    """Until `reveal`, take out of the texts of a run what stands under the name of a secret in its payload.
+
+    Parameters:
+      name: of the run's frame.
+    """
     if "{" not in payload:
         return
     try:
         found = _Known.own.secrets_in(msgspec.json.decode(payload), _MOST)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return  # whoever reads it for the task says what is wrong with it
-    if found:
-        with _Known.lock:
-            _Known.of_runs[run] = found
-            _combine()
+    if not found:
+        return
+    run_id = name.partition("/")[0]
+    with _Known.lock:
+        held = _Known.of_runs.get(run_id)
+        names = {name} if held is None else held[2] | {name}
+        _Known.of_runs[run_id] = (_Known.own.with_values(found), found, names)
+        _Known.together = None
 
 
-def reveal(run: str) -> None:
-    """The run is not here any more."""
-    if run in _Known.of_runs:
-        with _Known.lock:
-            _Known.of_runs.pop(run, None)
-            _combine()
+def reveal(name: str) -> None:
+    """The frame is not here any more."""
+    if not _Known.of_runs:
+        return
+    run_id = name.partition("/")[0]
+    with _Known.lock:
+        held = _Known.of_runs.get(run_id)
+        if held is not None:
+            held[2].discard(name)
+            if not held[2]:
+                del _Known.of_runs[run_id]
+                _Known.together = None
 
 
-def _combine() -> None:
-    of_runs = set().union(*_Known.of_runs.values())
-    _Known.redactor = _Known.own.with_values(of_runs) if of_runs else _Known.own
+def _combined() -> Redactor:
+    with _Known.lock:
+        found = set().union(*(values for _, values, _ in _Known.of_runs.values()))
+        _Known.together = _Known.own.with_values(found) if found else _Known.own
+        return _Known.together
 
 
 def learn(secret: Iterable[str], config: Config) -> None:
@@ -79,7 +103,7 @@ def learn(secret: Iterable[str], config: Config) -> None:
         values.append(server.key)
     with _Known.lock:
         _Known.own = Redactor([*values, *own_secrets(config)], config.redact)
-        _combine()
+        _Known.together = None
 
 
 class RedactingFormatter(logging.Formatter):
