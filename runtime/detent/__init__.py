@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .sdk.logger import logger
     from .sdk.notes import metadata, tags
     from .sdk.queue import queue
-    from .sdk.resources import alerts, auth, envvars, error_groups, logs, queues, runs, tokens
+    from .sdk.resources import alerts, auth, batches, envvars, error_groups, logs, queues, runs, tokens
     from .sdk.result import BatchResult, Result
     from .sdk.retry import retry
     from .sdk.scheduled import ScheduledPayload
@@ -50,6 +50,7 @@ __all__ = [
     "alerts",
     "auth",
     "batch",
+    "batches",
     "configure",
     "envvars",
     "error_groups",
@@ -91,6 +92,7 @@ _HOMES = {
     "WaitInfo": ("detent.sdk.context", "WaitInfo"),
     "alerts": ("detent.sdk.resources", "alerts"),
     "auth": ("detent.sdk.resources", "auth"),
+    "batches": ("detent.sdk.resources", "batches"),
     "batch": ("detent.sdk.tasks", "batch"),
     "configure": ("detent.connection", "configure"),
     "envvars": ("detent.sdk.resources", "envvars"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from .sdk.resources import alerts as _alerts
 from .sdk.resources import auth as _auth
+from .sdk.resources import batches as _batches
 from .sdk.resources import envvars as _envvars
 from .sdk.resources import error_groups as _error_groups
 from .sdk.resources import logs as _logs
@@ -23,6 +24,7 @@ __all__ = [
     "alerts",
     "auth",
     "batch",
+    "batches",
     "envvars",
     "error_groups",
     "logs",
@@ -40,6 +42,7 @@ __all__ = [
 alerts = _alerts.sync
 auth = _auth.sync
 batch = _batch.sync
+batches = _batches.sync
 envvars = _envvars.sync
 error_groups = _error_groups.sync
 logs = _logs.sync

@@ -8,12 +8,13 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["alerts", "auth", "envvars", "error_groups", "logs", "queues", "runs", "tokens"]
+__all__ = ["alerts", "auth", "batches", "envvars", "error_groups", "logs", "queues", "runs", "tokens"]
 
 if TYPE_CHECKING:
     from ..client.alerts import AlertsResource, AsyncAlertsResource
     from ..client.async_detent import AsyncRunsResource
     from ..client.auth import AsyncAuthResource, AuthResource
+    from ..client.batches import AsyncBatchesResource, BatchesResource
     from ..client.detent import RunsResource
     from ..client.errors import AsyncErrorsResource, ErrorsResource
     from ..client.logs import AsyncLogsResource, LogsResource
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     class Auth(AsyncAuthResource):
         sync: AuthResource
 
+    class Batches(AsyncBatchesResource):
+        sync: BatchesResource
+
     class Variables(AsyncVariablesResource):
         sync: VariablesResource
 
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
     envvars: Variables
     alerts: Alerts
     auth: Auth
+    batches: Batches
 
 else:
 
@@ -86,6 +91,7 @@ else:
     envvars = Awaited("envvars")
     alerts = Awaited("alerts")
     auth = Awaited("auth")
+    batches = Awaited("batches")
 
 
 @cache
