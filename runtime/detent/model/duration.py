@@ -25,6 +25,8 @@ JsonLength = Annotated[Any, Meta(extra_json_schema=_LENGTH)]
 
 SECOND, MINUTE, HOUR, DAY, WEEK = 1_000, 60_000, 3_600_000, 86_400_000, 604_800_000
 LONGEST = 100 * 366 * DAY
+#: The years 1 to 8999, so that a length of time may be added to a moment that can still be written.
+_EARLIEST, LATEST = -62_135_596_800_000, 221_845_392_000_000
 
 _UNITS = {"w": WEEK, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1}
 _TEXT = re.compile(r"\s*".join(rf"(?:(?P<{unit}>\d+(?:\.\d+)?)\s*{unit})?" for unit in _UNITS), re.ASCII)
@@ -113,7 +115,10 @@ def is_moment(value: When) -> bool:
 def _epoch_ms(moment: datetime, shown: str, name: str) -> int:
     if moment.utcoffset() is None:
         raise InvalidOptions(f"{name}: {shown} has no time zone, {_ZONE_ADVICE}")
-    return round(moment.timestamp() * SECOND)
+    ms = round(moment.timestamp() * SECOND)
+    if not _EARLIEST <= ms <= LATEST:
+        raise InvalidOptions(f"{name}: {shown} is out of range, expected a moment from the year 1 to the year 8999")
+    return ms
 
 
 def format_duration(ms: float) -> str:

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from ..errors import InvalidOptions, InvalidPayload, LimitExceeded
 from ..model.debounce import check_debounce
 from ..model.digest import payload_digest
+from ..model.duration import LATEST, LONGEST
 from ..model.http_api import BODY_BYTES, BatchBody, TriggerBody
 from ..model.ids import is_id, new_id
 from ..model.limits import (
@@ -243,8 +244,9 @@ def _check(run: NewRun, task: str) -> None:
     _within("max_duration_ms", run.max_duration_ms, MIN_DURATION_MS, 2**53)
     _within("queue_limit", run.queue_limit, 0, 100_000)
     _within("queue_limit_per_key", run.queue_limit_per_key, 0, 100_000)
-    for name in ("run_at", "delay_ms", "ttl_ms", "idempotency_ttl_ms"):
-        _within(name, getattr(run, name), 0, 2**53)
+    _within("run_at", run.run_at, 0, LATEST)
+    for name in ("delay_ms", "ttl_ms", "idempotency_ttl_ms"):
+        _within(name, getattr(run, name), 0, LONGEST)
     if run.idempotency_key is not None and not 1 <= len(run.idempotency_key) <= IDEMPOTENCY_KEY_CHARS:
         raise InvalidOptions(f"idempotency_key must have 1 to {IDEMPOTENCY_KEY_CHARS} characters")
     if run.debounce is not None:

@@ -97,11 +97,12 @@ class Host:
                 "(sqlite:///...); leave it out to use the project's own"
             )
         self._state_dir = ensure_state_dir(self.config)
-        self._key = local_key(self._state_dir)
         self._lock = ProjectLock(self._state_dir)
         self._take_lock()
         with ExitStack() as started:
             started.callback(self._lock.release)
+            # Under the lock, so that two that start at once do not each make one.
+            self._key = local_key(self._state_dir)
             self._open(path, started)
             self._closing = started.pop_all()
         return self.url
