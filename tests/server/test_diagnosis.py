@@ -13,6 +13,7 @@ from detent.client.detent import Detent
 from detent.engine.diagnosis_operations import DiagnosisOperations
 from detent.engine.engine import Engine
 from detent.engine.loops import Digest
+from detent.engine.operations import Operations
 from detent.engine.source_lines import SourceFiles
 from detent.errors import NotFound
 from detent.model.ids import new_id
@@ -304,3 +305,22 @@ def test_a_run_that_waits_for_a_token_names_it_with_the_address_that_completes_i
     )
     assert commands(found)[0] == f"detent tokens complete {token.id} JSON"
     assert found.next[0].path == f"/api/v1/waitpoints/tokens/{token.id}/complete"
+
+
+def test_the_files_of_the_project_are_not_shown_to_environments_of_others(project: Project, tmp_path: Path) -> None:
+    # Given a server with the files of its first project, and the same failure there and in an environment of another
+    file = tmp_path / "tasks" / "shop.py"
+    file.parent.mkdir()
+    file.write_text("def charge(order):\n    pay(order)\n")
+    ours = Operations(project.engine, sources=SourceFiles(tmp_path))
+    run_id = fail(project, 1, str(file))
+    other = new_id("env")
+    seen = {}
+    for env, operations in (("dev", ours), (other, ours.in_env(other))):
+        project.store.write(lambda tx, env=env: tx._db.execute("UPDATE runs SET env = ?", (env,)))  # type: ignore[misc]
+        # When each looks at its run
+        [frame] = operations.call("runs.diagnosis", id=run_id)["error"]["frames"]
+        seen[env] = frame["source"]
+    # Then only the first reads the source
+    assert seen["dev"]["lines"] == ["def charge(order):", "    pay(order)"]
+    assert seen[other] is None
