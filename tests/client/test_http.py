@@ -205,6 +205,21 @@ def test_a_server_that_asks_for_patience_is_asked_again_after_it() -> None:
     assert len(asked) == 3
 
 
+def test_the_async_client_is_as_patient_and_has_the_same_errors() -> None:
+    done = httpx.Response(200, json={"id": "run_1", "status": "QUEUED"})
+    transport, asked = scripted(refusal(429, "rate_limited", retry_after="0"), done, refusal(404, "not_found"))
+
+    async def scenario() -> None:
+        async with AsyncDetent(api_url="http://detent.test", http_transport=transport) as client:
+            assert await client.runs.resume("run_1") == "QUEUED"
+            with pytest.raises(NotFound, match="not_found it is"):
+                await client.runs.resume("run_1")
+
+    asyncio.run(scenario())
+    keys = [request.headers["idempotency-key"] for request in asked]
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_a_wait_that_is_too_long_is_left_to_the_caller() -> None:
     transport, asked = scripted(refusal(429, "rate_limited", retry_after="3600"))
     client = Detent(api_url="http://detent.test", http_transport=transport)
