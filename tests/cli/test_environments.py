@@ -94,9 +94,7 @@ def test_a_worker_of_an_environment_that_is_not_there_is_refused(served: Project
 
 def test_an_environment_is_reached_also_while_no_server_runs(project: Project) -> None:
     token = project.json("--env", "staging", "tokens", "create")["id"]
-    assert [row["id"] for row in project.json("--env", "staging", "tokens", "list")["items"]] == [token]
-    assert project.json("tokens", "list")["items"] == []
-    assert project.json("tokens", "list", DETENT_ENVIRONMENT="staging")["items"] != []
+    assert [row["id"] for row in project.json("tokens", "list", DETENT_ENVIRONMENT="staging")["items"]] == [token]
     done = project.detent("--env", "stagin", "tokens", "list")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "did you mean 'staging'" in done.stderr

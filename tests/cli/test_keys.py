@@ -26,7 +26,6 @@ def test_keys_are_made_listed_rotated_and_revoked(project: Project) -> None:
     assert state[fresh["id"]]["revoked_at"] is not None
     refused = project.detent("keys", "rotate", key)
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
-    assert project.detent("keys", "create", "--name", "x", "--email", "a@b.c").returncode == 2
 
 
 def test_projects_environments_and_people_are_managed(project: Project) -> None:
@@ -34,16 +33,12 @@ def test_projects_environments_and_people_are_managed(project: Project) -> None:
     assert project.detent("environments", "create", "fix-1", "--project", "blog").stdout == "preview/fix-1\n"
     shown = project.detent("projects", "show", "blog").stdout
     assert all(part in shown for part in ("Our blog", "staging", "prod", "preview/fix-1"))
-    # A token of one project is in no other
-    project.json("--project-slug", "blog", "--env", "preview/fix-1", "tokens", "create")
-    assert project.json("tokens", "list")["items"] == []
-    assert len(project.json("--project-slug", "blog", "--env", "preview/fix-1", "tokens", "list")["items"]) == 1
     assert project.detent("--project-slug", "blog", "environments", "archive", "preview/fix-1").returncode == 0
     # And people
     assert project.detent("people", "add", "ada@example.com", "--role", "admin").stderr == "ada@example.com is admin.\n"
     key = project.json("keys", "create", "--personal", "--email", "ada@example.com", "--name", "laptop")
     assert (key["person"], key["environment"]) == ("ada@example.com", None)
     assert "ada@example.com" in project.detent("people", "list").stdout
-    assert project.detent("people", "remove", "ada@example.com").returncode == 0
+    assert project.detent("people", "remove", "ada@example.com").stderr == "ada@example.com is removed.\n"
     again = project.detent("people", "remove", "ada@example.com")
     assert (again.returncode, again.stderr.count("\n")) == (1, 1)

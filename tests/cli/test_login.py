@@ -101,8 +101,6 @@ def test_an_assistant_logs_in_with_two_calls(served: Project, person: Person) ->
     refused = person.detent("whoami", DETENT_API_URL=person.url, DETENT_SECRET_KEY=key)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == "error: this key has been revoked; use another one\n"
-    nowhere = person.detent("whoami")
-    assert (nowhere.returncode, "is no detent project" in nowhere.stderr) == (1, True)
 
 
 def test_where_there_is_a_keyring_the_key_is_in_no_file(served: Project, person: Person) -> None:
@@ -188,14 +186,11 @@ def test_what_cannot_be_is_told_in_one_sentence(person: Person) -> None:
     there = ["login", "--url", person.url]
     for arguments, status, said in (
         ([*there, "--token", "dt_prod_wrong_key"], 1, "the key is missing or wrong"),
-        ([*there, "--token", "-"], 2, "expects a key on standard input"),
         ([*there, "--token", "a", "--approve", "b"], 2, "are two ways to log in"),
         (["login"], 2, "which server?"),
-        (["login", "--deny"], 2, "--deny needs --approve"),
         (["login", "--url", "http://127.0.0.1:1"], 1, "no detent server answers at http://127.0.0.1:1"),
         (["login", "--url", person.url, "--profile", "local"], 2, "choose another name"),
         (["--profile", "nope", "runs", "list"], 1, "no profile named 'nope'"),
-        (["switch", "nope"], 1, "known are: local"),
         (["logout"], 2, "nothing to log out of"),
     ):
         done = person.detent(*arguments)
