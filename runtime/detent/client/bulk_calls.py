@@ -25,6 +25,7 @@ class RunFilters(TypedDict, total=False):
     batch: str | None
     parent: str | None
     root: str | None
+    schedule: str | None
     since: When | None
     until: When | None
     period: Duration | None
