@@ -49,7 +49,7 @@ class HttpTransport:
       timeout, max_retries, proxy, headers, http_transport: see `HttpOptions`.
       advice: what to do when no server answers; the end of the error's sentence.
 
-    Errors: `ConfigError` for an address that cannot be used.
+    Errors: `ConfigError` for an address or a key that cannot be used.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class HttpTransport:
         advice: str = "start it with `detent dev`, or correct DETENT_API_URL",
     ) -> None:
         self.api_url = _checked(api_url)
-        self._key = secret_key or os.environ.get("DETENT_SECRET_KEY")
+        self._key = _sendable(secret_key or os.environ.get("DETENT_SECRET_KEY"))
         self._timeout = timeout
         self._max_retries = max_retries
         self._proxy = proxy
@@ -273,6 +273,14 @@ def _about(what: str, name: str | None) -> dict[str, str]:
     if not name or not name.isascii() or not name.isprintable():
         raise InvalidOptions(f"{what} must be a name or an id of ASCII characters, got {name!r}")
     return {f"x-detent-{what}": name}
+
+
+def _sendable(key: str | None) -> str | None:
+    """The key without the spaces and line ends that come with copying it. Errors: `ConfigError`, without the key."""
+    key = None if key is None else key.strip()
+    if key and not all("!" <= character <= "~" for character in key):
+        raise ConfigError("the key (DETENT_SECRET_KEY) holds spaces, line ends or signs that no key has; copy it again")
+    return key
 
 
 def _checked(api_url: str) -> str:
