@@ -140,8 +140,18 @@ def test_a_question_that_cannot_be_answered_is_refused_with_its_reason(place: Pl
     assert answer.code == code
 
 
-def test_after_a_silence_only_what_may_be_asked_twice_is_asked_again(place: Place) -> None:
-    place.socket.stop()
+def test_after_a_silence_only_what_may_be_asked_twice_is_asked_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def slow(**_values: Any) -> dict[str, Any]:
+        begun.release()
+        go_on.wait(20)
+        return {}
+
+    for name in ("tasks.list", "runs.resume"):
+        monkeypatch.setitem(place.h.operations._by_name, name, slow)
     answers: dict[str, Answer] = {}
     arrived = threading.Semaphore(0)
 
@@ -152,7 +162,10 @@ def test_after_a_silence_only_what_may_be_asked_twice_is_asked_again(place: Plac
     for name in ("tasks.list", "runs.resume"):
         values = {"id": "run_1"} if name == "runs.resume" else {}
         place.link.send([(question(name, **values), lambda answer, name=name: take(name, answer))])  # type: ignore[misc]
+        assert begun.acquire(timeout=10)
+    place.socket.stop()
     place.listen()
+    go_on.set()
 
     assert place.back.wait(10)
     assert arrived.acquire(timeout=10)
