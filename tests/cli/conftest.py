@@ -151,6 +151,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def near(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Near]:
     """A project with a server in this process."""
     monkeypatch.setenv("DETENT_PROJECT_DIR", str(tmp_path))
+    # Of the process that runs the tests.
+    monkeypatch.delenv("COLUMNS", raising=False)
     near = Near(tmp_path, capsys)
     yield near
     near.host.stop()

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from ..errors import Conflict, Forbidden, InvalidOptions, NotFound, near_names
-from ..model.duration import JsonLength, parse_duration
+from ..model.duration import parse_duration
 from ..model.ids import new_id
+from ..model.json_length import JsonLength
 from ..model.limits import NAME_CHARS
 from ..model.moments import iso
 from ..store import Tx

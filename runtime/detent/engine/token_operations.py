@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Meta
 
 from ..errors import InvalidOptions, LimitExceeded, near_names
-from ..model.duration import JsonLength, is_moment, parse_duration, parse_when
+from ..model.duration import is_moment, parse_duration, parse_when
 from ..model.ids import is_id, new_id
+from ..model.json_length import JsonLength
 from ..model.limits import INLINE_BYTES, NAME_CHARS, OUTPUT_BYTES
 from ..model.options import idempotency_hash, tags_of
 from .engine import Engine

@@ -5,23 +5,16 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, Any
-
-from msgspec import Meta
 
 from detent.errors import InvalidOptions
 
-__all__ = ["Duration", "JsonLength", "When", "format_duration", "is_moment", "parse_duration", "parse_when"]
+__all__ = ["Duration", "When", "format_duration", "is_moment", "parse_duration", "parse_when"]
 
 Duration = str | int | float | timedelta
 """A length of time: text with units ("10m", "1h52m18s"), a number of seconds, or a timedelta."""
 
 When = Duration | datetime
 """A point in time: a datetime with a zone, ISO-8601 text with a zone, or a `Duration` from now."""
-
-_LENGTH = {"type": ["string", "number", "null"], "description": 'Seconds, or text such as "10m".'}
-JsonLength = Annotated[Any, Meta(extra_json_schema=_LENGTH)]
-"""A length of time, or a moment where one may stand, as JSON says it; checked by whoever takes it."""
 
 SECOND, MINUTE, HOUR, DAY, WEEK = 1_000, 60_000, 3_600_000, 86_400_000, 604_800_000
 LONGEST = 100 * 366 * DAY
