@@ -259,3 +259,30 @@ def test_the_guard_is_held_around_each_transaction_and_let_go_when_one_fails(tmp
     assert held == [1, 1, 1]
     assert depth == [0]
     store.close()
+
+
+def test_a_store_is_closed_under_threads_that_go_on_writing(tmp_path: Path) -> None:
+    for number in range(5):
+        store = SqliteStore(tmp_path / f"{number}.db", "OFF")
+        begun, refusals = threading.Barrier(5), []
+
+        def write(store: SqliteStore = store, begun: threading.Barrier = begun, refusals: list[str] = refusals) -> None:
+            begun.wait()
+            while True:
+                try:
+                    store.write(lambda tx: tx.run("keep_setting", name="x", value="y"))
+                except StoreError as error:
+                    refusals.append(str(error))
+                    return
+
+        threads = [threading.Thread(target=write) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        begun.wait()
+        store.write(lambda tx: tx.run("keep_setting", name="z", value="y"))
+        store.close()
+        for thread in threads:
+            thread.join(10)
+        assert len(refusals) == 4
+        assert all("closed" in refusal for refusal in refusals)
+        store.close()

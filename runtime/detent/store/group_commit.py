@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Protocol
 
 from ..errors import StoreError
@@ -76,7 +76,18 @@ class GroupCommit:
         #: Whether the last turn was that of a batch.
         self._yielded = False
         self._led = False
+        self._closed = False
+        #: Set once it is closed and nobody leads any more.
+        self._over = Event()
         self._lock = Lock()
+
+    def close(self) -> None:
+        """Finish what was asked for before, and take nothing more: from then on nobody uses the session."""
+        with self._lock:
+            self._closed = True
+            if not self._led:
+                self._over.set()
+        self._over.wait()
 
     def submit(self, operations: Sequence[Operation], *, yields: bool = False) -> list[Any]:
         """Run `operations` in order. `yields`: they are a batch that can wait, and get a transaction of their own.
@@ -85,6 +96,8 @@ class GroupCommit:
         """
         place = _Place(operations, yields)
         with self._lock:
+            if self._closed:
+                return [StoreError("the store is closed, because its process stops") for _ in operations]
             self._line(place).append(place)
             if self._led:
                 place.turn = Lock()
@@ -138,6 +151,8 @@ class GroupCommit:
         line = self._waiting if self._yielded else self._batches
         line = line or self._batches or self._waiting
         self._led = bool(line)
+        if self._closed and not self._led:
+            self._over.set()
         if self._led:
             heir = line[0]
             heir.leads = True

@@ -84,8 +84,7 @@ class SqliteStore:
 
     def close(self) -> None:
         """See `Store.close`."""
-        for yields in (False, True):
-            self._group.submit([], yields=yields)  # what was asked for before is finished first
+        self._group.close()
         while self._readers:
             self._readers.pop().close()
         self._session.close()
