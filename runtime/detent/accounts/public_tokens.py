@@ -6,8 +6,6 @@ import secrets
 from collections.abc import Collection
 from typing import Any
 
-import jwt
-
 from ..errors import InvalidOptions, Unauthorized
 from .scopes import PUBLIC
 
@@ -31,6 +29,8 @@ class PublicTokens:
 
     def make(self, env: str, scopes: Collection[str], now_s: float, lasts_s: float) -> str:
         """A token for `env` that allows `scopes`, each with the thing that it is for, for `lasts_s` seconds."""
+        import jwt
+
         claims = {
             "iss": _ISSUER,
             "sub": env,
@@ -43,6 +43,8 @@ class PublicTokens:
 
     def read(self, text: str) -> dict[str, Any]:
         """The claims of a token. Errors: `Unauthorized` for one that is not ours, or is over."""
+        import jwt  # with all of cryptography, which few processes need
+
         try:
             claims: dict[str, Any] = jwt.decode(
                 text,
