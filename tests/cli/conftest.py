@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -7,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.cli.near import Near
+from tests.faults.forks import CommandForks
 
 DETENT = Path(sys.executable).parent / "detent"
 
@@ -70,6 +73,14 @@ async def wait_for_file(payload: str) -> str:
 '''
 
 
+@cache
+def commands() -> CommandForks:
+    """The commands of this process's tests: real ones, which need not import everything anew."""
+    made = CommandForks()
+    atexit.register(made.close)
+    return made
+
+
 @dataclass(frozen=True)
 class Project:
     """A project in a folder of its own, and the real command in it."""
@@ -80,14 +91,7 @@ class Project:
         self, *arguments: str, input: str | bytes = b"", cwd: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         content = input.encode() if isinstance(input, str) else input
-        done = subprocess.run(
-            [DETENT, *arguments],
-            cwd=cwd or self.root,
-            env=environment() | variables,
-            input=content,
-            capture_output=True,
-            timeout=60,
-        )
+        done = commands().finish(arguments, cwd or self.root, environment() | variables, input=content)
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def json(self, *arguments: str, **more: Any) -> Any:

@@ -9,7 +9,9 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -39,10 +41,10 @@ class CommandForks:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def run(self, args: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path) -> ForkedCommand:
-        """Begin ``detent ARGS``; what it says goes to the file `log`."""
+    def run(self, args: Sequence[str], cwd: Path, env: Mapping[str, str], log: Path, **streams: str) -> ForkedCommand:
+        """Begin ``detent ARGS``; what it says goes to the file `log`, or to that of `streams`: ``in``, ``err``."""
         number = next(self._numbers)
-        request = {"id": number, "args": list(args), "cwd": str(cwd), "env": dict(env), "log": str(log)}
+        request = {"id": number, "args": list(args), "cwd": str(cwd), "env": dict(env), "log": str(log), **streams}
         started: Future[int] = Future()
         with self._lock:
             self._pids[number] = started
@@ -51,6 +53,24 @@ class CommandForks:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         return ForkedCommand(started.result(30), ended, log)
+
+    def finish(
+        self, args: Sequence[str], cwd: Path, env: Mapping[str, str], *, input: bytes = b"", timeout_s: float = 60
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run ``detent ARGS`` to its end, as `subprocess.run` would."""
+        with tempfile.TemporaryDirectory() as folder:
+            given, said, told = (Path(folder) / name for name in ("in", "out", "err"))
+            given.write_bytes(input)
+            streams = {"in": str(given), "err": str(told)}
+            command = self.run(args, cwd, env, said, **streams)
+            try:
+                code = command.wait(timeout_s)
+            except TimeoutError:
+                command.kill()
+                raise subprocess.TimeoutExpired(
+                    ["detent", *args], timeout_s, said.read_bytes(), told.read_bytes()
+                ) from None
+            return subprocess.CompletedProcess(["detent", *args], code, said.read_bytes(), told.read_bytes())
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -146,10 +166,12 @@ def _become(request: dict[str, Any], pipe: tuple[int, int]) -> None:
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["env"])
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(os.open(request.get("in", os.devnull), os.O_RDONLY), 0)
+        log = _opened(request["log"])
         os.dup2(log, 1)
-        os.dup2(log, 2)
+        os.dup2(_opened(request["err"]) if "err" in request else log, 2)
+        if request["env"].get("PYTHONWARNINGS") == "error":
+            warnings.simplefilter("error")
         from detent_cli.__main__ import run
 
         code = run(request["args"])
@@ -157,6 +179,10 @@ def _become(request: dict[str, Any], pipe: tuple[int, int]) -> None:
         sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _opened(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
 def _import_what_servers_need() -> None:
