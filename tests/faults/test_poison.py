@@ -127,6 +127,12 @@ def served(folder: Path, tasks: str = TASKS, **env: str) -> Iterator[tuple[Proje
         yield project, dev, project.client()
 
 
+def _apart(project: Project) -> list[list[str]]:
+    """What neighbours have begun elsewhere than in the two workers that the poison took down."""
+    workers = {words[1] for words in project.effects("poison")[:2]}
+    return [words for words in project.effects("neighbour") if words[1] not in workers]
+
+
 @pytest.mark.parametrize(
     ("name", "how", "cause"),
     [("poison", "exit", "exit code 139"), ("poison-async", "null", "killed by SIGSEGV")],
@@ -145,7 +151,8 @@ def test_a_poisonous_run_takes_its_neighbours_down_twice_at_the_most(
         dev.hear("worker")
         replaced_s = time.monotonic() - killed_at
         dev.hear("worker")
-        wait_for("the neighbours begin again", lambda: len(project.effects("neighbour")) == 12)
+        # The poison may have worked before a neighbour said that it began again.
+        wait_for("the neighbours begin apart", lambda: len(_apart(project)) == 4)
         client.runs.poll(poison.id)
         crashed = client.runs.retrieve(poison.id)
         print(f"\nthe worker was replaced {replaced_s:.2f} s after the poison began to work")
@@ -156,9 +163,9 @@ def test_a_poisonous_run_takes_its_neighbours_down_twice_at_the_most(
         report = project.finished(5)
         assert report.states == {"COMPLETED": 4, "CRASHED": 1}
         assert [client.runs.retrieve(run.id).output for run in neighbours] == [2] * 4
-        assert len(project.effects("neighbour")) == 12
+        assert len(project.effects("neighbour")) <= 12
         assert [process.pid for process in dev.workers()] == [replacement.pid]
-        pids = {words[1] for words in [*project.effects("poison")[2:], *project.effects("neighbour")[8:]]}
+        pids = {words[1] for words in [*project.effects("poison")[2:], *_apart(project)]}
         assert len(pids) == 1 + 4
         assert str(replacement.pid) not in pids
         assert crashed.error is not None
