@@ -116,7 +116,7 @@ def test_a_poisonous_run_crashes_after_three_workers_and_its_neighbours_finish(
 
 
 def test_a_worker_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
-    _kill_workers(tmp_path, parents=300, children=3, every_s=0.3, for_s=8.0)
+    _kill_workers(tmp_path, parents=300, children=3, every_s=0.6, for_s=8.0)
 
 
 @pytest.mark.soak

@@ -41,7 +41,7 @@ __all__ = ["Harness", "harness"]
 #: Nothing moves any more when nothing has changed for so many seconds of real time while runs sleep.
 _STILL_S = 0.2
 #: How long nothing must change until runs that execute are taken for waiting on what nobody here does, in seconds.
-_SILENT_S = 1.0
+_SILENT_S = 3.0
 
 
 class Harness:
