@@ -91,7 +91,15 @@ class Project:
         self, *arguments: str, input: str | bytes = b"", cwd: Path | None = None, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         content = input.encode() if isinstance(input, str) else input
-        done = commands().finish(arguments, cwd or self.root, environment() | variables, input=content)
+        env, folder = environment() | variables, cwd or self.root
+        done: subprocess.CompletedProcess[bytes]
+        if any(name.startswith("PYTHON") for name in variables):
+            # What Python reads as it starts.
+            done = subprocess.run(
+                [DETENT, *arguments], cwd=folder, env=env, input=content, capture_output=True, timeout=60
+            )
+        else:
+            done = commands().finish(arguments, folder, env, input=content)
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def json(self, *arguments: str, **more: Any) -> Any:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -175,9 +176,13 @@ def _become(request: dict[str, Any], pipe: tuple[int, int]) -> None:
         from detent_cli.__main__ import run
 
         code = run(request["args"])
-        sys.stdout.flush()
-        sys.stderr.flush()
+    except BaseException:
+        traceback.print_exc()
+        code = 1
     finally:
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
 
 
