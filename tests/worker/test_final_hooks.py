@@ -60,9 +60,10 @@ async def blocks_hooked(n: int) -> None:
 @task(id="loops-hooked", on_cancel=canceled, on_complete=completed, on_failure=failed)
 def loops_hooked(n: int) -> None:
     entered.set()
-    # What is left behind by a test must not spin beside the others.
     while not go_on.is_set():
         pass
+    # What is left behind when its test is over must not spin beside the others; nor does it end, with its loop gone.
+    threading.Event().wait()
 
 
 both = pytest.mark.parametrize("made", [blocks_hooked, loops_hooked])
