@@ -90,7 +90,7 @@ class Engine:
 
     Parameters:
       store: the truth.
-      clock: the store's clock.
+      clock: the time that counts; the store's own, or that of this machine, when None.
       env: the environment that clients reach by this engine, and workers that name none; see `in_env`.
       env_limit: most runs of the environment that execute at once; None for no limit.
       doorbell: carries rings to workers; None to send them on the workers' own connections.
@@ -114,7 +114,7 @@ class Engine:
         lease_ms: int = LEASE_MS,
     ) -> None:
         self.store = store
-        self.clock: Clock = clock or SystemClock()
+        self.clock: Clock = clock or store.clock or SystemClock()
         self.env = env
         self.env_limit = env_limit
         self.lease_ms = lease_ms

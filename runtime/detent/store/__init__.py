@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .group_commit import GroupCommit
+from .opening import open_database
 from .sqlite import SqliteStore
 from .store import Row, Store, Tx
 
-__all__ = ["GroupCommit", "Row", "SqliteStore", "Store", "Tx"]
+__all__ = ["GroupCommit", "Row", "SqliteStore", "Store", "Tx", "open_database"]

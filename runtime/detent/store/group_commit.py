@@ -13,15 +13,16 @@ any load.
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Event, Lock
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..errors import StoreError
 from .store import Tx
 
-__all__ = ["GroupCommit", "Session"]
+__all__ = ["Committed", "GroupCommit", "Joint", "Session"]
 
 Operation = Callable[[Tx], Any]
 Action = Callable[[], None]
@@ -29,16 +30,48 @@ Action = Callable[[], None]
 logger = logging.getLogger("detent.store")
 
 
+#: A store where somebody had to wait within so many seconds is busy.
+_BUSY_S = 0.05
+
+
+class Committed(NamedTuple):
+    """A transaction that others can see. `actions`: what is to be done once it is durable. `settle`: waits for that;
+    None when it is so already."""
+
+    actions: list[Action]
+    settle: Action | None = None
+
+
+class Joint(Protocol):
+    """An operation that is done together with others of its kind, where that is faster."""
+
+    #: Operations of the same kind can be done together.
+    kind: str
+
+    def __call__(self, tx: Tx) -> Any: ...
+
+    def together(self, tx: Tx, operations: Sequence[Any]) -> list[Any]:
+        """Do `operations`, this one and others of its kind; the results in order."""
+        ...
+
+
 class Session(Protocol):
     """A connection that can hold one transaction."""
 
+    #: Whether operations of one kind that stand first in their places are done together.
+    joins: bool
+
     def begin(self) -> Tx: ...
 
-    def commit(self) -> list[Action]:
-        """Make it durable; what is to be done now that it is."""
+    def commit(self, busy: bool) -> Committed:
+        """Let all see it. `busy`: others wait, so that it need not be durable when this returns."""
         ...
 
     def rollback(self) -> None: ...
+
+    def may_repeat(self, error: Exception) -> bool:
+        """Whether the same operation may be run again at once."""
+        ...
 
     def translate(self, error: Exception) -> Exception:
         """A driver's error as one of detent's, or the error itself."""
@@ -76,6 +109,10 @@ class GroupCommit:
         #: Whether the last turn was that of a batch.
         self._yielded = False
         self._led = False
+        #: How many have handed the lead on and wait until what they committed is durable.
+        self._settling = 0
+        #: When somebody last had to wait.
+        self._crowded_at = 0.0
         self._closed = False
         #: Set once it is closed and nobody leads any more.
         self._over = Event()
@@ -85,8 +122,7 @@ class GroupCommit:
         """Finish what was asked for before, and take nothing more: from then on nobody uses the session."""
         with self._lock:
             self._closed = True
-            if not self._led:
-                self._over.set()
+            self._see_whether_over()
         self._over.wait()
 
     def submit(self, operations: Sequence[Operation], *, yields: bool = False) -> list[Any]:
@@ -102,6 +138,7 @@ class GroupCommit:
             if self._led:
                 place.turn = Lock()
                 place.turn.acquire()
+                self._crowded_at = time.monotonic()
             else:
                 self._led = place.leads = True
         if place.turn is not None:
@@ -134,37 +171,67 @@ class GroupCommit:
         while line and size < self._most and not leader.yields:
             group.append(line.popleft())
             size += len(group[-1].operations)
-        actions: list[Action] = []
+        commits: list[Committed] = []
         try:
-            self._commit(group, actions)
+            self._commit(group, commits)
         finally:
+            waits = [commit.settle for commit in commits if commit.settle is not None]
             with self._lock:
                 self._yielded = leader.yields
+                self._settling += bool(waits)
                 self._appoint()
+            settled = not waits or self._settle(group, waits[-1])
             for place in group:
                 _dismiss(place)
-            for action in actions:
-                _act(action)
+            if settled:
+                for commit in commits:
+                    for action in commit.actions:
+                        _act(action)
+
+    def _settle(self, group: list[_Place], settle: Action) -> bool:
+        """Wait until the commits of `group` are durable; where that fails, its callers hear that nobody knows."""
+        try:
+            settle()
+        except BaseException as error:
+            failure = self._session.translate(error) if isinstance(error, Exception) else None
+            for place in group:
+                place.results = [failure for _ in place.operations]
+                place.done = failure is not None
+            if failure is None:
+                raise
+            return False
+        else:
+            return True
+        finally:
+            with self._lock:
+                self._settling -= 1
+                self._see_whether_over()
 
     def _appoint(self) -> None:
         """The first of those that wait leads from now on, of a batch and the others in turn. Called under the lock."""
         line = self._waiting if self._yielded else self._batches
         line = line or self._batches or self._waiting
         self._led = bool(line)
-        if self._closed and not self._led:
-            self._over.set()
+        self._see_whether_over()
         if self._led:
             heir = line[0]
             heir.leads = True
             if heir.turn is not None:
                 heir.turn.release()
 
-    def _commit(self, group: list[_Place], actions: list[Action]) -> None:
+    def _see_whether_over(self) -> None:
+        if self._closed and not self._led and not self._settling:
+            self._over.set()
+
+    def _is_busy(self) -> bool:
+        return bool(self._waiting or self._batches) or time.monotonic() - self._crowded_at < _BUSY_S
+
+    def _commit(self, group: list[_Place], commits: list[Committed]) -> None:
         try:
-            self._together(group, actions)
+            self._together(group, commits)
         except Exception as error:
             operations = sum(len(place.operations) for place in group)
-            if operations == 1:
+            if operations == 1 and not self._session.may_repeat(error):
                 failure = self._session.translate(error)
                 for place in group:
                     place.results = [failure for _ in place.operations]
@@ -172,18 +239,18 @@ class GroupCommit:
                 return
             # Each has its own transaction now, so that a bad one fails alone.
             for place in group:
-                self._alone(place, actions)
+                self._alone(place, commits)
         except BaseException:
             # Ctrl-C in the leader's thread: it gives up what it asked for itself, not what the others did.
             for place in group[1:]:
-                self._alone(place, actions)
+                self._alone(place, commits)
             raise
 
-    def _together(self, group: list[_Place], actions: list[Action]) -> None:
+    def _together(self, group: list[_Place], commits: list[Committed]) -> None:
         try:
             tx = self._session.begin()
-            outcomes = [[operation(tx) for operation in place.operations] for place in group]
-            actions += self._session.commit()
+            outcomes = self._results(tx, group)
+            commits.append(self._session.commit(self._is_busy()))
         except BaseException:
             self._session.rollback()
             raise
@@ -191,12 +258,31 @@ class GroupCommit:
             place.results = results
             place.done = True
 
-    def _alone(self, place: _Place, actions: list[Action]) -> None:
+    def _results(self, tx: Tx, group: list[_Place]) -> list[list[Any]]:
+        if not self._session.joins:
+            return [[operation(tx) for operation in place.operations] for place in group]
+        # Callers that ask at once have no order among them, so what stands first with each may be done first.
+        begun = [_joint_heads(place.operations) for place in group]
+        kinds: dict[str, list[Joint]] = {}
+        for heads in begun:
+            for joint in heads:
+                kinds.setdefault(joint.kind, []).append(joint)
+        done = {
+            id(joint): result
+            for joints in kinds.values()
+            for joint, result in zip(joints, joints[0].together(tx, joints), strict=True)
+        }
+        return [
+            [done[id(one)] for one in heads] + [operation(tx) for operation in place.operations[len(heads) :]]
+            for place, heads in zip(group, begun, strict=True)
+        ]
+
+    def _alone(self, place: _Place, commits: list[Committed]) -> None:
         results: list[Any] = []
         for operation in place.operations:
             try:
                 result = operation(self._session.begin())
-                actions += self._session.commit()
+                commits.append(self._session.commit(True))
             except Exception as error:
                 self._session.rollback()
                 results.append(self._session.translate(error))
@@ -207,6 +293,17 @@ class GroupCommit:
                 results.append(result)
         place.results = results
         place.done = True
+
+
+def _joint_heads(operations: Sequence[Operation]) -> list[Any]:
+    """The operations at the beginning that can be done with others of their one kind."""
+    heads: list[Any] = []
+    for operation in operations:
+        kind = getattr(operation, "kind", None)
+        if kind is None or (heads and heads[0].kind != kind):
+            break
+        heads.append(operation)
+    return heads
 
 
 def _dismiss(place: _Place) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import StoreError
-from .group_commit import GroupCommit
+from .group_commit import Committed, GroupCommit
 from .statements import migrations, single_statements, statements
 from .store import Tx
 
@@ -42,6 +42,9 @@ class SqliteStore:
       sync: ``OFF``, ``NORMAL`` (survives any process death, not a power cut) or ``FULL`` (survives both).
       guard: entered around every transaction; the project lock, where this process does not hold it for good.
     """
+
+    dialect = "sqlite"
+    clock = None
 
     def __init__(
         self,
@@ -116,6 +119,9 @@ def _connect(address: str) -> sqlite3.Connection:
 class _Session:
     """The connection that writes, and at the same time its open transaction."""
 
+    #: A statement costs no way to a server and back here.
+    joins = False
+
     def __init__(self, path: Path, sync: str, guard: Callable[[], AbstractContextManager[object]]) -> None:
         self._path = path
         self._guard = guard
@@ -152,6 +158,9 @@ class _Session:
     def many(self, statement: str, rows: Iterable[Mapping[str, Any]]) -> int:
         return self._db.executemany(self._sql[statement], rows).rowcount
 
+    def each(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> list[Any | None]:
+        return [self.one(statement, **row) for row in rows]
+
     def after_commit(self, action: Callable[[], None]) -> None:
         self._actions.append(action)
 
@@ -166,13 +175,13 @@ class _Session:
         self._db.execute("BEGIN IMMEDIATE")
         return self
 
-    def commit(self) -> list[Callable[[], None]]:
+    def commit(self, busy: bool = False) -> Committed:  # noqa: ARG002  # nobody else sees it before it is durable
         for last_word in list(self.notes.values()):
             if callable(last_word):
                 last_word(self)
         self._db.execute("COMMIT")
         self._let_go()
-        return self._actions
+        return Committed(self._actions)
 
     def rollback(self) -> None:
         try:
@@ -185,6 +194,9 @@ class _Session:
         held, self._held = self._held, None
         if held is not None:
             held.__exit__(None, None, None)
+
+    def may_repeat(self, error: Exception) -> bool:  # noqa: ARG002  # what SQLite refused is not stored
+        return False
 
     def translate(self, error: Exception) -> Exception:
         if not isinstance(error, sqlite3.Error):

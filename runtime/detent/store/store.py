@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-__all__ = ["Row", "Store", "Tx"]
+__all__ = ["Clock", "Row", "Store", "Tx"]
 
 T = TypeVar("T")
 
 #: A row of a result: columns by name and by place.
 Row = Mapping[str, Any]
+
+
+class Clock(Protocol):
+    """A clock that a store has of its own."""
+
+    def now(self) -> int:
+        """Milliseconds since 1970."""
+        ...
 
 
 class Tx(Protocol):
@@ -36,6 +44,11 @@ class Tx(Protocol):
         """Run `statement` once for each of `rows`; how many rows it changed in all."""
         ...
 
+    def each(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> list[Any | None]:
+        """Run `statement`, which answers with the `id` of what it changed, for each of `rows`, which have an `id`;
+        the answer to each, None where it changed nothing."""
+        ...
+
     def after_commit(self, action: Callable[[], None]) -> None:
         """Do `action` once the transaction is durable; it is forgotten when the transaction fails."""
         ...
@@ -43,6 +56,16 @@ class Tx(Protocol):
 
 class Store(Protocol):
     """Transactions over one database."""
+
+    @property
+    def dialect(self) -> str:
+        """The folder of its statements: ``sqlite`` or ``postgresql``."""
+        ...
+
+    @property
+    def clock(self) -> Clock | None:
+        """The clock that all who use it share; None for that of this machine."""
+        ...
 
     def write(self, operation: Callable[[Tx], T], *, yields: bool = False) -> T:
         """Run `operation` in a transaction and return its result after the commit.
