@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 
 from .config import Config, ensure_state_dir, own_secrets
-from .errors import ConfigError, ProjectLocked, ServerUnreachable
+from .errors import ProjectLocked, ServerUnreachable
 from .model.protocol import Handle, NewRun
 from .model.transport import FeedEvent
 
@@ -324,12 +324,6 @@ class ProjectTransport:
         with self._lock:
             if self._embedded is not None:
                 return self._embedded
-            path = self._config.database_path
-            if path is None:
-                raise ConfigError(
-                    "DETENT_DATABASE_URL names a database server, which only a detent server may use; "
-                    "set DETENT_API_URL to that server's address, or leave DETENT_DATABASE_URL out"
-                )
             from .accounts import Accounts
             from .accounts.accounts import slug_of
             from .engine import Engine
@@ -337,12 +331,15 @@ class ProjectTransport:
             from .engine.source_lines import SourceFiles
             from .objects import open_store
             from .server.lock import ProjectLock
-            from .store import SqliteStore
+            from .store import open_database
             from .telemetry import TelemetryStore
             from .vault import vault_of
 
             guard = _Guard(self._state_dir, ProjectLock(self._state_dir))
-            store = SqliteStore(path, self._config.sqlite_sync or "NORMAL", lambda: guard)
+            config = self._config
+            store = open_database(
+                config.database_url, config.database_path, config.sqlite_sync or "NORMAL", lambda: guard
+            )
             telemetry = TelemetryStore(self._state_dir / "telemetry.db")
             self._closers += [telemetry.close, store.close]
             engine = Engine(store, env_limit=self._config.concurrency_limit)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from functools import partial
+from itertools import islice
 from typing import Any, Protocol, Self, TypeVar
 
 from ..errors import DetentError
@@ -52,9 +53,10 @@ from .clock import Clock, SystemClock
 from .duties import end_duty
 from .duty_triggers import trigger_from_duty
 from .enlist import enlist
-from .finish import finish_run
+from .finish import finish_runs
 from .inputs import peek_input
 from .isolation import assign
+from .joint import JointOperation
 from .journal import recall, record
 from .leases import LEASE_MS, beat, hand_back_all, lose_worker, release
 from .loops import BulkActions, Leases, Loop, OnRemove, Retention, Schedules, Sweeper, Timers
@@ -67,10 +69,11 @@ from .scene import Scene
 from .sessions import Doorbell, Session, Sessions
 from .streams import write_streams
 from .tokens import complete_token, make_token
-from .trigger import make_runs, trigger_from_run
+from .trigger import is_plain, make_runs, trigger_from_run
 from .waiters import Waiters
 from .waitpoints import Created, complete_waitpoint, create_waitpoint
 from .waits import leave, wait, watch
+from .workforce import Workforce
 
 __all__ = ["Engine"]
 
@@ -126,13 +129,15 @@ class Engine:
         self.listeners: list[Callable[[], None]] = []
         #: Answers what the code of runs asks; set by whoever has made the operations.
         self.asking: Questioned | None = None
+        #: What the workers of other engines can run, where several share the store.
+        self._workforce = Workforce(store, self.clock, lease_ms) if store.is_shared else None
         self._on_emit = on_emit
         self._timers = Timers(self.write, store, self.clock)
         self._leases = Leases(self.write, self.clock, self.lose_worker, lease_ms)
         self._sweeper = Sweeper(self.write)
         self._retention = Retention(self.write, store, self.clock, retention_ms, on_remove)
         self.schedules = Schedules(self.write, store, self.clock)
-        self._bulk = BulkActions(self.write, store, self.sessions.knows)
+        self._bulk = BulkActions(self.write, store, self._is_known)
         self._loops: tuple[Loop, ...] = (
             self._timers,
             self.schedules,
@@ -199,6 +204,9 @@ class Engine:
         Errors: `TaskNotFound`, `InvalidOptions`, `StoreError`.
         """
 
+        if batch_id is None and all(is_plain(run) for run in runs):
+            return self._write(JointOperation(f"trigger {self.env}", self._scene, runs, self._make_all))
+
         def operation(scene: Scene) -> list[Handle]:
             handles = make_runs(scene, runs, self.knows)
             if batch_id is not None:
@@ -206,6 +214,10 @@ class Engine:
             return handles
 
         return self.write(operation)
+
+    def _make_all(self, scene: Scene, asked: Sequence[Sequence[NewRun]]) -> list[list[Handle]]:
+        handles = iter(make_runs(scene, [run for runs in asked for run in runs], self.knows))
+        return [list(islice(handles, len(runs))) for runs in asked]
 
     def cancel(self, run_id: str, reason: str = "") -> str:
         """Cancel a run and its descendants; the state it is in now. Errors: `NotFound`, `Conflict`."""
@@ -252,7 +264,11 @@ class Engine:
 
     def knows(self, task: str) -> bool | None:
         """Whether a connected worker runs `task`; None while none is connected."""
-        return self.sessions.knows(self.env, task)
+        return self._is_known(self.env, task)
+
+    def _is_known(self, env: str, task: str) -> bool | None:
+        here = self.sessions.knows(env, task)
+        return here if here or self._workforce is None else self._workforce.knows(env, task)
 
     def create_waitpoint(self, **values: Any) -> Created:
         """Make a waitpoint, or find it; see `waitpoints.create_waitpoint`."""
@@ -270,9 +286,8 @@ class Engine:
         """A worker says hello on a connection that takes pushes by `send`."""
         parent = None if hello.parent is None else self.sessions.get(hello.parent)
         session = Session(hello.env or (self.env if parent is None else parent.env), hello, send)
-        elsewhere = self.sessions.tasks_besides(session)
         there = self.in_env(session.env)
-        answer = there.write(lambda scene: enlist(scene, hello, elsewhere, lease_ms=self.lease_ms), verb="hello")
+        answer = there.write(lambda scene: self._enlist(scene, session, hello), verb="hello")
         if not isinstance(answer, Failure):
             self.sessions.add(session)
             # Its manifest may have declared some.
@@ -309,7 +324,7 @@ class Engine:
     def handle(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
         """Answer a frame of a worker: its requests share one transaction, in order."""
         there = self.in_env(session.env)
-        operations = [there._operation(there._verb(session, request)) for request in requests]
+        operations = [there._operation_of(session, request) for request in requests]
         if failpoints.armed is None:
             outcomes = self.store.write_all(operations)
         else:
@@ -332,13 +347,18 @@ class Engine:
         else:
             self.asking.ask(session.env, request, on_answer)
 
+    def _operation_of(self, session: Session, request: Request) -> Callable[[Tx], Answer]:
+        if isinstance(request, Finish):
+            return JointOperation(f"finish {self.env}", self._scene, (session.worker_id, request), finish_runs)
+        return self._operation(self._verb(session, request))
+
     def _verb(self, session: Session, request: Request) -> Callable[[Scene], Answer]:
         worker_id = session.worker_id
         match request:
             case Claim():
                 return lambda scene: claim_runs(scene, session, request, self.env_limit)
             case Finish():
-                return lambda scene: finish_run(scene, worker_id, request)
+                return lambda scene: finish_runs(scene, [(worker_id, request)])[0]
             case Trigger():
                 return lambda scene: self._trigger_inside(scene, worker_id, request)
             case DutyDone():
@@ -376,14 +396,20 @@ class Engine:
             case Gone():
                 return lambda scene: self._cell_gone(scene, worker_id, request)
             case Hello():
-                elsewhere = self.sessions.tasks_besides(session)
-                return lambda scene: enlist(scene, request, elsewhere, lease_ms=self.lease_ms)
+                return lambda scene: self._enlist(scene, session, request)
 
     def _trigger_inside(self, scene: Scene, worker_id: str, request: Trigger) -> Answer:
         answer = trigger_from_run(scene, worker_id, request, self.knows)
         if isinstance(answer, Failure) and answer.code == "lease_lost":
             return trigger_from_duty(scene, worker_id, request, self.knows) or answer
         return answer
+
+    def _enlist(self, scene: Scene, session: Session, hello: Hello) -> Answer:
+        elsewhere = self.sessions.tasks_besides(session)
+        if self.store.is_shared:
+            rows = scene.tx.all("tasks_elsewhere", env=scene.env, worker=session.worker_id)
+            elsewhere |= {row["task"] for row in rows}
+        return enlist(scene, hello, elsewhere, lease_ms=self.lease_ms)
 
     def _cell_gone(self, scene: Scene, worker_id: str, request: Gone) -> Answer:
         if request.worker_id == worker_id:
@@ -430,13 +456,18 @@ class Engine:
 
         `yields`: see `Store.write`. `verb`: for its fail points, where it is no operation of a client.
         """
-        operation = self._operation(act)
+        return self._write(self._operation(act), yields=yields, verb=verb)
+
+    def _write(self, operation: Callable[[Tx], T], *, yields: bool = False, verb: str | None = None) -> T:
         if failpoints.armed is None:
             return self.store.write(operation, yields=yields)
         return failpoints.armed.write(self.store, operation, yields=yields, verb=verb)
 
     def _operation(self, act: Callable[[Scene], T]) -> Callable[[Tx], T]:
-        return lambda tx: act(Scene(tx, self.clock.now(), self.env, bell_of(tx, self._make_bell)))
+        return lambda tx: act(self._scene(tx))
+
+    def _scene(self, tx: Tx) -> Scene:
+        return Scene(tx, self.clock.now(), self.env, bell_of(tx, self._make_bell))
 
     def _make_bell(self) -> Bell:
         return Bell(self.sessions, self._timers.set_to, self.env_limit is not None, self.listeners, self._waiters)

@@ -11,6 +11,7 @@ from .duties import held_duties
 from .leases import BEATS, LEASE_MS, release
 from .scene import Scene
 from .schedules import declare_schedules
+from .trigger import TASKS_NOTE
 
 __all__ = ["enlist"]
 
@@ -53,6 +54,9 @@ def _describe(scene: Scene, request: Hello, elsewhere: Collection[str]) -> None:
     manifest = request.manifest
     for queue in manifest.queues:
         tx.run("put_queue", env=env, name=queue.name, limit_n=queue.limit, limit_per_key=queue.limit_per_key)
+    tx.run("drop_worker_tasks", worker=request.worker_id)
+    tx.many("put_worker_task", [{"worker": request.worker_id, "task": task.id} for task in manifest.tasks])
+    tx.notes.pop(TASKS_NOTE, None)
     kept = [*(task.id for task in manifest.tasks), *elsewhere]
     tx.run("forget_other_tasks", env=env, ids=_encode(kept).decode())
     for task in manifest.tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..model.protocol import Done, Failure, Finish
@@ -11,12 +12,84 @@ from .duties import owe_hooks
 from .satisfy import deliver
 from .scene import Scene, error_text
 
-__all__ = ["end_run", "enlarge", "finish_run", "wrap_up"]
+__all__ = ["end_run", "enlarge", "finish_runs", "wrap_up"]
 
 
-def finish_run(scene: Scene, worker_id: str, request: Finish) -> Done | Failure:
-    """An attempt ended. The first compare-and-set wins; the same words said twice are answered the same."""
-    values: dict[str, Any] = {
+def finish_runs(scene: Scene, ended: Sequence[tuple[str, Finish]]) -> list[Done | Failure]:
+    """Attempts ended, each on the worker that is named with it. The first compare-and-set wins; the same words said
+    twice are answered the same."""
+    answers: dict[int, Done | Failure] = {}
+    final: dict[str, tuple[int, str, bool]] = {}
+    for place, (worker_id, request) in enumerate(ended):
+        status, unattended = request.status, request.unattended
+        if status == "DELAYED":
+            if _try_again(scene, worker_id, request):
+                answers[place] = Done()
+                continue
+            # A run that was cancelled meanwhile is not tried again, and did not know that this was its end.
+            status, unattended = "CANCELED", True
+        elif status == "QUEUED" and request.machine is not None:
+            if enlarge(scene, worker_id, request.run_id, request.epoch, machine=request.machine, error=request.error):
+                answers[place] = Done()
+                continue
+            # It was on that machine already, or was cancelled meanwhile.
+            fenced = scene.tx.one("find_run", id=request.run_id)
+            canceled = fenced is not None and fenced["cancel_requested_at"] is not None
+            status, unattended = "CANCELED" if canceled else "CRASHED", True
+        elif status not in FINAL:
+            answers[place] = Failure("invalid_options", f"a run cannot end as {status!r}")
+            continue
+        if request.run_id in final:
+            _end_all(scene, ended, final, answers)
+        final[request.run_id] = place, status, unattended
+    _end_all(scene, ended, final, answers)
+    return [answers[place] for place in range(len(ended))]
+
+
+def _end_all(
+    scene: Scene,
+    ended: Sequence[tuple[str, Finish]],
+    final: dict[str, tuple[int, str, bool]],
+    answers: dict[int, Done | Failure],
+) -> None:
+    """The runs of `final`, each with its place in `ended`, its status, and whether its hooks are still to run, reach
+    that status together. Empties `final`."""
+    rows = scene.tx.each(
+        "finish_run",
+        [
+            _values(scene, *ended[place])
+            | {"state": status, "output": ended[place][1].output, "output_ref": ended[place][1].output_ref}
+            for place, status, _ in final.values()
+        ],
+    )
+    for (place, status, unattended), row in zip(final.values(), rows, strict=True):
+        worker_id, request = ended[place]
+        if row is None:
+            answers[place] = _already(scene, request)
+            continue
+        wrap_up(scene, row, status, worker_id)
+        if unattended:
+            owe_hooks(scene, row, status)
+        answers[place] = Done()
+    final.clear()
+
+
+def _try_again(scene: Scene, worker_id: str, request: Finish) -> bool:
+    """EXECUTING → DELAYED: another attempt follows; False for a run that is to stop."""
+    wake_at = request.retry_at or scene.now
+    row = scene.tx.one("retry_run", wake_at=wake_at, **_values(scene, worker_id, request))
+    if row is None:
+        return False
+    scene.record("retry", row, "DELAYED", worker_id, wake_at=wake_at, error=request.error)
+    if row["has_waits"]:
+        scene.tx.run("drop_waits", run_id=row["id"])
+    scene.bell.freed(row["env"], row["queue"])
+    scene.bell.due(wake_at)
+    return True
+
+
+def _values(scene: Scene, worker_id: str, request: Finish) -> dict[str, Any]:
+    return {
         "id": request.run_id,
         "epoch": request.epoch,
         "worker": worker_id,
@@ -24,35 +97,6 @@ def finish_run(scene: Scene, worker_id: str, request: Finish) -> Done | Failure:
         "started_at": request.started_at,
         "now": scene.now,
     }
-    status, unattended = request.status, request.unattended
-    if status == "DELAYED":
-        wake_at = request.retry_at or scene.now
-        row = scene.tx.one("retry_run", wake_at=wake_at, **values)
-        if row is not None:
-            scene.record("retry", row, "DELAYED", worker_id, wake_at=wake_at, error=request.error)
-            if row["has_waits"]:
-                scene.tx.run("drop_waits", run_id=row["id"])
-            scene.bell.freed(row["env"], row["queue"])
-            scene.bell.due(wake_at)
-            return Done()
-        # A run that was cancelled meanwhile is not tried again, and did not know that this was its end.
-        status, unattended = "CANCELED", True
-    elif status == "QUEUED" and request.machine is not None:
-        if enlarge(scene, worker_id, request.run_id, request.epoch, machine=request.machine, error=request.error):
-            return Done()
-        # It was on that machine already, or was cancelled meanwhile.
-        fenced = scene.tx.one("find_run", id=request.run_id)
-        canceled = fenced is not None and fenced["cancel_requested_at"] is not None
-        status, unattended = "CANCELED" if canceled else "CRASHED", True
-    elif status not in FINAL:
-        return Failure("invalid_options", f"a run cannot end as {status!r}")
-    row = scene.tx.one("finish_run", state=status, output=request.output, output_ref=request.output_ref, **values)
-    if row is None:
-        return _already(scene, request)
-    wrap_up(scene, row, status, worker_id)
-    if unattended:
-        owe_hooks(scene, row, status)
-    return Done()
 
 
 def enlarge(scene: Scene, worker_id: str, run_id: str, epoch: int, *, machine: str, error: str | None) -> bool:

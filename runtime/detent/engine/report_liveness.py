@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ..model.this_host import host_name
 from ..store import SqliteStore
 from .engine import Engine
 
@@ -21,6 +22,9 @@ def liveness_of(engine: Engine, now: int) -> dict[str, Any]:
     """
     rows = [row for row in engine.store.read("list_workers") if row["env"] == engine.env and row["parent"] is None]
     connected = {session.worker_id for session in engine.sessions.of_env(engine.env)}
+    if engine.store.is_shared:
+        # Others may have their connections to other servers.
+        connected |= {row["id"] for row in rows if now - row["beat_at"] < engine.lease_ms}
     path = engine.store.path if isinstance(engine.store, SqliteStore) else None
     problems = {
         msgspec.json.encode(problem): problem for row in rows for problem in msgspec.json.decode(row["problems"])
@@ -29,7 +33,7 @@ def liveness_of(engine: Engine, now: int) -> dict[str, Any]:
         "workers": [
             {
                 "id": row["id"],
-                "host": row["host"],
+                "host": host_name(row["host"]),
                 "pid": row["pid"],
                 "version": row["version"],
                 "connected": row["id"] in connected,

@@ -19,12 +19,20 @@ from .park import is_parked, park_run
 from .results import results_of
 from .scene import Scene
 
-__all__ = ["Known", "make_runs", "trigger_from_run"]
+__all__ = ["TASKS_NOTE", "Known", "is_plain", "make_runs", "trigger_from_run"]
 
 _encode = msgspec.json.Encoder().encode
 
+#: Under this note a transaction keeps the tasks that it has looked up.
+TASKS_NOTE = "tasks"
+
 #: Tells whether a connected worker runs this task: True, False, or None while no worker is connected.
 Known = Callable[[str], bool | None]
+
+
+def is_plain(run: NewRun) -> bool:
+    """Whether `run` can be made together with those of other callers: it changes nothing that they may look at."""
+    return run.idempotency_key is None and run.debounce is None and run.queue_limit is None and not run.queue_given
 
 
 def make_runs(
@@ -278,13 +286,23 @@ def _place(scene: Scene, run: NewRun, known: Known) -> tuple[str, str]:
     served = known(run.task)
     if run.known:
         return queue or f"task/{run.task}", "PENDING_VERSION" if served is False else "QUEUED"
-    row = tx.one("find_task", env=env, id=run.task)
-    if row is not None:
+    own_queue = _queue_of(scene, run.task)
+    if own_queue is not None:
         # Its worker may be away for a moment while others are connected.
-        return queue or msgspec.json.decode(row["spec"])["queue"], "QUEUED"
+        return queue or own_queue, "QUEUED"
     if served is not None:
         raise TaskNotFound.among(run.task, [task["id"] for task in tx.all("list_tasks", env=env)])
     return queue or "", "PENDING_VERSION"
+
+
+def _queue_of(scene: Scene, task: str) -> str | None:
+    """The queue that a known task has; None for an unknown one."""
+    known: dict[tuple[str, str], str | None] = scene.tx.notes.setdefault(TASKS_NOTE, {})
+    place = scene.env, task
+    if place not in known:
+        row = scene.tx.one("find_task", env=scene.env, id=task)
+        known[place] = None if row is None else msgspec.json.decode(row["spec"])["queue"]
+    return known[place]
 
 
 def _unknown_queue(queue: str, names: list[str]) -> str:

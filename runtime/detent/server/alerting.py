@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..config import Config, own_secrets
 from ..engine import Engine
 from ..engine.alert_secrets import seal_alerts_again
-from ..engine.loops import Digest
+from ..engine.loops import Digest, Loop
 from ..engine.variables import Secrets
 from ..model.redaction import Redactor
 from ..vault import Vault
@@ -42,6 +42,11 @@ class Alerting:
         )
         self.digest = Digest(engine.write, engine.store, engine.clock, self.courier.wake, self._redactor)
         engine.listeners.append(self.digest.note_change)
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        """The two loops."""
+        return self.digest, self.courier
 
     def start(self) -> None:
         """Start both loops."""

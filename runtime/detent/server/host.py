@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -22,16 +21,20 @@ from ..config import Config, ensure_state_dir, own_secrets
 from ..embedded import running_server
 from ..engine import Engine, failpoints
 from ..engine.asking import Asking
+from ..engine.leaders import Leaders
 from ..engine.leases import LEASE_MS
+from ..engine.loops import Leases
 from ..engine.operations import Operations
 from ..engine.source_lines import SourceFiles
 from ..engine.variables import seal_all_again, variables_for_worker
-from ..errors import ConfigError, ProjectLocked, StoreError
+from ..errors import ProjectLocked, StoreError
+from ..model.ids import new_id
 from ..model.protocol import Hello
+from ..model.this_host import host_name, this_host
 from ..objects import open_store
-from ..store import SqliteStore
+from ..store import open_database
 from ..telemetry import TelemetryStore
-from ..vault import vault_of
+from ..vault import Vault, vault_of
 from .addresses import Reach
 from .alerting import Alerting
 from .app import make_app
@@ -56,10 +59,13 @@ _AGAIN_S = 1.0
 class Host:
     """Holds a project and serves it.
 
+    Several may serve one that is kept in a database server; of a project of its own there is one at a time.
+
     Parameters:
       config: the project's settings. `host`, `port`: where to listen; the settings' own when None, 0 for a free port.
       sync: SQLite's ``synchronous`` where the settings do not say.
       reach: how far webhooks of alerts may go, likewise.
+      listens: False for the workers of this machine alone: no API.
     """
 
     def __init__(
@@ -70,12 +76,14 @@ class Host:
         port: int | None = None,
         sync: str = "NORMAL",
         reach: Reach = Reach.PUBLIC,
+        listens: bool = True,
     ) -> None:
         self.config = config
         self._host = host or config.host
         self._port = config.port if port is None else port
         self._sync = config.sqlite_sync or sync
         self._reach = reach
+        self._listens = listens
         self._key = ""
         self._closing = ExitStack()
         self._stopping = threading.Event()
@@ -90,55 +98,61 @@ class Host:
         fail point, `StoreError`.
         """
         failpoints.arm()
-        path = self.config.database_path
-        if path is None:
-            raise ConfigError(
-                "DETENT_DATABASE_URL names a database server; this version serves the embedded store "
-                "(sqlite:///...); leave it out to use the project's own"
-            )
         self._state_dir = ensure_state_dir(self.config)
-        self._lock = ProjectLock(self._state_dir)
-        self._take_lock()
         with ExitStack() as started:
-            started.callback(self._lock.release)
+            if self.config.database_path is not None:
+                self._lock = ProjectLock(self._state_dir)
+                self._take_lock()
+                started.callback(self._lock.release)
             # Under the lock, so that two that start at once do not each make one.
             self._key = local_key(self._state_dir)
-            self._open(path, started)
+            self._open(started)
             self._closing = started.pop_all()
         return self.url
 
-    def _open(self, path: Path, started: ExitStack) -> None:
-        self.store = SqliteStore(path, self._sync)
+    def _open(self, started: ExitStack) -> None:
+        config = self.config
+        self.store = open_database(config.database_url, config.database_path, self._sync)
         started.callback(self.store.close)
         self.telemetry = TelemetryStore(self._state_dir / "telemetry.db")
         started.callback(self.telemetry.close)
-        self.objects = open_store(self.config.object_store_url)
-        keep_s = self.config.retention
+        self.objects = open_store(config.object_store_url)
+        keep_s = config.retention
         self.engine = Engine(
             self.store,
-            env_limit=self.config.concurrency_limit,
+            env_limit=config.concurrency_limit,
             on_emit=self.telemetry.append,
             retention_ms=None if keep_s is None else int(keep_s * 1000),
             on_remove=self._remove,
-            lease_ms=self.config.lease_ms or LEASE_MS,
+            lease_ms=config.lease_ms or LEASE_MS,
         )
-        accounts = Accounts(self.store, self.engine.clock.now, slug_of(self.config.project))
-        accounts.seed()
-        if self.config.secret_key is not None:
-            accounts.trust(self.config.secret_key)
-        vault = vault_of(self.config)
+        self.accounts = Accounts(self.store, self.engine.clock.now, slug_of(config.project))
+        self.accounts.seed()
+        if config.secret_key is not None:
+            self.accounts.trust(config.secret_key)
+        vault = vault_of(config)
         seal_all_again(self.store, vault)
-        self.alerting = Alerting(self.engine, self.config, vault, reach=self._reach)
+        self.alerting = Alerting(self.engine, config, vault, reach=self._reach)
         self.operations = Operations(
             self.engine,
             self.telemetry,
             self.objects,
-            SourceFiles(self.config.root, self.config.dirs),
-            accounts,
+            SourceFiles(config.root, config.dirs),
+            self.accounts,
             vault=vault,
-            hidden=[self._key, *own_secrets(self.config)],
-            secret_names=self.config.redact,
+            hidden=[self._key, *own_secrets(config)],
+            secret_names=config.redact,
         )
+        if self._listens:
+            self._listen(started)
+        self._lose_the_dead()
+        self._run_loops(started)
+        self._take_workers(started, vault)
+        if self._listens:
+            started.callback(self._untell)
+            self._tell()
+
+    def _listen(self, started: ExitStack) -> None:
         hub = Hub(self.operations.streams.shapes, self.operations.streams.listeners)
         app = make_app(self.operations, key=self._key, host=self._host, hub=hub, rates=self.config.rate_limit)
         http = HttpServer(app, self._host, self._port)
@@ -146,12 +160,23 @@ class Host:
         self.url = http.start()
         self.engine.callbacks.base = self.config.public_url or self.url
         started.callback(http.stop)
-        self._lose_the_dead()
-        self.engine.start()
-        started.callback(self.engine.stop)
+
+    def _run_loops(self, started: ExitStack) -> None:
+        engine = self.engine
+        if self.store.is_shared:
+            # Silence is watched for by all of them: whoever begins to has to listen for a whole lease first.
+            loops = [loop for loop in (*engine.loops, *self.alerting.loops) if not isinstance(loop, Leases)]
+            leaders = Leaders(engine.write, self.store, engine.clock, loops, new_id("engine"))
+            leaders.start()
+            started.callback(leaders.stop)
+        engine.start()
+        started.callback(engine.stop)
         self.alerting.start()
         started.callback(self.alerting.stop)
-        place = socket_place(self.config.root)
+
+    def _take_workers(self, started: ExitStack, vault: Vault) -> None:
+        # Several servers of one project may run on one machine, where a database keeps it.
+        place = socket_place(self.config.root, str(os.getpid()) if self.store.is_shared else "")
         asking = Asking(self.operations)
         started.callback(asking.close)
         self.engine.asking = asking
@@ -160,8 +185,6 @@ class Host:
         workers.start()
         started.callback(workers.stop)
         self.socket_path = str(place)
-        started.callback(self._file.unlink, missing_ok=True)
-        self._tell()
 
     @property
     def key(self) -> str:
@@ -234,21 +257,29 @@ class Host:
         fresh.write_bytes(msgspec.json.encode(told))
         fresh.replace(self._file)
 
+    def _untell(self) -> None:
+        server = running_server(self._state_dir)
+        if server is not None and server.pid == os.getpid():
+            self._file.unlink(missing_ok=True)
+
     @property
     def _file(self) -> Path:
         return self._state_dir / "server.json"
 
     def _lose_the_dead(self) -> None:
         """Workers of this host whose process is gone are dead at once, also after all of `detent dev` was killed."""
-        here = socket.gethostname()
         for row in self.store.read("list_workers"):
             # The end of a cell is told by its parent, or goes with it.
-            if row["parent"] is None and row["host"] == here and not _lives(row["pid"], row["pid_started"]):
+            if row["parent"] is None and self._is_here(row["host"]) and not _lives(row["pid"], row["pid_started"]):
                 self.engine.lose_worker(row["id"], "its process was gone when the server started")
+
+    def _is_here(self, host: str) -> bool:
+        # A store of its own is of one machine, whose boots are told apart by the times at which processes started.
+        return host == this_host() or (not self.store.is_shared and host_name(host) == host_name(this_host()))
 
     def _on_gone(self, hello: Hello) -> None:
         """On the thread of a connection that has closed: is the worker dead, or will it come back?"""
-        if hello.host != socket.gethostname() or hello.parent is not None:
+        if not self._is_here(hello.host) or hello.parent is not None:
             return
         ends = time.monotonic() + _GONE_WITHIN_S
         while time.monotonic() < ends and not self._stopping.is_set():

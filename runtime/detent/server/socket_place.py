@@ -14,13 +14,16 @@ __all__ = ["socket_place"]
 _LONGEST = 100
 
 
-def socket_place(root: Path) -> Path:
+def socket_place(root: Path, also: str = "") -> Path:
     """The path for the socket of the project in `root`, in a folder that only this user may enter.
 
     The project's own folder will not do: its path may be too long for a socket, and its disk may not take one.
     Where another user has taken the folder's name, a new one is made, whose path differs each time.
+
+    Parameters:
+      also: tells those apart that serve one project at once.
     """
-    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:16] + ".sock"
+    name = hashlib.sha256(os.fsencode(root.resolve()) + also.encode()).hexdigest()[:16] + ".sock"
     # Not XDG_RUNTIME_DIR: it is emptied when its user logs out, and a server may go on after that.
     folder = Path(tempfile.gettempdir()) / f"detent-{os.getuid()}"
     if len(os.fsencode(folder / name)) <= _LONGEST and _is_private(folder):

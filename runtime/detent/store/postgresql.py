@@ -53,8 +53,8 @@ LOCK = int.from_bytes(b"detent", "big")
 _BEGIN = (
     "BEGIN; SET LOCAL lock_timeout = '20s'; SET LOCAL statement_timeout = '30s'; "
     "SET LOCAL idle_in_transaction_session_timeout = '8s'; "
-    f"SELECT pg_advisory_xact_lock({LOCK}); "  # noqa: S608  # a constant
-    "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+    f"SELECT pg_advisory_xact_lock({LOCK}); "
+    "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"  # noqa: S608  # of constants
 )
 #: A commit of a transaction that wrote something, so that all before it is durable with it.
 _FLUSH = "BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_logical_emit_message(true, 'detent', ''); COMMIT"
@@ -91,6 +91,7 @@ class PostgresStore:
     """
 
     dialect = "postgresql"
+    is_shared = True
 
     def __init__(self, url: str, *, migrate: bool = True) -> None:
         self.url = url

@@ -44,6 +44,7 @@ class SqliteStore:
     """
 
     dialect = "sqlite"
+    is_shared = False
     clock = None
 
     def __init__(

@@ -63,6 +63,11 @@ class Store(Protocol):
         ...
 
     @property
+    def is_shared(self) -> bool:
+        """Whether other processes may write to it at the same time."""
+        ...
+
+    @property
     def clock(self) -> Clock | None:
         """The clock that all who use it share; None for that of this machine."""
         ...

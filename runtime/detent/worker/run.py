@@ -45,29 +45,48 @@ def run_workers(
     `NotFound` for an environment that is not there.
     """
     failpoints.arm()
+    environment = environment or config.environment
+    sizes = [
+        *(["--threads", str(threads)] if threads else []),
+        *(["--async-limit", str(async_limit)] if async_limit else []),
+    ]
+    processes = processes or config.worker.processes
+    if config.database_path is None:
+        return _run_with_database(config, processes, sizes, environment)
     server = running_server(config.state_dir)
     if server is None or server.socket is None:
         raise ServerUnreachable(
             f"no detent server is running for {config.root}; start one with `detent server`, "
             "or server and workers together with `detent dev`"
         )
-    arguments = [
-        *(["--threads", str(threads)] if threads else []),
-        *(["--async-limit", str(async_limit)] if async_limit else []),
-        *_serving(server, config.project_slug, environment or config.environment),
-    ]
-    supervisor = Supervisor(
-        config.root,
-        server.socket,
-        processes or config.worker.processes,
-        partial(tell_end, server.socket),
-        arguments,
-    )
+    arguments = [*sizes, *_serving(server, config.project_slug, environment)]
+    _supervise(Supervisor(config.root, server.socket, processes, partial(tell_end, server.socket), arguments))
+    return 0
+
+
+def _run_with_database(config: Config, processes: int, sizes: list[str], environment: str | None) -> int:
+    """Workers with an engine of their own on the database that several machines share."""
+    from ..server.host import Host
+
+    host = Host(config, sync="FULL", listens=False)
+    host.start()
+    try:
+        arguments = sizes
+        if environment is not None or config.project_slug is not None:
+            there = host.accounts.owner(environment, config.project_slug)
+            arguments = [*sizes, "--env", there.env, "--environment", environment or there.env]
+        _supervise(Supervisor(config.root, host.socket_path, processes, host.worker_exited, arguments))
+    finally:
+        host.stop()
+    return 0
+
+
+def _supervise(supervisor: Supervisor) -> None:
+    """Until a signal asks for the end."""
     signals = StopSignals()
     supervisor.start()
     signals.first.wait()
     supervisor.stop(GRACE_S, hurry=signals.second)
-    return 0
 
 
 def _serving(server: RunningServer, project: str | None, environment: str | None) -> list[str]:

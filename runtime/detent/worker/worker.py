@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import random
-import socket
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -34,6 +33,7 @@ from ..model.protocol import (
     Watch,
 )
 from ..model.retry import RetryPolicy
+from ..model.this_host import this_host
 from ..sdk.pause import Sleeper
 from ..sdk.task import Task
 from .async_runs import AsyncRuns
@@ -146,7 +146,7 @@ class Worker:
             self._manifest if self.options.parent is None else Manifest(),
             process.pid,
             process.create_time(),
-            socket.gethostname(),
+            this_host(),
             isolates=self.cells is not None,
             parent=self.options.parent,
             env=self.options.env,

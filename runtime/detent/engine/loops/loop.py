@@ -35,6 +35,10 @@ class Loop(ABC):
         self._stopped = False
         self._thread = Thread(target=self._run, name=f"detent-{name}", daemon=True)
         self.name = name
+        #: Whether this is the one that works, of the loops of several engines on one store; and then its longest pause,
+        #: in milliseconds. See `Leaders`.
+        self.leads: Callable[[], bool] = _always
+        self.longest_pause_ms: int | None = None
         #: Ticks that raised.
         self.errors = 0
 
@@ -67,7 +71,7 @@ class Loop(ABC):
     def _run(self) -> None:
         while not self._stopped:
             try:
-                pause = self._tick()
+                pause = self._next_pause()
             except Exception:
                 # A store that is away comes back: the loop goes on, and sweeping again changes nothing.
                 self.errors += 1
@@ -77,3 +81,14 @@ class Loop(ABC):
                 if not self._woken and not self._stopped and pause != 0:
                     self._changed.wait(None if pause is None else pause / 1000)
                 self._woken = False
+
+    def _next_pause(self) -> int | None:
+        if not self.leads():
+            return None
+        pause = self._tick()
+        longest = self.longest_pause_ms
+        return pause if longest is None else min(longest, longest if pause is None else pause)
+
+
+def _always() -> bool:
+    return True

@@ -1,0 +1,1 @@
+DELETE FROM worker_tasks WHERE worker_id = :worker

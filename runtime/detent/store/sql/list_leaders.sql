@@ -1,0 +1,1 @@
+SELECT name, holder, until FROM leaders
