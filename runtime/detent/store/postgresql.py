@@ -50,11 +50,15 @@ LOCK = int.from_bytes(b"detent", "big")
 
 #: What a transaction begins with. A process that is frozen, or cut off, while it holds the lock is thrown out by the
 #: server, and the others go on; so is one that waits for the lock for longer than anybody may hold it.
-_BEGIN = (
-    "BEGIN; SET LOCAL lock_timeout = '20s'; SET LOCAL statement_timeout = '30s'; "
-    "SET LOCAL idle_in_transaction_session_timeout = '8s'; "
-    f"SELECT pg_advisory_xact_lock({LOCK}); "
-    "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"  # noqa: S608  # of constants
+_BEGIN = "; ".join(
+    (
+        "BEGIN",
+        "SET LOCAL lock_timeout = '20s'",
+        "SET LOCAL statement_timeout = '30s'",
+        "SET LOCAL idle_in_transaction_session_timeout = '8s'",
+        f"SELECT pg_advisory_xact_lock({LOCK})",
+        "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+    )
 )
 #: A commit of a transaction that wrote something, so that all before it is durable with it.
 _FLUSH = "BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_logical_emit_message(true, 'detent', ''); COMMIT"
