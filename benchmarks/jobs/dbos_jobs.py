@@ -16,7 +16,7 @@ VERSION = "benchmarks"
 
 
 def configure(url: str) -> None:
-    """Make the process's DBOS instance over the SQLite file at ``url``; not launched yet."""
+    """Make the process's DBOS instance over the database at ``url``; not launched yet."""
     config: DBOSConfig = {
         "name": "benchmarks",
         "system_database_url": url,
@@ -34,6 +34,13 @@ def noop(number: int) -> int:
 @DBOS.workflow(name="stamp")
 def stamp() -> int:
     return time.monotonic_ns()
+
+
+@DBOS.workflow(name="stamp_file")
+def stamp_file(path: str, began: int) -> None:
+    line = f"{time.monotonic_ns() - began}\n"
+    with open(path, "a") as file:  # noqa: PTH123  # one short line
+        file.write(line)
 
 
 @DBOS.workflow(name="fan_out")

@@ -62,15 +62,19 @@ def _end_all(
             for place, status, _ in final.values()
         ],
     )
+    awaited: list[str] = []
     for (place, status, unattended), row in zip(final.values(), rows, strict=True):
         worker_id, request = ended[place]
         if row is None:
             answers[place] = _already(scene, request)
             continue
         wrap_up(scene, row, status, worker_id)
+        awaited += [row["id"]] if row["awaited"] else []
         if unattended:
             owe_hooks(scene, row, status)
         answers[place] = Done()
+    if awaited:
+        deliver(scene, awaited)
     final.clear()
 
 
@@ -142,12 +146,15 @@ def end_run(
     if row is None:
         return False
     wrap_up(scene, row, state, None, freed=before == "EXECUTING")
+    if row["awaited"]:
+        deliver(scene, [row["id"]])
     owe_hooks(scene, row, state)
     return True
 
 
 def wrap_up(scene: Scene, row: Any, state: str, worker_id: str | None, *, freed: bool = True) -> None:
-    """What follows from every final state: history, waits, idempotency key, those who wait for the run."""
+    """What follows from every final state: history, waits, idempotency key. Those who wait for the run are yet to be
+    told, see `deliver`."""
     scene.record("finish", row, state, worker_id)
     if freed:
         scene.bell.freed(row["env"], row["queue"])
@@ -162,5 +169,3 @@ def wrap_up(scene: Scene, row: Any, state: str, worker_id: str | None, *, freed:
             run_id=row["id"],
         )
     scene.bell.ended(row["id"])
-    if row["awaited"]:
-        deliver(scene, row["id"])

@@ -11,6 +11,8 @@ from .scene import Scene
 
 __all__ = ["deliver", "outcome_of", "reach_moments", "satisfy_wait", "satisfy_waitpoint"]
 
+_encode = msgspec.json.Encoder().encode
+
 
 def outcome_of(kind: str, waitpoint: Any) -> dict[str, Any]:
     """How the journal entry of a wait ends. `waitpoint`: None when its own time is over."""
@@ -21,11 +23,10 @@ def outcome_of(kind: str, waitpoint: Any) -> dict[str, Any]:
     return {"status": "ok", "value": waitpoint["output"], "value_ref": waitpoint["output_ref"]}
 
 
-def deliver(scene: Scene, child_id: str) -> None:
-    """A run that is waited for has ended: count down the waits for it, and wake those that reach zero."""
-    for row in scene.tx.all("waiting_for", child_id=child_id):
-        left = scene.tx.one("count_down", run_id=row["run_id"], key=row["key"])
-        if left is not None and left["pending"] == 0:
+def deliver(scene: Scene, children: Sequence[str]) -> None:
+    """Runs that are waited for have ended: count down the waits for them, and wake those that reach zero."""
+    for row in scene.tx.all("count_down", ids=_encode(children).decode()):
+        if row["pending"] <= 0:
             _wake(scene, row["run_id"], row["key"])
 
 

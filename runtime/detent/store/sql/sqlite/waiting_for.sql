@@ -1,1 +1,0 @@
-SELECT run_id, key FROM children WHERE child_id = :child_id AND awaited = 1
