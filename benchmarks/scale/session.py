@@ -1,6 +1,6 @@
-"""One system, measured in a process of its own: ``python -m benchmarks.scale.session NAME PROCESSES FOLDER DB REDIS MILLION``.
+"""One system, measured in a process of its own. Prints one JSON object.
 
-Prints one JSON object.
+``python -m benchmarks.scale.session NAME PROCESSES FOLDER DATABASE REDIS SHARE``
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class System(ABC):
         """How many of those that were triggered are not finished."""
 
     def fan_out(self, children: int) -> float | None:
-        """Seconds that a parent takes for `children` of its own and their results, None where there is no such thing."""
+        """Seconds that a parent takes for `children` and their results; None where there are none."""
         return None
 
     def drain(self) -> None:
@@ -136,9 +136,7 @@ class Detent(System):
         self._jobs.stamp.sync.trigger({"path": str(path), "began": began})
 
     def unfinished(self) -> int:
-        return self._count(
-            "SELECT count(*) FROM detent.runs WHERE finished_at IS NULL AND state IN ('QUEUED', 'EXECUTING', 'WAITING')"
-        )
+        return self._count("SELECT count(*) FROM detent.runs WHERE state IN ('QUEUED', 'EXECUTING', 'WAITING')")
 
     def fan_out(self, children: int) -> float | None:
         from detent import Detent as Client

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from ..model.protocol import SatisfiedPush
 from .park import TIMER, resume_run

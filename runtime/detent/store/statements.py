@@ -12,10 +12,11 @@ __all__ = ["migrations", "single_statements", "statements"]
 
 @cache
 def statements(dialect: str) -> dict[str, str]:
-    """Statement by name, for `dialect` (a folder under ``store/sql``)."""
-    folder = files(__package__) / "sql" / dialect
+    """Statement by name: those that all dialects share (``store/sql``), and those of `dialect` (a folder in it)."""
+    shared = files(__package__) / "sql"
     return {
         entry.name.removesuffix(".sql"): entry.read_text("utf-8").strip()
+        for folder in (shared, shared / dialect)
         for entry in folder.iterdir()
         if entry.name.endswith(".sql")
     }
