@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from .engine import Engine
 from .reasons import why_not_running
+from .unserved import unserved
 from .views import iso, paused_of, status_of
 
 __all__ = ["blockers_of"]
@@ -15,6 +17,7 @@ __all__ = ["blockers_of"]
 #: Children, waits and holders of slots that are named; children whose own reason is looked up.
 NAMED, EXPLAINED = 20, 3
 
+_NOBODY = {"unserved_queue": "unserved_queue", "unserved_machine": "machine"}
 _LIMITS = {"queue_limit", "key_limit", "env_limit"}
 
 
@@ -38,6 +41,8 @@ def blockers_of(engine: Engine, row: Any, waits: Sequence[Any], reason: dict[str
     if code == "no_worker":
         served = engine.knows(row["task"])
         return [{"kind": "undeclared_queue", "name": row["queue"]} if served else _worker(engine, row)]
+    if code in _NOBODY:
+        return [{"kind": _NOBODY[code], "name": reason["name"]}]
     kind = {"paused": "paused_queue", "queued": "queue"}.get(code, code)
     blocker = {"kind": kind, "name": row["queue"]} | {
         name: reason[name] for name in ("limit", "running", "position") if name in reason
@@ -84,6 +89,7 @@ def _child(engine: Engine, child: Any, *, explain: bool) -> dict[str, Any]:
             engine.store.read("view_waits", run_id=child["id"]),
             knows=engine.knows,
             env_limit=engine.env_limit,
+            unserved=partial(unserved, engine),
         )
         view["reason"] = "it executes" if reason is None else reason["message"]
     return view

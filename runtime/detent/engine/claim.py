@@ -67,9 +67,12 @@ def _claim_of(scene: Scene, session: Session, demand: int, tasks: frozenset[str]
         "tasks": _encode(list(tasks)).decode(),
         "env": scene.env,
         "now": scene.now,
+        "machines": session.claims["machines"],
+        "unnamed": session.claims["unnamed"],
     }
     rows: list[Any] = []
-    for queue in scene.tx.all("claimable_queues", env=scene.env, worker=session.worker_id):
+    queues = session.claims["queues"]
+    for queue in scene.tx.all("claimable_queues", env=scene.env, worker=session.worker_id, queues=queues):
         room = demand - len(rows)
         free = room if queue["limit_n"] is None else queue["limit_n"] - queue["running"]
         if free <= 0:

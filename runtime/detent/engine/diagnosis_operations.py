@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -17,6 +18,7 @@ from .reasons import why_not_running
 from .slowest import slowest_spans
 from .source_lines import SourceFiles
 from .trace import trace_of
+from .unserved import unserved
 from .verdicts import verdict_on
 
 __all__ = ["DiagnosisOperations"]
@@ -62,8 +64,13 @@ class DiagnosisOperations:
         waits = self._store.read("view_waits", run_id=id)
         worker = self._worker(row, events)
         reason = why_not_running(
-            self._store, row, waits, knows=self._engine.knows, env_limit=self._engine.env_limit
-        )  # fmt: skip
+            self._store,
+            row,
+            waits,
+            knows=self._engine.knows,
+            env_limit=self._engine.env_limit,
+            unserved=partial(unserved, self._engine),
+        )
         blockers = blockers_of(self._engine, row, waits, reason)
         text = row["error"]
         error = None if text is None else error_report(text, self._sources, _loaded_at(row, worker))

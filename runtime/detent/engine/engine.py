@@ -414,6 +414,9 @@ class Engine:
     def _cell_gone(self, scene: Scene, worker_id: str, request: Gone) -> Answer:
         if request.worker_id == worker_id:
             return Failure("invalid_options", "a worker cannot tell of its own end")
+        cell = scene.tx.one("find_worker", id=request.worker_id)
+        if cell is not None and cell["parent"] != worker_id:
+            return Failure("not_found", f"worker {request.worker_id} is no cell of this worker")
         if request.stopped:
             hand_back_all(scene, request.worker_id)
         lose_worker(scene, request.worker_id, request.cause, parent=worker_id, verdict=request.verdict)

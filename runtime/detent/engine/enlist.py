@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import msgspec
 
@@ -27,8 +28,11 @@ def enlist(
     """
     tx, env, now = scene.tx, scene.env, scene.now
     manifest = request.manifest
-    if request.parent is not None and tx.one("find_live_worker", id=request.parent) is None:
+    if request.parent is not None and not _is_of(tx.one("find_worker", id=request.parent), env):
         return Failure("lease_lost", f"worker {request.parent}, whose cell this is, was given up")
+    known = tx.one("find_worker", id=request.worker_id)
+    if known is not None and not _is_of(known, env):
+        return Failure("lease_lost", f"worker {request.worker_id} was given up; start it anew")
     taken = tx.run(
         "put_worker",
         id=request.worker_id,
@@ -46,6 +50,11 @@ def enlist(
     if request.parent is None:
         _describe(scene, request, elsewhere)
     return Welcome(lease_ms // BEATS, lease_ms, env, _settle(scene, request) if request.again else [])
+
+
+def _is_of(worker: Any, env: str) -> bool:
+    """Whether a worker lives, and in this environment: an id alone, which may be guessed, takes nothing over."""
+    return worker is not None and worker["env"] == env and worker["state"] != "dead"
 
 
 def _describe(scene: Scene, request: Hello, elsewhere: Collection[str]) -> None:

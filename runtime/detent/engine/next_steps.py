@@ -176,6 +176,16 @@ def _worker(_row: Any, _blockers: Sequence[Mapping[str, Any]]) -> list[Step]:
     return [step("start", "start a worker that has this task", "detent dev")]
 
 
+def _machine(_row: Any, blockers: Sequence[Mapping[str, Any]]) -> list[Step]:
+    machine = quote(blockers[0]["name"])
+    return [step("start", "start a worker where this machine is", f"detent worker --machine {machine}")]
+
+
+def _queue(_row: Any, blockers: Sequence[Mapping[str, Any]]) -> list[Step]:
+    queue = quote(blockers[0]["name"])
+    return [step("start", "start a worker that claims from this queue", f"detent worker --queues {queue}")]
+
+
 def _blocked(_row: Any, _blockers: Sequence[Mapping[str, Any]]) -> list[Step]:
     return [step("report", "see whether other workers have the same problem", "detent report", "report")]
 
@@ -204,6 +214,8 @@ _STEPS: dict[str, Callable[[Any, Sequence[Mapping[str, Any]]], list[Step]]] = {
     "timed_out": _timed_out,
     "unknown_queue": _worker,
     "unknown_task": _worker,
+    "unserved_machine": _machine,
+    "unserved_queue": _queue,
     "waiting_for_input": _input,
     "waiting_for_runs": _children,
     "waiting_for_time": _time,

@@ -45,6 +45,7 @@ from .source_lines import SourceFiles
 from .stream_operations import StreamOperations
 from .token_operations import TokenOperations
 from .trace import trace_of
+from .unserved import unserved
 from .variable_operations import VariableOperations
 from .variables import Secrets
 
@@ -293,7 +294,12 @@ class Operations:
         detail["payload"] = read_json(self._objects, row["payload"], row["payload_ref"])
         detail["output"] = read_json(self._objects, row["output"], row["output_ref"])
         detail["not_running"] = why_not_running(
-            self._store, row, waits, knows=self._engine.knows, env_limit=self._engine.env_limit
+            self._store,
+            row,
+            waits,
+            knows=self._engine.knows,
+            env_limit=self._engine.env_limit,
+            unserved=partial(unserved, self._engine),
         )
         detail["related"] = self._related(row)
         return detail

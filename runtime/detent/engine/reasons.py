@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import near_names
 from ..store import Store
 from .views import iso, paused_of
+
+if TYPE_CHECKING:
+    from .unserved import Unserved
 
 __all__ = ["why_not_running"]
 
@@ -22,12 +25,14 @@ def why_not_running(
     *,
     knows: Callable[[str], bool | None],
     env_limit: int | None,
+    unserved: Callable[[Any], Unserved | None] = lambda _row: None,
 ) -> dict[str, Any] | None:
     """The reason, or None for a run that executes or has ended.
 
     Parameters:
       row: the run. `waits`: its open waits.
       knows: whether a connected worker runs a task; None while none is connected.
+      unserved: why none of those takes this run, if that is so.
     """
     state = row["state"]
     if state == "DELAYED":
@@ -48,6 +53,9 @@ def why_not_running(
     if not served:
         known = [task["id"] for task in store.read("list_tasks", env=row["env"])]
         return _reason(row, "no_worker", f"no connected worker has this task: {near_names('task', row['task'], known)}")
+    nobody = unserved(row) if state == "QUEUED" else None
+    if nobody is not None:
+        return _reason(row, nobody.code, nobody.message, name=nobody.name)
     return _queue_reason(store, row, env_limit)
 
 

@@ -7,13 +7,18 @@ as many workers as it takes to run what was queued.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Protocol
 
+import msgspec
+
+from ..model.machine import DEFAULT_MACHINE
 from ..model.protocol import CancelPush, Hello, Push, RingPush
 
 __all__ = ["Doorbell", "Session", "Sessions"]
+
+_encode = msgspec.json.Encoder().encode
 
 
 class Session:
@@ -29,6 +34,16 @@ class Session:
         apart = {task.id for task in hello.manifest.tasks if task.sync or (hello.isolates and task.isolation != "none")}
         self.sync_tasks = frozenset(apart)
         self.async_tasks = frozenset(task.id for task in hello.manifest.tasks if task.id not in apart)
+        #: The queues and machines of the runs that it takes; None: of any.
+        self.queues = None if hello.queues is None else frozenset(hello.queues)
+        self.machines = None if hello.machines is None else frozenset(hello.machines)
+        self._machine_of = {task.id: task.machine or DEFAULT_MACHINE for task in hello.manifest.tasks}
+        #: The same for statements: JSON, and the tasks whose runs it takes where they name no machine.
+        self.claims = {
+            "queues": _listed(self.queues),
+            "machines": _listed(self.machines),
+            "unnamed": _listed(task for task, machine in self._machine_of.items() if machine in (self.machines or ())),
+        }
         self.send = send
         self.draining = False
         self.hungry_sync = 0
@@ -36,6 +51,22 @@ class Session:
 
     def can_run(self, task: str) -> bool:
         return task in self.async_tasks or task in self.sync_tasks
+
+    @property
+    def kind(self) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+        """Sessions of one kind take the runs of the same queues and machines."""
+        return self.queues, self.machines
+
+    def takes_queue(self, queue: str) -> bool:
+        return self.queues is None or queue in self.queues
+
+    def takes_machine(self, task: str, machine: str | None) -> bool:
+        """Whether it takes a run of `task` that names this machine."""
+        return self.machines is None or (machine or self._machine_of.get(task)) in self.machines
+
+
+def _listed(names: Iterable[str] | None) -> str | None:
+    return None if names is None else _encode(sorted(names)).decode()
 
 
 class Doorbell(Protocol):
@@ -59,11 +90,15 @@ class Sessions:
             self._by_id[session.worker_id] = session
             if session.parent is not None:
                 self._parents[session.worker_id] = session.parent
+            else:
+                self._parents.pop(session.worker_id, None)
 
     def adopt(self, cell_id: str, parent_id: str) -> None:
         """A worker has a cell, which need not be connected yet."""
         with self._lock:
-            self._parents.setdefault(cell_id, parent_id)
+            known = self._by_id.get(cell_id)
+            if known is None or known.parent == parent_id:
+                self._parents.setdefault(cell_id, parent_id)
 
     def remove(self, session: Session) -> None:
         """Forget `session`, unless the worker has come back on another connection meanwhile."""
@@ -117,12 +152,13 @@ class Sessions:
         """Ring hungry workers of `env`: for `queued` runs by task, or, with `anyone`, whoever is hungry."""
         rings: list[tuple[Session, RingPush]] = []
         with self._lock:
-            left = dict(queued)
+            # What one worker does not take, another does: each kind of them is rung for all runs.
+            left_of: dict[object, dict[str, int]] = {}
             for session in list(self._by_id.values()):
                 hungry = session.hungry_sync or session.hungry_async
                 if not hungry or session.env != env or session.draining:
                     continue
-                ring = _ring_for(session, left)
+                ring = _ring_for(session, left_of.setdefault(session.kind, dict(queued)))
                 if anyone:
                     ring.sync = max(ring.sync, session.hungry_sync)
                     ring.async_ = max(ring.async_, session.hungry_async)

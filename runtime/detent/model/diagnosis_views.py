@@ -68,7 +68,8 @@ class Blocker(View):
     `status`, `reason`), ``input`` (`name`, `until`), ``time`` (`until`), ``delay``, ``retry`` (`until`),
     ``queue_limit``, ``key_limit``, ``env_limit`` (`limit`, `running`, and the runs that hold the slots),
     ``paused_queue``, ``queue`` (only runs before it: `position`), ``worker`` (none of the `connected` ones has this
-    task: `known` are near names), ``undeclared_queue`` (`name`), ``journal`` (`key`, `expected`, `received`).
+    task: `known` are near names), ``undeclared_queue`` (`name`), ``unserved_queue`` and ``machine`` (`name`: no worker
+    that has the task claims from this queue, offers this machine), ``journal`` (`key`, `expected`, `received`).
     """
 
     kind: str
@@ -128,7 +129,8 @@ class Diagnosis(View):
     ``timed_out``, ``canceled``, ``expired``, ``system_failure``; ``executing``, ``dequeued``, ``cancelling``,
     ``worker_silent``, ``worker_blocked``; ``waiting_for_token``, ``waiting_for_runs``, ``waiting_for_input``,
     ``waiting_for_time``, ``waiting``, ``journal_mismatch``; ``delayed``, ``retrying``, ``queued``, ``queue_limit``,
-    ``key_limit``, ``env_limit``, ``queue_paused``, ``no_worker``, ``unknown_task``, ``unknown_queue``.
+    ``key_limit``, ``env_limit``, ``queue_paused``, ``no_worker``, ``unserved_machine``, ``unserved_queue``,
+    ``unknown_task``, ``unknown_queue``.
     """
 
     id: str

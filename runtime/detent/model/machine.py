@@ -7,7 +7,17 @@ from typing import Any, NamedTuple
 from ..errors import InvalidOptions
 from .limits import NAME_CHARS
 
-__all__ = ["ISOLATIONS", "MACHINES", "Machine", "check_isolation", "check_larger", "machine_name"]
+__all__ = [
+    "ANY_MACHINE",
+    "DEFAULT_MACHINE",
+    "ISOLATIONS",
+    "MACHINES",
+    "OFFERED",
+    "Machine",
+    "check_isolation",
+    "check_larger",
+    "machine_name",
+]
 
 #: How the runs of a task may be kept apart: with others in a worker's process, or each in one of its own.
 ISOLATIONS = ("none", "process")
@@ -40,6 +50,11 @@ MACHINES = {
         Machine("large-2x", 8, 16),
     )
 }
+
+#: What a worker offers for runs that name no machine, and for whatever they name.
+DEFAULT_MACHINE, ANY_MACHINE = "default", "*"
+#: What a worker offers that says nothing: all but labels.
+OFFERED = (DEFAULT_MACHINE, *MACHINES)
 
 
 def machine_name(value: Any, option: str = "machine") -> str:

@@ -138,6 +138,8 @@ class Hello(Struct, tag="hello", omit_defaults=True):
     `isolates`: it executes runs of isolated tasks in cells, processes of their own, which take a plain run's room.
     `parent`: of a cell, the worker that it belongs to; a cell claims nothing and describes no tasks.
     `env`: the environment whose runs it executes; None for the engine's own.
+    `machines`: the presets and labels that it offers, `model.machine.DEFAULT_MACHINE` for runs that name none; None for
+    whatever they name. `queues`: it claims from these alone; None for all.
     """
 
     worker_id: str
@@ -150,6 +152,8 @@ class Hello(Struct, tag="hello", omit_defaults=True):
     isolates: bool = False
     parent: str | None = None
     env: str | None = None
+    machines: list[str] | None = None
+    queues: list[str] | None = None
 
 
 class Beat(Struct, tag="beat", omit_defaults=True):

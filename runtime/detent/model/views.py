@@ -102,8 +102,8 @@ class NotRunning(View):
     """Why a run is not executing yet.
 
     `code` is one of ``queued``, ``queue_limit``, ``key_limit``, ``env_limit``, ``paused``, ``delayed``,
-    ``no_worker``, ``waiting``, ``run_paused``; `message` says it in a sentence. `position` is the place in the
-    queue, from 1.
+    ``no_worker``, ``unserved_queue``, ``unserved_machine``, ``waiting``, ``run_paused``; `message` says it in a
+    sentence. `position` is the place in the queue, from 1.
     """
 
     code: str

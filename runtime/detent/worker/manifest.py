@@ -27,11 +27,13 @@ def make_manifest(
     faults = [
         ProblemSpec(str(problem.file), problem.line, clean(problem.message), problem.code) for problem in problems
     ]
+    machine = None if config is None else config.machine
     queues: dict[str, QueueSpec] = {name: queue.spec for name, queue in registry.queues.items()}
     for task in tasks:
         try:
             hooks = sorted(task.hooks.events() | registry.hooks.events())
-            specs.append(msgspec.structs.replace(task.spec(), hooks=hooks))
+            spec = task.spec()
+            specs.append(msgspec.structs.replace(spec, hooks=hooks, machine=spec.machine or machine))
         except DetentError as error:
             faults.append(ProblemSpec(task.file, task.line, clean(error.message), error.code))
             continue

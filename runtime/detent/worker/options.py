@@ -26,7 +26,8 @@ class WorkerOptions:
     `parked_s` seconds; the others are replayed. `replay`: ``never`` (only where it must be), ``always`` (at each
     durable wait, to prove that it can be), or ``random:SEED``; see ``DETENT_REPLAY``. `machine`: of isolated tasks that
     do not say. `parent`: of a cell, the worker that it belongs to: it claims nothing. `env`: the id of the environment
-    whose runs it executes, None for the engine's own; `environment`: its name, as runs are told.
+    whose runs it executes, None for the engine's own; `environment`: its name, as runs are told. `offers`: the machines
+    that it offers, `queues`: those that it claims from, see `Hello`; None for all.
     """
 
     threads: int = 8
@@ -44,6 +45,8 @@ class WorkerOptions:
     parent: str | None = None
     env: str | None = None
     environment: str | None = None
+    offers: tuple[str, ...] | None = None
+    queues: tuple[str, ...] | None = None
 
     @classmethod
     def for_tests(

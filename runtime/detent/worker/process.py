@@ -65,6 +65,8 @@ def arguments_of(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--parent", help="the worker whose cell this is")
     parser.add_argument("--machine", help="the preset that limits this process")
     parser.add_argument("--env", help="the id of the environment whose runs it executes")
+    parser.add_argument("--offer", action="append", help="a preset or label whose runs it takes; all when left out")
+    parser.add_argument("--queue", action="append", help="a queue whose runs it takes; all when left out")
     parser.add_argument("--environment", help="the name of that environment")
     return parser.parse_args(argv)
 
@@ -139,6 +141,8 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
             parent=options.parent,
             env=options.env,
             environment=options.environment,
+            offers=None if options.offer is None else tuple(options.offer),
+            queues=None if options.queue is None else tuple(options.queue),
         ),
         put_object=put_object,
         get_object=lambda key: objects.get(key).decode(),

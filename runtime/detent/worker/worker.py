@@ -150,6 +150,8 @@ class Worker:
             isolates=self.cells is not None,
             parent=self.options.parent,
             env=self.options.env,
+            machines=None if self.options.offers is None else list(self.options.offers),
+            queues=None if self.options.queues is None else list(self.options.queues),
         )
         welcome = self.link.open(hello, self._on_push, self._on_back)
         self.environment = self.options.environment or welcome.env

@@ -6,6 +6,8 @@ WHERE seq IN (
             SELECT seq, resume, order_at FROM runs
             WHERE env = :env AND queue = :queue AND concurrency_key = :concurrency_key AND state = 'QUEUED' AND resume >= 0
               AND task IN (SELECT value FROM json_each(:tasks))
+              AND (:machines IS NULL OR CASE WHEN machine IS NULL THEN task IN (SELECT value FROM json_each(:unnamed))
+                                             ELSE machine IN (SELECT value FROM json_each(:machines)) END)
             ORDER BY resume DESC, order_at, seq LIMIT :n)
         UNION ALL
         SELECT * FROM (

@@ -12,6 +12,6 @@ SELECT n.queue AS queue, q.limit_n AS limit_n, q.limit_per_key AS limit_per_key,
             SELECT l.concurrency_key FROM lanes l WHERE l.env = :env AND l.queue = n.queue ORDER BY l.served LIMIT 1)
         ORDER BY r.resume DESC, r.order_at, r.seq LIMIT 1) AS age
 FROM names n LEFT JOIN queues q ON q.env = :env AND q.name = n.queue
-WHERE n.queue IS NOT NULL AND coalesce(q.paused, 0) = 0
+WHERE n.queue IS NOT NULL AND coalesce(q.paused, 0) = 0 AND (:queues IS NULL OR n.queue IN (SELECT value FROM json_each(:queues)))
   AND EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.state <> 'dead')
 ORDER BY age
