@@ -1,0 +1,1 @@
+INSERT INTO digest (id, seq) VALUES (1, 0) ON CONFLICT DO NOTHING

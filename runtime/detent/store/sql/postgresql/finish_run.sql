@@ -1,0 +1,9 @@
+UPDATE runs SET state = r.state, output = r.output, output_ref = r.output_ref, error = r.error, finished_at = r.now,
+       worker_id = NULL, sticky_worker = NULL, attempt_started_at = coalesce(runs.attempt_started_at, r.started_at, r.now),
+       started_at = coalesce(runs.started_at, r.started_at, r.now),
+       used_ms = runs.used_ms + greatest(0, r.now - runs.claimed_at)
+FROM json_to_recordset(CAST(:rows AS json)) AS r (
+     id TEXT, epoch BIGINT, worker TEXT, state TEXT, output TEXT, output_ref TEXT, error TEXT, started_at BIGINT, now BIGINT)
+WHERE runs.id = r.id AND runs.epoch = r.epoch AND runs.worker_id = r.worker AND runs.state = 'EXECUTING'
+RETURNING runs.id, runs.env, runs.task, runs.queue, runs.attempt, runs.epoch, runs.awaited, runs.has_waits, runs.idempotency_key,
+          runs.cancel_requested_at

@@ -1,1 +1,0 @@
-INSERT OR IGNORE INTO digest (id, seq) VALUES (1, 0)
