@@ -29,7 +29,7 @@ from detent.model.protocol import (
     Trigger,
     Triggered,
 )
-from detent.store import SqliteStore
+from detent.store import Store, open_database
 
 MORNING = 1_800_000_000_000
 
@@ -122,13 +122,14 @@ class Worker:
 
 
 class Bench:
-    """An engine on a file in `folder`, without loops of its own: time passes when a test says so. `limits`: more
-    parameters of the engine."""
+    """An engine on a file in `folder`, or on the database at `url`, without loops of its own: time passes when a test
+    says so. `limits`: more parameters of the engine."""
 
-    def __init__(self, folder: Path, **limits: Any) -> None:
+    def __init__(self, folder: Path, url: str = "", **limits: Any) -> None:
         self.clock = VirtualClock()
         self.path = folder / "detent.db"
-        self.store = SqliteStore(self.path)
+        self.url = url
+        self.store = self._open()
         self.limits = limits
         self.engine = Engine(self.store, self.clock, **limits)
 
@@ -138,8 +139,11 @@ class Bench:
     def restart(self) -> None:
         """The engine stops, and another one starts on the same file."""
         self.store.close()
-        self.store = SqliteStore(self.path)
+        self.store = self._open()
         self.engine = Engine(self.store, self.clock, **self.limits)
+
+    def _open(self) -> Store:
+        return open_database(self.url, None if self.url else self.path)
 
     def worker(
         self,

@@ -1,14 +1,38 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.engine.bench import Bench
+from tests.servers.postgresql import fresh_database
+
+from detent.store.postgresql import PostgresStore
+
+DIALECTS = ("sqlite", "postgresql")
+
+
+def migrated(url: str) -> None:
+    """Bring the database at `url` to the present schema."""
+    PostgresStore(url).close()
+
+
+@pytest.fixture(params=DIALECTS)
+def make_bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    """Makes benches, each on a store of its own, in turn of both kinds."""
+    with ExitStack() as places:
+
+        def make(**limits: Any) -> Bench:
+            url = places.enter_context(fresh_database(migrated)) if request.param == "postgresql" else ""
+            bench = Bench(tmp_path, url, **limits)
+            places.callback(bench.close)
+            return bench
+
+        yield make
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
-    yield bench
-    bench.close()
+def bench(make_bench: Callable[..., Bench]) -> Bench:
+    return make_bench()

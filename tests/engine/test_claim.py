@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from tests.engine.bench import Bench, new
@@ -51,8 +51,8 @@ def test_keys_at_their_limit_with_nothing_queued_do_not_hold_up_a_claim(bench: B
     assert len(worker.claim(5)) == 1
 
 
-def test_no_more_runs_of_an_environment_execute_than_its_limit(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, env_limit=4)
+def test_no_more_runs_of_an_environment_execute_than_its_limit(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(env_limit=4)
     worker = bench.worker("a", "b", sync=["s"])
     for _ in range(5):
         bench.trigger("a")
@@ -64,7 +64,6 @@ def test_no_more_runs_of_an_environment_execute_than_its_limit(tmp_path: Path) -
     worker.finish(grants[0])
     assert worker.rung()
     assert len(worker.claim(3, sync=3)) == 1
-    bench.close()
 
 
 def test_the_keys_of_a_queue_are_served_in_turn_whatever_their_backlogs(bench: Bench) -> None:

@@ -151,15 +151,14 @@ def test_a_worker_gets_duties_of_its_own_tasks_and_kinds_only(bench: Bench) -> N
     assert [grant.run_id for grant in other.claim(9)] == [runs["other"]]
 
 
-def test_a_duty_needs_no_room_in_the_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
-    bench = Bench(tmp_path_factory.mktemp("limited"), env_limit=1)
+def test_a_duty_needs_no_room_in_the_environment(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(env_limit=1)
     worker = bench.worker(hooks=ENDS)
     bench.trigger()
     worker.take()
     canceled(bench, worker)
     bench.trigger()
     assert worker.claim() == []
-    bench.close()
 
 
 def test_a_duty_goes_on_elsewhere_when_its_worker_is_lost_and_is_dropped_after_three(bench: Bench) -> None:

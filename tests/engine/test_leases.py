@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.engine.bench import Bench
@@ -141,8 +142,8 @@ def test_a_worker_that_falls_silent_after_the_clock_was_set_back_is_given_up_in_
     assert bench.watch_leases(10, beating) == [silent.id]
 
 
-def test_the_length_of_a_lease_can_be_set(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, lease_ms=1_800)
+def test_the_length_of_a_lease_can_be_set(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(lease_ms=1_800)
     silent, beating = bench.worker(), bench.worker()
     assert silent.hello() == Welcome(200, 1_800, "dev")
     lost: list[str] = []
@@ -151,7 +152,6 @@ def test_the_length_of_a_lease_can_be_set(tmp_path: Path) -> None:
         beating.beat()
         lost += bench.engine.check_leases()
     assert lost == [silent.id]
-    bench.close()
 
 
 def test_a_worker_that_comes_back_on_another_connection_keeps_its_runs(bench: Bench) -> None:

@@ -37,4 +37,4 @@ def for_postgresql(sql: str, tables: Iterable[str] | None = None) -> str:
 @cache
 def _place(tables: frozenset[str]) -> re.Pattern[str]:
     names = "|".join(sorted(tables, key=len, reverse=True)) or r"(?!)"
-    return re.compile(rf"(\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:ONLY\s+)?)({names})\b(?!\s*\()", re.IGNORECASE)
+    return re.compile(rf"(\b(?:FROM|JOIN|INTO|UPDATE)\s+(?:ONLY\s+)?)({names})\b", re.IGNORECASE)
