@@ -35,6 +35,7 @@ COMMANDS = {
     "errors": LazyCommand("detent_cli.errors", "app", "Errors: failed runs in groups, resolving and ignoring them."),
     "logs": LazyCommand("detent_cli.logs", "logs", "What runs wrote, over all runs."),
     "env": LazyCommand("detent_cli.env", "app", "Environment variables: secrets and settings of workers."),
+    "doctor": LazyCommand("detent_cli.doctor", "doctor", "What is wrong here, and what to do about it."),
     "report": LazyCommand("detent_cli.report", "report", "Whether work flows, and whose a problem is."),
     "query": LazyCommand("detent_cli.query", "query", "Read-only SQL over runs, attempts, spans and logs."),
     "alerts": LazyCommand("detent_cli.alerts", "app", "Alerts: who is told of what, and how the messages fare."),
