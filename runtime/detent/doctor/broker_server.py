@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..config import Config
-from .finding import Finding, failed, good, said, shown, warning
+from .finding import Figure, Finding, failed, good, said, shown, warning
 
 if TYPE_CHECKING:
     import redis
@@ -94,7 +94,7 @@ def _room(about: dict[str, Any]) -> Finding:
     appends = bool(about.get("aof_enabled"))
     keeps = "keeps every write on its disk, which detent has no use for" if appends else "need keep nothing on its disk"
     told = f"{used / 1024**2:,.1f} MiB used{f' of {most / 1024**2:,.0f} MiB' if most else ''} ({policy}); it {keeps}"
-    figures = {"used_bytes": used, "most_bytes": most, "policy": policy, "appends": appends}
+    figures: dict[str, Figure] = {"used_bytes": used, "most_bytes": most, "policy": policy, "appends": appends}
     if most and used > 0.9 * most:
         return warning("broker.room", told, "set maxmemory higher, or give detent a server of its own", **figures)
     return good("broker.room", told, **figures)

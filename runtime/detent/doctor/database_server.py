@@ -77,7 +77,9 @@ def _version(db: psycopg.Connection[Any], place: str) -> Finding:
     if number < _OLDEST:
         return failed("database.reach", f"{told} is too old", "move to PostgreSQL 15 or newer", version=number)
     if number < _TESTED:
-        return warning("database.reach", f"{told} is older than any tested", "use PostgreSQL 15 or newer", version=number)
+        return warning(
+            "database.reach", f"{told} is older than any tested", "use PostgreSQL 15 or newer", version=number
+        )
     return good("database.reach", told, version=number)
 
 
@@ -152,7 +154,7 @@ def _between(db: psycopg.Connection[Any], config: Config) -> Finding:
         return good("database.pooler", "the connection goes straight to the server", pooler=False)
     told = "a pooler stands between"
     if config.broker_url is None:
-        advice = "set DETENT_BROKER_URL: without one, engines hear of each other by LISTEN, which a pooler may not carry"
+        advice = "set DETENT_BROKER_URL: without one, engines tell each other by LISTEN, which poolers may not carry"
         return warning("database.pooler", f"{told}, and there is no broker", advice, pooler=True)
     return good("database.pooler", f"{told}; transaction mode will do", pooler=True)
 
@@ -162,7 +164,7 @@ def _turns(db: psycopg.Connection[Any]) -> Iterator[Finding]:
 
     turn = (
         "BEGIN; SET LOCAL lock_timeout = '3s'; SET LOCAL synchronous_commit = on; "
-        f"SELECT pg_advisory_xact_lock({LOCK}); "  # noqa: S608  # a constant
+        f"SELECT pg_advisory_xact_lock({LOCK}); "
         "SELECT pg_logical_emit_message(true, 'detent', ''); COMMIT"
     )
     import psycopg

@@ -57,9 +57,10 @@ class Examination:
 
     @property
     def status(self) -> Literal["ok", "warning", "failed"]:
+        worst: Literal["failed", "warning"]
         for worst in ("failed", "warning"):
             if any(finding.status == worst for finding in self.findings):
-                return worst  # type: ignore[return-value]  # one of the two
+                return worst
         return "ok"
 
 

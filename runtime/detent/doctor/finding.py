@@ -11,6 +11,7 @@ from ..config import Config, own_secrets
 
 __all__ = ["Figure", "Finding", "failed", "good", "said", "shown", "warning"]
 
+#: What was measured.
 Figure = int | float | str | bool | None
 
 

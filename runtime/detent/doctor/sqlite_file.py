@@ -74,4 +74,4 @@ def _states(db: sqlite3.Connection) -> Iterator[Finding]:
     except sqlite3.OperationalError:
         return
     told = ", ".join(f"{count:,} {state}" for state, count in rows) or "none"
-    yield good("database.runs", f"runs that have not ended: {told}", **{state: count for state, count in rows})
+    yield good("database.runs", f"runs that have not ended: {told}", **dict(rows))
