@@ -1,0 +1,1 @@
+DELETE FROM journal WHERE run_id = ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:ids AS json))))

@@ -1,3 +1,0 @@
-SELECT id, task, concurrency_key, claimed_at, worker_id FROM runs
-WHERE env = :env AND queue = :queue AND state = 'EXECUTING' AND (:key IS NULL OR concurrency_key = :key)
-ORDER BY claimed_at LIMIT :n
