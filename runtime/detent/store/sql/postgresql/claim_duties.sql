@@ -1,0 +1,7 @@
+UPDATE duties SET worker_id = :worker, epoch = epoch + 1
+WHERE run_id = ANY (ARRAY(
+    SELECT d.run_id FROM duties d
+    WHERE d.env = :env AND d.worker_id IS NULL AND d.task = ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:tasks AS json))))
+    ORDER BY d.created_at, d.run_id LIMIT :n FOR UPDATE SKIP LOCKED))
+  AND EXISTS (SELECT 1 FROM workers w WHERE w.id = :worker AND w.state <> 'dead')
+RETURNING run_id, status, epoch

@@ -1,4 +1,0 @@
-UPDATE bulk_actions SET status = CASE WHEN :ended THEN 'COMPLETED' ELSE 'PROCESSING' END, before_seq = :before_seq, done = :done,
-       succeeded = succeeded + :succeeded, failed = failed + :failed, skipped = skipped + :skipped, problems = :problems,
-       served_at = :now, ended_at = CASE WHEN :ended THEN :now END
-WHERE id = :id

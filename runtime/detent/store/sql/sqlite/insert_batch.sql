@@ -1,1 +1,0 @@
-INSERT OR IGNORE INTO batches (id, env, parent_id, total, created_at) VALUES (:id, :env, :parent_id, :total, :now)

@@ -1,2 +1,0 @@
-INSERT OR IGNORE INTO bulk_actions (id, env, action, name, reason, wanted, ids, last_seq, before_seq, expected, created_at)
-VALUES (:id, :env, :action, :name, :reason, :wanted, :ids, :last_seq, :last_seq + 1, :expected, :now)

@@ -1,2 +1,0 @@
-INSERT OR IGNORE INTO environments (id, project_id, kind, branch, created_at)
-VALUES (:id, :project_id, :kind, :branch, :now)

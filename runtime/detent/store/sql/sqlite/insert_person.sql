@@ -1,1 +1,0 @@
-INSERT OR IGNORE INTO people (id, email, name, created_at) VALUES (:id, :email, :name, :now)

@@ -1,1 +1,0 @@
-INSERT OR IGNORE INTO settings (name, value) VALUES (:name, :value)
