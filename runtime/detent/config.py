@@ -209,8 +209,10 @@ def ensure_state_dir(config: Config) -> Path:
 
 def own_secrets(config: Config) -> list[str]:
     """The values of detent's own settings that nobody may read in a log or in an answer."""
-    values = [config.secret_key, *config.encryption_keys]
-    for url in (config.database_url, config.broker_url, config.object_store_url):
+    from detent.objects.address import secrets_of
+
+    values = [config.secret_key, *config.encryption_keys, *secrets_of(config.object_store_url)]
+    for url in (config.database_url, config.broker_url):
         if url and "@" in url:
             values.append(urlsplit(url).password)
     return [value for value in values if value]
@@ -388,6 +390,9 @@ def _database_url(env: Mapping[str, str], root: Path) -> str:
 def _object_store_url(env: Mapping[str, str], root: Path) -> str:
     named = env.get("DETENT_OBJECT_STORE_URL")
     if named is not None and _IS_URL.match(named):
+        from detent.objects.address import read_address
+
+        read_address(named)
         return named
     folder = root / named if named is not None else root / STATE_DIR / "objects"
     return Path(os.path.normpath(folder)).as_uri()

@@ -8,7 +8,8 @@ await objects.store().put_async("reports/1.pdf", data)
 
 from __future__ import annotations
 
+from .check import Checked, check
 from .current import store
-from .object_store import ObjectStore, open_store
+from .object_store import Entry, ObjectStore, open_store
 
-__all__ = ["ObjectStore", "open_store", "store"]
+__all__ = ["Checked", "Entry", "ObjectStore", "check", "open_store", "store"]

@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
 
-from ..errors import ConfigError, InvalidOptions, NotFound, StoreError
+from ..errors import ConfigError, DetentError, InvalidOptions, NotFound, StoreError
+from .address import Address, read_address
+from .opening import connect
+from .refusals import is_no_bucket, refusal
 
-__all__ = ["ObjectStore", "open_store"]
+__all__ = ["Entry", "ObjectStore", "open_store"]
 
-_SCHEMES = ("file", "memory", "s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")
 _CHUNK = 1024 * 1024
+#: Deletes that fail, from the first on, after which the others are not tried.
+_HOPELESS = 3
+#: Objects deleted with one request, where the store can do that.
+_DELETED_AT_ONCE = 1000
+#: Longest life of a signed link, in seconds: what S3 allows.
+LONGEST_LINK_S = 7 * 24 * 3600
 
 
 def open_store(url: str | Path) -> ObjectStore:
     """The object store at `url`. Nothing is connected or made before the first use.
 
     Parameters:
-      url: ``file:///FOLDER`` or a path; ``s3://BUCKET/PREFIX`` (also R2 and MinIO, by ``AWS_ENDPOINT_URL``),
-        ``gs://BUCKET/PREFIX``, ``az://CONTAINER/PREFIX``; ``memory://`` for tests. Credentials are read
-        from the environment, in each provider's own variables.
+      url: ``file:///FOLDER`` or a path; ``s3://BUCKET/PREFIX`` (MinIO and others with ``?endpoint=http://…``),
+        ``r2://BUCKET/PREFIX``, ``gs://BUCKET/PREFIX``, ``az://CONTAINER/PREFIX``; ``memory://`` for tests. Credentials
+        are read from the environment, in each provider's own variables, where the URL has none.
 
-    Errors: `ConfigError` for a URL of another kind.
+    Errors: `ConfigError` for a URL that cannot be meant: another scheme, an unknown option, no bucket.
     """
-    text = str(url)
-    scheme = urlsplit(text).scheme if "://" in text else ""
-    if not scheme:
-        text, scheme = Path(text).absolute().as_uri(), "file"
-    if scheme not in _SCHEMES:
-        raise ConfigError(
-            f"the object store's URL has the scheme {scheme!r}; expected a folder, file://, s3://, gs:// or az://"
-        )
-    return ObjectStore(text)
+    return ObjectStore(read_address(url))
+
+
+class Entry(NamedTuple):
+    """An object as lists show it: its key, its size in bytes, and when it was written."""
+
+    key: str
+    size: int
+    modified: datetime
 
 
 class ObjectStore:
@@ -45,9 +54,18 @@ class ObjectStore:
     characters is refused with `InvalidOptions`.
     """
 
-    def __init__(self, url: str) -> None:
-        self.address = url.rstrip("/")
-        self._is_folder = url.startswith("file:")
+    def __init__(self, place: Address) -> None:
+        self._place = place
+        #: Where the objects are, without credentials.
+        self.address = place.shown
+
+    def __repr__(self) -> str:
+        return f"ObjectStore({self.address!r})"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder, or the memory, of this machine."""
+        return self._place.kind in {"folder", "memory"}
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object; a present one is replaced, and nobody ever sees half of it."""
@@ -106,6 +124,39 @@ class ObjectStore:
         with self._errors(key, absent_is_fine=True):
             await self._inner.delete_async(_checked(key))
 
+    def delete_many(self, keys: Sequence[str]) -> dict[str, StoreError]:
+        """Delete objects, as many as can be with one request. Those that could not be deleted, and why; one that fails
+        does not keep the others."""
+        failed: dict[str, StoreError] = {}
+        for start in range(0, len(keys), _DELETED_AT_ONCE):
+            some = [_checked(key) for key in keys[start : start + _DELETED_AT_ONCE]]
+            if not self._deleted_together(some):
+                failed |= self._deleted_one_by_one(some)
+        return failed
+
+    def _deleted_together(self, keys: list[str]) -> bool:
+        # The other kinds have no request for many, and stop at the first that is not there.
+        if self._place.kind != "s3":
+            return False
+        try:
+            with self._errors(keys[0]):
+                self._inner.delete(keys)
+        except StoreError:
+            return False
+        return True
+
+    def _deleted_one_by_one(self, keys: list[str]) -> dict[str, StoreError]:
+        failed = {}
+        for n, key in enumerate(keys):
+            try:
+                self.delete(key)
+            except StoreError as error:
+                failed[key] = error
+                if len(failed) == _HOPELESS == n + 1:
+                    # A store that is away takes its time to say so, for each of them.
+                    return failed | dict.fromkeys(keys[n + 1 :], error)
+        return failed
+
     def exists(self, key: str) -> bool:
         """Whether there is such an object."""
         try:
@@ -138,6 +189,13 @@ class ObjectStore:
                 for entry in page:
                     yield entry["path"]
 
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Objects under `prefix`, as `list` has them, with size and time."""
+        with self._errors(prefix):
+            for page in self._inner.list(prefix or None):
+                for entry in page:
+                    yield Entry(entry["path"], entry["size"], entry["last_modified"])
+
     def url(self, key: str, expires: int | None = None) -> str:
         """Where an object is.
 
@@ -147,32 +205,35 @@ class ObjectStore:
             the file's own address.
         """
         key = _checked(key)
-        if expires is None or self._is_folder or self.address.startswith("memory:"):
-            return f"{self.address}/{quote(key)}"
-        from datetime import timedelta
+        link = None if expires is None else self.presigned_url(key, expires)
+        return link or f"{self.address}/{quote(key)}"
 
+    def presigned_url(self, key: str, expires_s: float = 3600, method: Literal["GET", "PUT"] = "GET") -> str | None:
+        """A link with which anybody can read an object so long; None where the store cannot sign: folders, and clouds
+        whose credentials have no key to sign with. Nothing is asked of the object.
+
+        Parameters:
+          expires_s: seconds, at most seven days. `method`: ``PUT`` for a link to write it with.
+
+        Errors: `InvalidOptions`.
+        """
+        _checked(key)
+        if not 0 < expires_s <= LONGEST_LINK_S:
+            raise InvalidOptions(f"a signed link lasts more than 0 seconds and at most 7 days, got {expires_s!r}")
+        if self.is_local:
+            return None
         import obstore
 
-        with self._errors(key):
-            return obstore.sign(self._inner, "GET", key, timedelta(seconds=expires))
+        try:
+            with self._errors(key):
+                link: str = obstore.sign(self._inner, method, key, timedelta(seconds=expires_s))
+        except (StoreError, ConfigError):
+            return None
+        return link
 
     @cached_property
     def _inner(self) -> Any:
-        from obstore import store as kinds
-
-        if self.address.startswith("memory:"):
-            return kinds.MemoryStore()
-        if self._is_folder:
-            folder = Path(unquote(urlsplit(self.address).path) or "/")
-            try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except OSError as error:
-                raise ConfigError(
-                    f"the object folder {folder} cannot be made ({error.strerror}); make its parent "
-                    "writable, or name another one in DETENT_OBJECT_STORE_URL"
-                ) from error
-            return kinds.LocalStore(folder, automatic_cleanup=True)
-        return _opened(kinds.from_url, self.address)
+        return connect(self._place)
 
     @contextmanager
     def _errors(self, key: str, *, absent_is_fine: bool = False) -> Iterator[None]:
@@ -180,16 +241,16 @@ class ObjectStore:
 
         try:
             yield
+        except DetentError:
+            raise
         except FileNotFoundError as error:
+            if is_no_bucket(str(error)):
+                raise refusal(self._place, key, error) from None
             if not absent_is_fine:
-                raise NotFound(f"no object {key!r} in {self._shown}") from error
+                raise NotFound(f"no object {key!r} in {self.address}") from None
         except (BaseError, OSError) as error:
-            cause = str(error).strip().split("\n")[0]
-            raise StoreError(f"the object store {self._shown} refused {key!r}: {cause}") from error
-
-    @property
-    def _shown(self) -> str:
-        return urlsplit(self.address)._replace(query="").geturl() if "@" not in self.address else "(address hidden)"
+            # What the store says at length may hold a signature: it is no cause to be shown.
+            raise refusal(self._place, key, error) from None
 
 
 class _Counted:
@@ -214,15 +275,3 @@ def _checked(key: str) -> str:
     if not key or "" in parts or ".." in parts or "." in parts or "\0" in key:
         raise InvalidOptions(f"an object's key is parts between slashes such as 'audio/book-1.mp3', got {key!r}")
     return key
-
-
-def _opened(open_url: Callable[[str], Any], url: str) -> Any:
-    try:
-        return open_url(url)
-    except Exception as error:
-        cause = str(error).strip().split("\n")[0]
-        scheme = url.partition("://")[0]
-        raise ConfigError(
-            f"the object store {scheme}:// cannot be opened: {cause}; check DETENT_OBJECT_STORE_URL and the "
-            "provider's variables (AWS_*, GOOGLE_*, AZURE_*)"
-        ) from error
