@@ -183,7 +183,7 @@ class Server(ABC):
             self._guard = None
         if self._process is not None:
             if self._process.poll() is None:
-                self._process.send_signal(signal.SIGCONT)
-                self._process.send_signal(number)
+                self.send(signal.SIGCONT)
+                self.send(number)
             self._process.wait(PATIENCE_S)
             self._process = None
