@@ -58,6 +58,7 @@ class Intake:
         self._size = 0
         self._chars = 0
         self._lost = 0
+        self._told_lost = 0
         self._taken = 0
         self._written = 0
         self._closed = False
@@ -189,14 +190,19 @@ class Intake:
         self._written += len(batch) + len(unwanted)
         if error is not None and self._writer.keeps and size:
             logger.warning("%s was still away at the end: %s lines and spans are lost", self._writer.place, f"{size:,}")
-        elif error is None and self._fails:
-            self._fails = False
-            self._complained_at = -COMPLAIN_S
-            logger.warning(
-                "logs and spans are written to %s again; %s lines were lost so far", self._writer.place, f"{self._lost:,}"
-            )
+        elif error is None and (self._fails or self._lost != self._told_lost):
+            self._say_again()
         self._pause = FIRST_PAUSE_S
         self._changed.notify_all()
+
+    def _say_again(self) -> None:
+        """It was away, or more was written than it could take."""
+        self._fails = False
+        self._told_lost = self._lost
+        self._complained_at = -COMPLAIN_S
+        logger.warning(
+            "logs and spans are written to %s again; %s lines were lost so far", self._writer.place, f"{self._lost:,}"
+        )
 
 
 def _chars(told: Told) -> int:

@@ -37,9 +37,7 @@ _COUNTS = (
     "SELECT run_id, lines, spans, dropped_lines, dropped_spans, note FROM detent.telemetry_counts "
     "WHERE run_id = ANY(%(ids)s)"
 )
-_COPY = (
-    "COPY detent.log_lines (run_id, attempt, at, level, message, attributes, span_id, source, env, task) FROM STDIN"
-)
+_COPY = "COPY detent.log_lines (run_id, attempt, at, level, message, attributes, span_id, source, env, task) FROM STDIN"
 _LINE = (
     "INSERT INTO detent.log_lines (run_id, attempt, at, level, message, attributes, span_id, source, env, task) "
     "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING seq"
@@ -63,8 +61,8 @@ _PUT_COUNTS = (
 #: Runs that are forgotten together, and lines that one statement removes: none takes long.
 _RUNS, _LINES = 200, 20_000
 _FORGET_LINES = (
-    "DELETE FROM detent.log_lines WHERE seq = ANY(ARRAY("
-    f"SELECT seq FROM detent.log_lines WHERE run_id = ANY(%(ids)s) LIMIT {_LINES}))"  # noqa: S608  # a number
+    "DELETE FROM detent.log_lines WHERE seq = ANY(ARRAY("  # noqa: S608  # a number
+    f"SELECT seq FROM detent.log_lines WHERE run_id = ANY(%(ids)s) LIMIT {_LINES}))"
 )
 _FORGET = tuple(f"DELETE FROM detent.{table} WHERE run_id = ANY(%(ids)s)" for table in TABLES[1:])  # noqa: S608  # ours
 
@@ -132,7 +130,8 @@ class PostgresWriter:
         return self._db
 
     def _write(self, db: psycopg.Connection[Any], told: Sequence[Told]) -> int:
-        if self._is_written(db, told):
+        told = told[self._already(db, told) :]
+        if not told:
             return 0
         try:
             self._write_all(db, told)
@@ -145,13 +144,16 @@ class PostgresWriter:
             return self._write(db, told[:half]) + self._write(db, told[half:])
         return 0
 
-    def _is_written(self, db: psycopg.Connection[Any], told: Sequence[Told]) -> bool:
-        """Whether these are what a commit held whose answer was lost, and it came about."""
-        unsure, self._unsure = self._unsure, None
-        if unsure is None or len(unsure[1]) != len(told) or any(a is not b for a, b in zip(unsure[1], told, strict=True)):
-            return False
-        row = db.execute("SELECT pg_xact_status(CAST(%s AS xid8)) AS status", (unsure[0],)).fetchone()
-        return row is not None and row["status"] == "committed"
+    def _already(self, db: psycopg.Connection[Any], told: Sequence[Told]) -> int:
+        """How many of them, from the first on, a commit held whose answer was lost and that came about."""
+        if self._unsure is None:
+            return 0
+        transaction, before = self._unsure
+        if len(before) > len(told) or any(one is not other for one, other in zip(before, told, strict=False)):
+            return 0
+        row = db.execute("SELECT pg_xact_status(CAST(%s AS xid8)) AS status", (transaction,)).fetchone()
+        self._unsure = None
+        return len(before) if row is not None and row["status"] == "committed" else 0
 
     def _write_all(self, db: psycopg.Connection[Any], told: Sequence[Told]) -> None:
         db.execute(_BEGIN)
