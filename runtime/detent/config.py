@@ -49,6 +49,7 @@ LEAST_LEASE_MS = 1_000
 LOG_LEVELS = ("debug", "info", "warn", "error")
 SQLITE_SYNC = ("OFF", "NORMAL", "FULL")
 DATABASES = ("sqlite", "postgresql", "postgres")
+BROKERS = ("redis", "rediss", "unix", "amqp", "amqps")
 
 _IS_HTTP = re.compile(r"https?://[^/?#\s]+(/[^?#\s]*)?")
 _IS_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -81,7 +82,7 @@ class Config:
     folders with tasks. `max_duration` and `retention` are in seconds. None means that nothing was set; `api_url` is
     None when no server is named, `project_slug` and `environment` when none of those on the server is, `public_url`
     when the server's own address is meant, `broker_url` when the embedded broker is; the other URLs are always
-    there.
+    there. `allow_insecure`: servers on other hosts need no password.
     """
 
     root: Path
@@ -109,6 +110,7 @@ class Config:
     encryption_keys: tuple[str, ...] = field(default=(), repr=False)
     database_url: str = field(default="", repr=False)
     broker_url: str | None = field(default=None, repr=False)
+    allow_insecure: bool = False
     object_store_url: str = field(default="", repr=False)
     sqlite_sync: str | None = None
     lease_ms: int | None = None
@@ -175,7 +177,8 @@ def load_config(start: Path | None = None, env: Mapping[str, str] | None = None)
         secret_key=variables.get("DETENT_SECRET_KEY"),
         encryption_keys=_encryption_keys(variables),
         database_url=_database_url(variables, root),
-        broker_url=variables.get("DETENT_BROKER_URL"),
+        broker_url=_broker_url(variables),
+        allow_insecure=_allow_insecure(table, variables),
         object_store_url=_object_store_url(variables, root),
         sqlite_sync=_sqlite_sync(variables),
         lease_ms=_lease_ms(variables),
@@ -385,6 +388,31 @@ def _database_url(env: Mapping[str, str], root: Path) -> str:
     if scheme == "sqlite" and not rest.removeprefix("/"):
         raise ConfigError(f"DETENT_DATABASE_URL is {url!r}, without a file; expected sqlite:///FILE")
     return url
+
+
+def _broker_url(env: Mapping[str, str]) -> str | None:
+    url = env.get("DETENT_BROKER_URL")
+    if url is None or url == "embedded":
+        return None
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in BROKERS:
+        # The URL may hold a password, so only its scheme is shown.
+        shown = f"its scheme is {scheme!r}" if separator else "it has no scheme"
+        raise ConfigError(
+            f"DETENT_BROKER_URL cannot be used, {shown}; expected redis://, rediss://, unix://, amqp:// or amqps://, "
+            "or nothing for the embedded broker"
+        )
+    return url
+
+
+def _allow_insecure(table: Table, env: Mapping[str, str]) -> bool:
+    set_here = table.flag("allow_insecure", default=False)
+    named = env.get("DETENT_ALLOW_INSECURE")
+    if named is None:
+        return set_here
+    if named not in ("0", "1"):
+        raise ConfigError(f"DETENT_ALLOW_INSECURE is {named!r}; expected 1 or 0")
+    return named == "1"
 
 
 def _object_store_url(env: Mapping[str, str], root: Path) -> str:

@@ -329,10 +329,11 @@ class ProjectTransport:
             from .engine import Engine
             from .engine.operations import Operations
             from .engine.source_lines import SourceFiles
+            from .neighbourhood import Neighbourhood
             from .objects import open_store
             from .server.lock import ProjectLock
             from .store import open_database
-            from .telemetry import open_telemetry
+            from .telemetry import TelemetryStore
             from .vault import vault_of
 
             guard = _Guard(self._state_dir, ProjectLock(self._state_dir))
@@ -340,9 +341,12 @@ class ProjectTransport:
             store = open_database(
                 config.database_url, config.database_path, config.sqlite_sync or "NORMAL", lambda: guard
             )
-            telemetry = open_telemetry(config.database_url, self._state_dir / "telemetry.db")
+            telemetry = TelemetryStore(self._state_dir / "telemetry.db")
             self._closers += [telemetry.close, store.close]
-            engine = Engine(store, env_limit=self._config.concurrency_limit)
+            neighbourhood = Neighbourhood(config, store)
+            self._closers.insert(0, neighbourhood.leave)
+            engine = Engine(store, env_limit=self._config.concurrency_limit, **neighbourhood.of_engine)
+            neighbourhood.join(engine)
             engine.callbacks.base = self._config.public_url or f"http://127.0.0.1:{self._config.port}"
             accounts = Accounts(store, engine.clock.now, slug_of(self._config.project))
             operations = Operations(

@@ -61,7 +61,7 @@ def test_who_begins_to_wait_for_a_run_while_its_end_is_being_committed_hears_of_
         cancel_run(scene, run)
         # Spoken after all others, and before the commit.
         scene.tx.notes["latecomer"] = lambda _tx: heard.append(
-            waiting.enter_context(bench.engine._waiters.waiting_for(run))
+            waiting.enter_context(bench.engine.waiters.waiting_for(run))
         )
 
     with waiting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..config import Config
+from ..open_servers import refuse_open_servers
 from ..server.addresses import Reach
 from ..server.host import Host
 from ..worker.stop_signals import StopSignals
@@ -63,7 +64,11 @@ def run_dev(
 
 
 def run_server(config: Config, *, host: str | None = None, port: int | None = None, json: bool = False) -> int:
-    """The API and the engine's loops of a project, without workers. The exit status. Errors: as `run_dev`."""
+    """The API and the engine's loops of a project, without workers. The exit status.
+
+    Errors: as `run_dev`; `ConfigError` for a database or a broker that anybody could use.
+    """
+    refuse_open_servers(config)
     signals = StopSignals()
     held = Host(config, host=host, port=port, sync="FULL")
     url = held.start()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..model.protocol import Push
 from ..store import Tx
 from .sessions import Sessions
 from .waiters import Waiters
+
+if TYPE_CHECKING:
+    from .neighbours import Neighbours
 
 __all__ = ["Bell", "bell_of"]
 
@@ -26,12 +29,15 @@ class Bell:
         env_limited: bool,
         listeners: Sequence[Callable[[], None]] = (),
         waiters: Waiters | None = None,
+        *,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._sessions = sessions
         self._on_due = on_due
         self._env_limited = env_limited
         self._listeners = listeners
         self._waiters = waiters
+        self._neighbours = neighbours
         self._ended: list[str] = []
         #: How many runs of each task, by environment.
         self._queued: dict[str, dict[str, int]] = {}
@@ -95,13 +101,34 @@ class Bell:
             tx.after_commit(partial(self._sessions.push, worker_id, push))
         if anyone or self._queued or self._sticky:
             tx.after_commit(partial(self._ring, anyone))
+        if self._neighbours is not None:
+            tx.after_commit(partial(self._tell, self._neighbours))
+
+    def _tell(self, neighbours: Neighbours) -> None:
+        if self._ended:
+            neighbours.ended(self._ended)
+        if self._due is not None:
+            neighbours.due(self._due)
+        for worker_id, push in self._pushes:
+            if not self._sessions.reaches(worker_id):
+                neighbours.push(worker_id, push)
+        neighbours.changed()
 
     def _ring(self, anyone: set[str]) -> None:
+        elsewhere = self._neighbours
         for env, task, worker_id in self._sticky:
-            if not self._sessions.wake_one(worker_id, task):
+            if self._sessions.wake_one(worker_id, task):
+                continue
+            if elsewhere is None:
                 self._count(env, task)
+            else:
+                elsewhere.sticky(env, task, worker_id)
         for env in anyone | self._queued.keys():
-            self._sessions.wake(env, self._queued.get(env, {}), env in anyone)
+            left = self._sessions.wake(env, self._queued.get(env, {}), env in anyone)
+            if elsewhere is not None and left:
+                elsewhere.queued(env, left)
+            if elsewhere is not None and env in anyone:
+                elsewhere.anyone(env)
 
     def _count(self, env: str, task: str) -> None:
         tasks = self._queued.setdefault(env, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from functools import partial
@@ -10,6 +11,7 @@ from itertools import islice
 from typing import Any, Protocol, Self, TypeVar
 
 from ..errors import DetentError
+from ..model.channel import Channel, Tickets
 from ..model.protocol import (
     Answer,
     Ask,
@@ -39,6 +41,7 @@ from ..model.protocol import (
     Trigger,
     Wait,
     Watch,
+    Welcome,
 )
 from ..model.status import FINAL
 from ..store import Store, Tx
@@ -60,6 +63,7 @@ from .joint import JointOperation
 from .journal import recall, record
 from .leases import LEASE_MS, beat, hand_back_all, lose_worker, release
 from .loops import BulkActions, Leases, Loop, OnRemove, Retention, Schedules, Sweeper, Timers
+from .neighbours import LOOK_S, Neighbours
 from .notebook import write_notes
 from .park import park
 from .pauses import pause_run
@@ -101,6 +105,9 @@ class Engine:
       retention_ms: how long finished runs are kept, in milliseconds; None for ever.
       lease_ms: how long a worker may be silent before its runs go on elsewhere, in milliseconds.
       on_remove: told of the runs, and the keys of objects, that are about to be removed.
+      channel: carries news between the engines of one store; None where this is the only one.
+      tickets: wakes the workers of other engines that take tickets; None where there is no broker.
+      namespace: of the tickets, see `namespace_of`.
     """
 
     def __init__(
@@ -115,6 +122,9 @@ class Engine:
         retention_ms: int | None = None,
         on_remove: OnRemove | None = None,
         lease_ms: int = LEASE_MS,
+        channel: Channel | None = None,
+        tickets: Tickets | None = None,
+        namespace: str = "",
     ) -> None:
         self.store = store
         self.clock: Clock = clock or store.clock or SystemClock()
@@ -122,7 +132,7 @@ class Engine:
         self.env_limit = env_limit
         self.lease_ms = lease_ms
         self.sessions = Sessions(doorbell)
-        self._waiters = Waiters()
+        self.waiters = Waiters()
         #: The addresses that complete tokens.
         self.callbacks = Callbacks(self)
         #: Called after each commit that may have changed a run.
@@ -137,6 +147,9 @@ class Engine:
         self._sweeper = Sweeper(self.write)
         self._retention = Retention(self.write, store, self.clock, retention_ms, on_remove)
         self.schedules = Schedules(self.write, store, self.clock)
+        self.namespace = namespace if tickets is not None else ""
+        #: The other engines of the store; None where there is no way to tell them anything.
+        self.neighbours = None if channel is None else Neighbours(self, channel, tickets)
         self._bulk = BulkActions(self.write, store, self._is_known)
         self._loops: tuple[Loop, ...] = (
             self._timers,
@@ -233,7 +246,7 @@ class Engine:
 
     def begin_bulk(self, values: dict[str, Any]) -> Any:
         """Begin a bulk action; its row. Its loop is woken."""
-        return self.write(lambda scene: begin_bulk(scene, values, self._bulk.wake))
+        return self.write(lambda scene: begin_bulk(scene, values, partial(self._wake, self._bulk)))
 
     def abort_bulk(self, action_id: str) -> Any:
         """Handle no more runs of a bulk action; its row. Errors: `NotFound`, `Conflict`."""
@@ -257,10 +270,16 @@ class Engine:
 
     def wait(self, run_id: str, timeout_s: float) -> None:
         """Come back when the run has ended, or is not there, or `timeout_s` seconds have passed."""
-        with self._waiters.waiting_for(run_id) as ended:
-            rows = self.store.read("state_of_run", id=run_id)
-            if rows and rows[0]["state"] not in FINAL:
-                ended.wait(timeout_s)
+        ends = time.monotonic() + timeout_s
+        while True:
+            with self.waiters.waiting_for(run_id) as ended:
+                rows = self.store.read("state_of_run", id=run_id)
+                left = ends - time.monotonic()
+                if not rows or rows[0]["state"] in FINAL or left <= 0:
+                    return
+                # What another engine tells may be lost.
+                if ended.wait(left if self.neighbours is None else min(left, LOOK_S)) and self.neighbours is None:
+                    return
 
     def knows(self, task: str) -> bool | None:
         """Whether a connected worker runs `task`; None while none is connected."""
@@ -291,14 +310,18 @@ class Engine:
         if not isinstance(answer, Failure):
             self.sessions.add(session)
             # Its manifest may have declared some.
-            self.schedules.wake()
+            self._wake(self.schedules)
+            if self.neighbours is not None:
+                self.neighbours.crews_changed()
+            if isinstance(answer, Welcome):
+                answer.namespace = self.namespace
+                answer.shared = self.neighbours is not None
         return session, answer
 
     def disconnect(self, session: Session) -> None:
         """The connection of a worker has closed. Its runs are kept until it is known to be dead."""
         self.sessions.remove(session)
-        # It may have been rung for runs that it did not claim.
-        self.sessions.wake(session.env, {}, anyone=True)
+        self._ring_without(session.env)
 
     def lose_worker(self, worker_id: str, cause: str, code: str = "crashed", *, stopped: bool = False) -> int:
         """A worker process is dead; how many runs were lost with it.
@@ -313,9 +336,25 @@ class Engine:
 
         held = self.write(lose, verb="gone")
         session = self.sessions.drop(worker_id)
-        # It may have been rung for runs that it did not claim.
-        self.sessions.wake(self.env if session is None else session.env, {}, anyone=True)
+        self._ring_without(self.env if session is None else session.env)
         return held
+
+    def set_timers(self, at: int) -> None:
+        """A timer is due at `at`, in milliseconds since 1970."""
+        self._timers.set_to(at)
+
+    def _ring_without(self, env: str) -> None:
+        """A worker of `env` has gone, and may have been rung for runs that it did not claim."""
+        self.sessions.wake(env, {}, anyone=True)
+        if self.neighbours is not None:
+            self.neighbours.anyone(env)
+            self.neighbours.crews_changed()
+
+    def _wake(self, loop: Loop) -> None:
+        loop.wake()
+        if self.neighbours is not None:
+            self.neighbours.loop(loop.name)
+            self.neighbours.changed()
 
     def pause_queue(self, name: str, paused: bool = True) -> None:
         """Start no more runs of a queue, or start them again. What executes goes on."""
@@ -473,4 +512,11 @@ class Engine:
         return Scene(tx, self.clock.now(), self.env, bell_of(tx, self._make_bell))
 
     def _make_bell(self) -> Bell:
-        return Bell(self.sessions, self._timers.set_to, self.env_limit is not None, self.listeners, self._waiters)
+        return Bell(
+            self.sessions,
+            self._timers.set_to,
+            self.env_limit is not None,
+            self.listeners,
+            self.waiters,
+            neighbours=self.neighbours,
+        )

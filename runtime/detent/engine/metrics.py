@@ -32,8 +32,7 @@ _TOTALS = {
 class Told(Protocol):
     """Where lines and spans are kept."""
 
-    @property
-    def path(self) -> Path | None: ...
+    path: Path
 
 
 class MetricsOperations:

@@ -67,8 +67,7 @@ REPLAYS = 20
 class Telemetry(Protocol):
     """Where the logs and spans of runs are kept (see `detent.telemetry`)."""
 
-    @property
-    def path(self) -> Path | None: ...
+    path: Path
 
     def flush(self) -> bool: ...
 
@@ -381,7 +380,8 @@ class Operations:
     def health(self) -> dict[str, Any]:
         """Whether work can flow."""
         workers = self._store.read("list_workers")
-        connected = len(self._engine.sessions.of_env(self._engine.env))
+        connected = self._connected(workers)
+        neighbours = self._engine.neighbours
         states = self._store.read("view_active_states", env=self._engine.env)
         problems: dict[str, Any] = {}
         for worker in [worker for worker in workers if worker["env"] == self._engine.env]:
@@ -395,7 +395,18 @@ class Operations:
             "workers": connected,
             "runs": {row["state"]: row["n"] for row in states},
             "problems": list(problems.values()),
+            "broker": None if neighbours is None else views.broker_view(neighbours.state()),
         }
+
+    def _connected(self, workers: list[Any]) -> int:
+        """How many workers of the environment there are, of all engines of the store."""
+        engine = self._engine
+        here = {session.worker_id for session in engine.sessions.of_env(engine.env)}
+        if engine.store.is_shared:
+            since = engine.clock.now() - engine.lease_ms
+            there = [row for row in workers if row["env"] == engine.env and row["parent"] is None]
+            here |= {row["id"] for row in there if row["beat_at"] > since and row["state"] == "alive"}
+        return len(here)
 
     def _run(self, run_id: str) -> Any:
         rows = self._store.read("find_run", id=run_id)

@@ -29,8 +29,7 @@ RowsLimit = Annotated[int, Meta(ge=1, le=MOST_ROWS)]
 class Told(Protocol):
     """Where lines and spans are kept."""
 
-    @property
-    def path(self) -> Path | None: ...
+    path: Path
 
     def flush(self) -> bool: ...
 

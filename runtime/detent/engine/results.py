@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from ..model.protocol import RunResult, WaitResult
-from ..store import Tx
 
-__all__ = ["result_of", "results_of"]
+__all__ = ["Reading", "result_of", "results_of"]
 
 
-def results_of(tx: Tx, run_id: str, key: str) -> list[RunResult]:
+class Reading(Protocol):
+    """A transaction, or what reads as one does."""
+
+    def all(self, statement: str, **values: Any) -> list[Any]: ...
+
+    def one(self, statement: str, **values: Any) -> Any | None: ...
+
+
+def results_of(tx: Reading, run_id: str, key: str) -> list[RunResult]:
     """How the runs of a journal entry ended, in the order of the call."""
     return [
         RunResult(row["id"], row["task"], row["state"], row["output"], row["output_ref"], row["error"])
@@ -18,7 +25,7 @@ def results_of(tx: Tx, run_id: str, key: str) -> list[RunResult]:
     ]
 
 
-def result_of(tx: Tx, run_id: str, key: str) -> WaitResult:
+def result_of(tx: Reading, run_id: str, key: str) -> WaitResult:
     """What the satisfied wait `key` of a run brings."""
     entry: Any = tx.one("find_journal", run_id=run_id, key=key)
     if entry is None or entry["kind"] == "trigger":

@@ -45,6 +45,8 @@ class Session:
             "unnamed": _listed(task for task, machine in self._machine_of.items() if machine in (self.machines or ())),
         }
         self.send = send
+        #: The class whose tickets it takes from a broker, ``""`` for none.
+        self.ticket_class = hello.ticket_class
         self.draining = False
         self.hungry_sync = 0
         self.hungry_async = 0
@@ -138,6 +140,20 @@ class Sessions:
                     known = False
         return known
 
+    def envs(self) -> set[str]:
+        """The environments that have a worker here."""
+        with self._lock:
+            return {session.env for session in self._by_id.values()}
+
+    def takers(self) -> list[Session]:
+        """The workers that take tickets from a broker."""
+        with self._lock:
+            return [each for each in self._by_id.values() if each.ticket_class and not each.draining]
+
+    def reaches(self, worker_id: str) -> bool:
+        """Whether what is pushed to the worker arrives: it is connected, or it is a cell whose parent is."""
+        return worker_id in self._by_id or self._parents.get(worker_id, "") in self._by_id
+
     def push(self, worker_id: str, push: Push) -> None:
         """Send `push` to a worker, if it is connected."""
         session = self._by_id.get(worker_id)
@@ -148,8 +164,9 @@ class Sessions:
         if parent is not None and isinstance(push, CancelPush):
             parent.send(push)
 
-    def wake(self, env: str, queued: dict[str, int], anyone: bool) -> None:
-        """Ring hungry workers of `env`: for `queued` runs by task, or, with `anyone`, whoever is hungry."""
+    def wake(self, env: str, queued: dict[str, int], anyone: bool) -> dict[str, int]:
+        """Ring hungry workers of `env`: for `queued` runs by task, or, with `anyone`, whoever is hungry. For which runs
+        there was nobody."""
         rings: list[tuple[Session, RingPush]] = []
         with self._lock:
             # What one worker does not take, another does: each kind of them is rung for all runs.
@@ -176,6 +193,8 @@ class Sessions:
                 self._doorbell.ring(session, ring)
             else:
                 session.send(ring)
+        # Those that take only some runs may not take these.
+        return {task: n for task, n in left_of.get((None, None), queued).items() if n}
 
     def wake_one(self, worker_id: str, task: str) -> bool:
         """Ring the worker that holds a parked run of `task`; False when it is not connected."""

@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 
+from ..model.channel import BrokerState
 from ..model.moments import iso
 from ..model.status import FINAL, shown_status
 
 __all__ = [
     "attempts_of",
+    "broker_view",
     "child_view",
     "error_view",
     "event_view",
@@ -237,3 +239,9 @@ def queue_view(row: Any) -> dict[str, Any]:
 
 def is_final(row: Any) -> bool:
     return row["state"] in FINAL
+
+
+def broker_view(state: BrokerState) -> dict[str, Any]:
+    """How the way between the engines of one database is."""
+    latency_ms = None if state.latency_ms is None else round(state.latency_ms, 1)
+    return state._asdict() | {"since": iso(state.since), "latency_ms": latency_ms}

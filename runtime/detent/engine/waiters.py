@@ -38,3 +38,7 @@ class Waiters:
             events = [event for run_id in ended for event in self._events.pop(run_id, ())]
         for event in events:
             event.set()
+
+    def tell_all(self) -> None:
+        """Any run may have ended."""
+        self.tell(list(self._events))

@@ -140,6 +140,7 @@ class Hello(Struct, tag="hello", omit_defaults=True):
     `env`: the environment whose runs it executes; None for the engine's own.
     `machines`: the presets and labels that it offers, `model.machine.DEFAULT_MACHINE` for runs that name none; None for
     whatever they name. `queues`: it claims from these alone; None for all.
+    `ticket_class`: names all workers that run the same; it takes their tickets from a broker.
     """
 
     worker_id: str
@@ -154,6 +155,7 @@ class Hello(Struct, tag="hello", omit_defaults=True):
     env: str | None = None
     machines: list[str] | None = None
     queues: list[str] | None = None
+    ticket_class: str = ""
 
 
 class Beat(Struct, tag="beat", omit_defaults=True):
@@ -493,13 +495,16 @@ Said = Request | Ask
 class Welcome(Struct, tag="welcome", omit_defaults=True):
     """The engine knows the worker: beat at this interval; the lease ends `lease_ms` after the last beat.
 
-    `pushes`: what a worker that is back may have missed.
+    `pushes`: what a worker that is back may have missed. `namespace`: of the tickets, where there is a broker.
+    `shared`: other engines change runs, too, and what they tell may be lost: what it waits for is asked for again.
     """
 
     beat_ms: int
     lease_ms: int
     env: str
     pushes: list[CancelPush] = field(default_factory=list)
+    namespace: str = ""
+    shared: bool = False
 
 
 class WaitResult(Struct, omit_defaults=True):

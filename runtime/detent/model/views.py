@@ -396,8 +396,20 @@ class TaskProblem(View):
     code: str = "problem"
 
 
+class BrokerHealth(View):
+    """How the way between the engines of one database is, by a broker or by PostgreSQL itself: `state` is ``ok``,
+    ``degraded`` (slow, or a part of it fails) or ``down``; work goes on by polling then. `url` has no password."""
+
+    url: str
+    state: str
+    since: datetime
+    last_error: str | None = None
+    latency_ms: float | None = None
+
+
 class Health(View):
-    """Whether work can flow: `status` is ``ok``, or ``no_workers`` while nobody would run anything."""
+    """Whether work can flow: `status` is ``ok``, or ``no_workers`` while nobody would run anything. `broker`: None
+    where one engine does everything."""
 
     status: str
     version: str
@@ -405,6 +417,7 @@ class Health(View):
     workers: int = 0
     runs: dict[str, int] = Field(default_factory=dict)
     problems: list[TaskProblem] = Field(default_factory=list)
+    broker: BrokerHealth | None = None
 
 
 class TriggeredRun(View):

@@ -31,9 +31,10 @@ from ..errors import ProjectLocked, StoreError
 from ..model.ids import new_id
 from ..model.protocol import Hello
 from ..model.this_host import host_name, this_host
+from ..neighbourhood import Neighbourhood
 from ..objects import open_store
 from ..store import open_database
-from ..telemetry import open_telemetry
+from ..telemetry import TelemetryStore
 from ..vault import Vault, vault_of
 from .addresses import Reach
 from .alerting import Alerting
@@ -114,10 +115,12 @@ class Host:
         config = self.config
         self.store = open_database(config.database_url, config.database_path, self._sync)
         started.callback(self.store.close)
-        self.telemetry = open_telemetry(config.database_url, self._state_dir / "telemetry.db")
+        self.telemetry = TelemetryStore(self._state_dir / "telemetry.db")
         started.callback(self.telemetry.close)
         self.objects = open_store(config.object_store_url)
         keep_s = config.retention
+        neighbourhood = Neighbourhood(config, self.store)
+        started.callback(neighbourhood.leave)
         self.engine = Engine(
             self.store,
             env_limit=config.concurrency_limit,
@@ -125,7 +128,9 @@ class Host:
             retention_ms=None if keep_s is None else int(keep_s * 1000),
             on_remove=self._remove,
             lease_ms=config.lease_ms or LEASE_MS,
+            **neighbourhood.of_engine,
         )
+        neighbourhood.join(self.engine)
         self.accounts = Accounts(self.store, self.engine.clock.now, slug_of(config.project))
         self.accounts.seed()
         if config.secret_key is not None:

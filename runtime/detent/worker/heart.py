@@ -38,9 +38,11 @@ class Heart:
         #: Whether the loop has not turned for too long; no async run is claimed then.
         self.blocked = False
         self._warned: set[str] = set()
+        self._shared = False
 
     def start(self, welcome: Welcome) -> None:
         self._beat_s = welcome.beat_ms / 1000
+        self._shared = welcome.shared
         self._sure_s = welcome.lease_ms / 1000 * 2 / 3
         self._heard_at = time.monotonic()
         threading.Thread(target=self._run, name="detent-heart", daemon=True).start()
@@ -73,6 +75,8 @@ class Heart:
     def _beat(self, now: float) -> None:
         lag = 0 if self._asked_at is None else int((now - self._asked_at) * 1000)
         blocking = self._worker.blocking_frame() if self.blocked else None
+        if self._shared:
+            self._worker.watch_again()
         self._worker.link.send([(Beat(lag, None if blocking is None else blocking.run_id), self._beaten)])
 
     def _beaten(self, answer: Answer) -> None:

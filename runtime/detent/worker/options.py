@@ -27,7 +27,8 @@ class WorkerOptions:
     durable wait, to prove that it can be), or ``random:SEED``; see ``DETENT_REPLAY``. `machine`: of isolated tasks that
     do not say. `parent`: of a cell, the worker that it belongs to: it claims nothing. `env`: the id of the environment
     whose runs it executes, None for the engine's own; `environment`: its name, as runs are told. `offers`: the machines
-    that it offers, `queues`: those that it claims from, see `Hello`; None for all.
+    that it offers, `queues`: those that it claims from, see `Hello`; None for all. `broker_url`: where it takes tickets
+    besides those of its engine; None where no broker is shared.
     """
 
     threads: int = 8
@@ -47,6 +48,7 @@ class WorkerOptions:
     environment: str | None = None
     offers: tuple[str, ...] | None = None
     queues: tuple[str, ...] | None = None
+    broker_url: str | None = None
 
     @classmethod
     def for_tests(

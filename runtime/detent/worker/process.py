@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from ..broker import is_server
 from ..config import Config, load_config
 from ..engine import failpoints
 from ..errors import ConfigError, ServerUnreachable
@@ -143,6 +144,7 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
             environment=options.environment,
             offers=None if options.offer is None else tuple(options.offer),
             queues=None if options.queue is None else tuple(options.queue),
+            broker_url=config.broker_url if not is_cell and is_server(config.broker_url) else None,
         ),
         put_object=put_object,
         get_object=lambda key: objects.get(key).decode(),

@@ -15,6 +15,7 @@ from ..engine import failpoints
 from ..errors import ServerUnreachable
 from ..model.framing import FrameReader, send_frame
 from ..model.protocol import Gone, ToEngine
+from ..open_servers import refuse_open_servers
 from .stop_signals import StopSignals
 from .supervisor import GRACE_S, Supervisor
 
@@ -52,6 +53,7 @@ def run_workers(
     ]
     processes = processes or config.worker.processes
     if config.database_path is None:
+        refuse_open_servers(config)
         return _run_with_database(config, processes, sizes, environment)
     server = running_server(config.state_dir)
     if server is None or server.socket is None:

@@ -38,6 +38,7 @@ from ..sdk.pause import Sleeper
 from ..sdk.task import Task
 from .async_runs import AsyncRuns
 from .cells import Cells
+from .class_tickets import ClassTickets, ticket_class_of
 from .deadlines import Deadlines
 from .duty import DutyFrame
 from .early import EarlyPushes
@@ -125,6 +126,8 @@ class Worker:
         self.async_runs = AsyncRuns(self)
         self.sync_runs = SyncRuns(self)
         self.tickets = Tickets(self._work, self.options.threads)
+        #: What comes from a broker that several processes share.
+        self.class_tickets: ClassTickets | None = None
         #: Held while what runs have written is being sent.
         self.emitting = threading.Lock()
         self._emitter = Emitter(self._executing_frames, self.send, self.emitting)
@@ -153,6 +156,8 @@ class Worker:
             machines=None if self.options.offers is None else list(self.options.offers),
             queues=None if self.options.queues is None else list(self.options.queues),
         )
+        if self.options.broker_url is not None and self.options.parent is None:
+            hello.ticket_class = ticket_class_of(hello)
         welcome = self.link.open(hello, self._on_push, self._on_back)
         self.environment = self.options.environment or welcome.env
         self.heart.start(welcome)
@@ -162,6 +167,11 @@ class Worker:
         if self.cells is not None and any(task.isolation != "none" for task in self._tasks.values()):
             self.cells.start()
         self.tickets.start()
+        if self.options.broker_url is not None and welcome.namespace:
+            self.class_tickets = ClassTickets(
+                self.options.broker_url, welcome.namespace, hello.ticket_class, self._has_room, self._on_ticket
+            )
+            self.class_tickets.start()
         self.ring(sync=True)
 
     def drain(self, grace_s: float) -> None:
@@ -216,6 +226,8 @@ class Worker:
         self._emitter.stop()
         self._deadlines.stop()
         self.tickets.stop()
+        if self.class_tickets is not None:
+            self.class_tickets.stop()
         if self.cells is not None:
             self.cells.stop()
         self.loop.stop()
@@ -317,11 +329,17 @@ class Worker:
         if kind == "sync":
             self.sync_runs.serve()
 
+    def _has_room(self, sync: bool) -> bool:
+        return not self.draining and (self.slots.sync_room() if sync else self.slots.async_room()) > 0
+
+    def _on_ticket(self, sync: bool) -> None:
+        if not self.options.drop_tickets:
+            self.ring(sync=sync)
+
     def _on_push(self, push: Push) -> None:
         match push:
             case RingPush():
-                if not self.options.drop_tickets:
-                    self.ring(sync=push.sync > 0)
+                self._on_ticket(push.sync > 0)
             case SatisfiedPush():
                 frame = self._early.addressee(push)
                 if frame is not None:
@@ -346,11 +364,15 @@ class Worker:
 
     def _on_back(self) -> None:
         """The engine was away: ask for what it may have said meanwhile."""
+        self.watch_again()
+        self.ring(sync=True)
+
+    def watch_again(self) -> None:
+        """Ask for what runs wait for that execute: what was pushed may be lost."""
         for frame in self._executing_frames():
             for key in frame.waits.unsatisfied():
                 take = partial(self._take_watched, frame)
                 self.send([(Watch(frame.run_id, frame.epoch, key), take)])
-        self.ring(sync=True)
 
     def _take_watched(self, frame: Frame, answer: Answer) -> None:
         if isinstance(answer, Parked):
