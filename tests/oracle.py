@@ -1,7 +1,7 @@
 """The common oracle of the fault tests: replays the history of a database and says what must never be and
 was.
 
-    report = check(path)
+    report = check(database)
     report.raise_if_wrong()
 
 It reads nothing but the events, the runs' queues and the queues' limits, in the order in which they were
@@ -11,18 +11,17 @@ of an engine pass over it, which must change nothing.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter, deque
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.databases import Database, Reading, open_store
 
 from detent.engine import Engine
 from detent.engine.clock import Clock, SystemClock
 from detent.model.status import FINAL
-from detent.store import SqliteStore, Store
+from detent.store import Store
 
 __all__ = [
     "LimitChange",
@@ -131,15 +130,13 @@ class Report:
         assert not self.broken, "\n".join(self.broken[:20])
 
 
-def check(database_path: Path, limits: Sequence[LimitChange] = ()) -> Report:
-    """Read the history in the file of an embedded store, which may be in use.
+def check(database: Database, limits: Sequence[LimitChange] = ()) -> Report:
+    """Read the history in a database, which may be in use.
 
     `limits`: how the limits of queues were changed; the others are as they are now.
     """
-    with closing(_reading(database_path)) as db:
-        db.row_factory = sqlite3.Row
-        db.execute("BEGIN")
-        return _replay(*(db.execute(sql).fetchall() for sql in (_EVENTS, _RUNS, _QUEUES)), limits)
+    with Reading(database) as db:
+        return _replay(*(db.ask(sql) for sql in (_EVENTS, _RUNS, _QUEUES)), limits)
 
 
 def check_history(store: Store, limits: Sequence[LimitChange] = ()) -> Report:
@@ -147,55 +144,47 @@ def check_history(store: Store, limits: Sequence[LimitChange] = ()) -> Report:
     return _replay(*(store.read_sql(sql, {}) for sql in (_EVENTS, _RUNS, _QUEUES)), limits)
 
 
-def check_ended(database_path: Path, clock: Clock | None = None, limits: Sequence[LimitChange] = ()) -> Report:
+def check_ended(database: Database, clock: Clock | None = None, limits: Sequence[LimitChange] = ()) -> Report:
     """The whole oracle, for a project whose runs have all ended; the report. `limits`: see `check`."""
-    report = check(database_path, limits)
+    report = check(database, limits)
     report.raise_if_wrong()
     assert not report.unfinished, f"runs that have not ended: {report.states}"
-    broken = check_rest(database_path, clock)
+    broken = check_rest(database, clock)
     assert not broken, "\n".join(broken[:20])
-    check_sweeping_again(database_path, clock)
+    check_sweeping_again(database, clock)
     return report
 
 
-def check_rest(database_path: Path, clock: Clock | None = None) -> list[str]:
+def check_rest(database: Database, clock: Clock | None = None) -> list[str]:
     """What is left over in a project whose runs have all ended, in words."""
-    with closing(_reading(database_path)) as db:
+    with Reading(database) as db:
         now = (clock or SystemClock()).now()
         return [
-            f"{what}: {row[0]}"
-            for what, sql in _LEFT_OVER.items()
-            for row in db.execute(sql, {"now": now}).fetchmany(5)
+            f"{what}: {row[0]}" for what, sql in _LEFT_OVER.items() for row in db.ask(sql.replace(":now", str(now)))[:5]
         ]
 
 
-def check_sweeping_again(database_path: Path, clock: Clock | None = None) -> None:
+def check_sweeping_again(database: Database, clock: Clock | None = None) -> None:
     """Let an engine without workers do all that its loops do, twice. It must find nothing to do."""
-    store = SqliteStore(database_path, "OFF")
+    store = open_store(database)
     try:
         engine = Engine(store, clock)
-        before = _contents(database_path)
+        before = _contents(database)
         for _ in range(2):
             engine.sweep()
             engine.check_leases()
             engine.tidy()
             engine.remove_old_runs()
-        after = _contents(database_path)
+        after = _contents(database)
     finally:
         store.close()
     changed = [table for table in before if before[table] != after[table]]
     assert not changed, f"sweeping again changed {', '.join(changed)}"
 
 
-def _contents(database_path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    with closing(_reading(database_path)) as db:
-        db.row_factory = None
-        tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        return {table: sorted(db.execute(f"SELECT * FROM {table}").fetchall(), key=repr) for table in tables}
-
-
-def _reading(database_path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{database_path.absolute().as_uri()}?mode=ro", uri=True)
+def _contents(database: Database) -> dict[str, list[tuple[Any, ...]]]:
+    with Reading(database) as db:
+        return {table: sorted(map(tuple, db.ask(f"SELECT * FROM {table}")), key=repr) for table in db.tables()}
 
 
 class _Replay:

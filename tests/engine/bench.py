@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.databases import Database
+
 from detent.engine import Engine, Session
 from detent.model.ids import new_id
 from detent.model.manifest import Manifest, QueueSpec, TaskSpec
@@ -132,6 +134,10 @@ class Bench:
         self.store = self._open()
         self.limits = limits
         self.engine = Engine(self.store, self.clock, **limits)
+
+    @property
+    def database(self) -> Database:
+        return self.url or self.path
 
     def close(self) -> None:
         self.store.close()

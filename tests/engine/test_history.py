@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-import sqlite3
-from contextlib import closing
 
 import pytest
+from tests.databases import damage
 from tests.engine.bench import Bench, Worker, new
 from tests.oracle import check, check_history
 
@@ -51,34 +50,34 @@ def test_the_oracle_reads_a_file_that_is_in_use(bench: Bench) -> None:
     for _ in range(3):
         bench.trigger()
     worker.claim(2)
-    report = check(bench.path)
+    report = check(bench.database)
     report.raise_if_wrong()
     assert (report.runs, report.unfinished, report.queues["q"].most) == (3, 3, 2)
 
 
 @pytest.mark.parametrize(
-    ("damage", "finding"),
+    ("how", "finding"),
     [
         ("UPDATE queues SET limit_n = 1", "over its limit 1"),
         ("UPDATE queues SET limit_per_key = 1", "runs of key 'k' at once, over 1"),
-        ("DELETE FROM events WHERE kind = 'finish' AND seq % 2", "ends in its history"),
-        ("INSERT INTO events SELECT max(seq) + 1, run_id, at, kind, state, epoch, attempt, worker_id, data "
-         "FROM events WHERE kind = 'finish'", "after its end COMPLETED"),
+        ("DELETE FROM events WHERE kind = 'finish' AND seq % 2 = 1", "ends in its history"),
+        ("INSERT INTO events (run_id, at, kind, state, epoch, attempt, worker_id, data) "
+         "SELECT run_id, at, kind, state, epoch, attempt, worker_id, data "
+         "FROM events WHERE kind = 'finish' ORDER BY seq DESC LIMIT 1", "after its end COMPLETED"),
         ("UPDATE runs SET state = 'QUEUED' WHERE state = 'COMPLETED'", "its history says COMPLETED"),
         ("UPDATE events SET epoch = 0 WHERE kind = 'finish'", "took the epoch back"),
         ("DELETE FROM events WHERE kind = 'trigger'", "before its trigger"),
         ("UPDATE events SET kind = 'claim' WHERE kind = 'finish'", "so it may execute twice at once"),
     ],
 )  # fmt: skip
-def test_the_oracle_finds_what_must_never_be(bench: Bench, damage: str, finding: str) -> None:
+def test_the_oracle_finds_what_must_never_be(bench: Bench, how: str, finding: str) -> None:
     worker = bench.worker("work@q", queues=[QueueSpec("q", 2)])
     for _ in range(3):
         bench.trigger(concurrency_key="k")
     worker.work_off(2)
-    check(bench.path).raise_if_wrong()
-    with closing(sqlite3.connect(bench.path)) as db, db:
-        db.execute(damage)
-    assert any(finding in text for text in check(bench.path).broken)
+    check(bench.database).raise_if_wrong()
+    damage(bench.database, how)
+    assert any(finding in text for text in check(bench.database).broken)
 
 
 def test_each_edge_leaves_one_row(bench: Bench) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import time
 from collections import defaultdict
-from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.databases import Database, Reading
 
 __all__ = ["Effect", "done", "effects", "repeated"]
 
@@ -48,7 +48,7 @@ def effects(file: Path) -> list[Effect]:
     return [Effect(*json.loads(line)) for line in text.splitlines()]
 
 
-def repeated(file: Path, database: Path) -> tuple[int, list[str]]:
+def repeated(file: Path, database: Database) -> tuple[int, list[str]]:
     """How many things were done again after a loss, as they may; and, in words, those done again without one.
 
     Between two times there must be an event by which the first execution lost the run.
@@ -57,13 +57,15 @@ def repeated(file: Path, database: Path) -> tuple[int, list[str]]:
     for effect in effects(file):
         by_key[effect.key].append(effect)
     again, wrong = 0, []
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as db:
+    with Reading(database) as db:
         for key, times in by_key.items():
             for first, second in pairwise(times):
-                lost = db.execute(
+                [(lost,)] = db.ask(
                     f"SELECT count(*) FROM events WHERE run_id = ? AND at BETWEEN ? AND ? AND kind IN {LOSSES}",
-                    (first.run_id, first.at, second.at),
-                ).fetchone()[0]
+                    first.run_id,
+                    first.at,
+                    second.at,
+                )
                 if lost:
                     again += 1
                 else:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import psutil
+import psycopg
+from tests.databases import Database, Reading
 from tests.oracle import LimitChange, Report, check_ended
 
 from detent import Detent
@@ -62,6 +63,8 @@ class Fleet:
     Parameters:
       tasks: the project's code, which stands after `HEAD`.
       workers: how many processes there always are. arguments, env: of each.
+      settings: the server's environment. database_url: of a PostgreSQL instead of a file, as this process reads it;
+        what `settings` says is how the server reaches it.
     """
 
     def __init__(
@@ -72,12 +75,19 @@ class Fleet:
         workers: int = 2,
         arguments: tuple[str, ...] = (),
         env: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,
+        database_url: str = "",
     ) -> None:
         self.root = folder / "p"
         (self.root / "tasks").mkdir(parents=True)
         (self.root / "detent.toml").write_text('project = "fleet"\ndirs = ["tasks"]\n')
         (self.root / "tasks" / "work.py").write_text(HEAD + tasks)
-        self.database = self.root / ".detent" / "detent.db"
+        self.database: Database = database_url or self.root / ".detent" / "detent.db"
+        self._settings = {"DETENT_SQLITE_SYNC": "NORMAL"}
+        if database_url:
+            self._settings["DETENT_DATABASE_URL"] = database_url
+        self._settings.update(settings or {})
+        self._reading: Reading | None = None
         self.log = self.root / "effects.log"
         self._size = workers
         self._arguments = arguments
@@ -92,7 +102,7 @@ class Fleet:
         self.codes: list[int] = []
 
     def __enter__(self) -> Fleet:
-        self._host = Host(load_config(self.root, {"DETENT_SQLITE_SYNC": "NORMAL"}), port=0)
+        self._host = Host(load_config(self.root, self._settings), port=0)
         self._host.start()
         self.engine = self._host.engine
         self.client = Detent(EmbeddedTransport(self._host.operations))
@@ -119,6 +129,8 @@ class Fleet:
         for keeper in self._keepers:
             keeper.join()
         self._host.stop()
+        if self._reading is not None:
+            self._reading.close()
 
     # Workers.
 
@@ -191,8 +203,17 @@ class Fleet:
 
     def ask(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of the store, read beside the engine."""
-        with closing(sqlite3.connect(f"{self.database.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            return db.execute(sql, values).fetchall()
+        if self._over.is_set():
+            with Reading(self.database) as reading:
+                return [tuple(row) for row in reading.ask(sql, *values)]
+        if self._reading is None:
+            self._reading = Reading(self.database, fresh=True)
+        try:
+            return [tuple(row) for row in self._reading.ask(sql, *values)]
+        except psycopg.OperationalError:
+            self._reading.close()
+            self._reading = None
+            raise
 
     def await_end(self, total: int, patience_s: float = 60.0) -> None:
         """Until so many runs have ended, and no others are there."""
@@ -230,7 +251,7 @@ class Fleet:
 
     def story(self) -> str:
         """The runs that have not ended, for whoever looks into a failure."""
-        with suppress(sqlite3.Error):
+        with suppress(psycopg.OperationalError):
             runs = self.ask(
                 "SELECT id, task, state, epoch, attempt, worker_id, sticky_worker, crashes FROM runs "
                 "WHERE finished_at IS NULL LIMIT 20"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from tests.databases import migrated
+from tests.servers.postgresql import fresh_database
 
 from .figures import figures
 from .fleet import Fleet
@@ -56,15 +59,22 @@ def test_workers_that_are_killed_all_the_time_lose_nothing_and_double_nothing(tm
     storm(tmp_path, runs=1_000, workers=3, kills=10)
 
 
+def test_on_postgresql_they_lose_and_double_nothing_either(tmp_path: Path) -> None:
+    with fresh_database(migrated) as url:
+        storm(tmp_path, url, runs=100, workers=2, kills=2)
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-def test_ten_thousand_runs_survive_a_kill_every_200_ms(tmp_path: Path) -> None:
-    storm(tmp_path, runs=10_000, workers=8, judged=True)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_ten_thousand_runs_survive_a_kill_every_200_ms(tmp_path: Path, kind: str) -> None:
+    with fresh_database(migrated) if kind == "postgresql" else nullcontext("") as url:
+        storm(tmp_path, url, runs=10_000, workers=8, judged=True)
 
 
-def storm(folder: Path, *, runs: int, workers: int, kills: int = 100_000, judged: bool = False) -> None:
+def storm(folder: Path, url: str = "", *, runs: int, workers: int, kills: int = 100_000, judged: bool = False) -> None:
     sizes = ("--threads", "4", "--async-limit", "20")
-    with Fleet(folder, TASKS, workers=workers, arguments=sizes) as fleet:
+    with Fleet(folder, TASKS, workers=workers, arguments=sizes, database_url=url) as fleet:
         calm = runs // 4
         began = time.monotonic()
         fleet.trigger("three", list(range(0, calm, 2)))
@@ -97,7 +107,7 @@ def storm(folder: Path, *, runs: int, workers: int, kills: int = 100_000, judged
     recovery = fleet.recovery()
     figures(
         "F1",
-        f"{runs} runs of 3 steps, {workers} workers, a kill each 200 ms",
+        f"{runs} runs of 3 steps, {workers} workers, a kill each 200 ms{', PostgreSQL' if url else ''}",
         f"{len(fleet.killed)} kills, {report.lost_leases} leases lost, {dict(report.states)}, "
         f"{again} effects again after a loss; {recovery}; {rate:.0f} runs/s, {calm_rate:.0f} without kills",
     )

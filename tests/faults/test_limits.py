@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from tests.databases import migrated
 from tests.oracle import LimitChange
+from tests.servers.postgresql import fresh_database
 
 from detent.engine.scene import Scene
 
@@ -30,15 +33,22 @@ def test_limits_hold_while_they_change_and_workers_die(tmp_path: Path) -> None:
     change_limits(tmp_path, seconds=4, workers=3)
 
 
+def test_on_postgresql_limits_hold_too(tmp_path: Path) -> None:
+    with fresh_database(migrated) as url:
+        change_limits(tmp_path, url, seconds=1, workers=2)
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-def test_limits_hold_and_are_used_for_two_minutes_of_changes_and_deaths(tmp_path: Path) -> None:
-    change_limits(tmp_path, seconds=120, workers=8, judged=True)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_limits_hold_and_are_used_for_two_minutes_of_changes_and_deaths(tmp_path: Path, kind: str) -> None:
+    with fresh_database(migrated) if kind == "postgresql" else nullcontext("") as url:
+        change_limits(tmp_path, url, seconds=120, workers=8, judged=True)
 
 
-def change_limits(folder: Path, *, seconds: int, workers: int, judged: bool = False) -> None:
+def change_limits(folder: Path, url: str = "", *, seconds: int, workers: int, judged: bool = False) -> None:
     chance = random.Random(3)
-    with Fleet(folder, TASKS, workers=workers) as fleet:
+    with Fleet(folder, TASKS, workers=workers, database_url=url) as fleet:
         changes: list[LimitChange] = []
 
         def set_limit(name: str, limit: int | None, per_key: int | None = None) -> None:
@@ -89,7 +99,8 @@ def change_limits(folder: Path, *, seconds: int, workers: int, judged: bool = Fa
     used = {f"q{limit}": report.queues[f"q{limit}"].used for limit in QUEUES}
     figures(
         "F9",
-        f"limits 1, 2, 10, 100 changed each second, {total} runs, {KEYS} keys, {workers} workers",
+        f"limits 1, 2, 10, 100 changed each second, {total} runs, {KEYS} keys, {workers} workers"
+        f"{', PostgreSQL' if url else ''}",
         f"{len(changes)} changes, {len(fleet.killed)} kills, {report.lost_leases} leases lost, {dict(report.states)}; "
         f"never over the limit in {last} events; in use while there was a backlog: "
         + ", ".join(f"{name} {share:.1%}" for name, share in used.items()),
