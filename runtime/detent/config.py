@@ -44,6 +44,8 @@ STATE_DIR = ".detent"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8377
 DEFAULT_IGNORE = ("test_*.py", "*_test.py", "conftest.py")
+#: How long links to large values are good where nothing is set, and at most, in seconds.
+LINK_S, LONGEST_LINK_S = 3600.0, 7 * 24 * 3600.0
 #: Shorter leases would be lost whenever a machine is busy for a moment, in milliseconds.
 LEAST_LEASE_MS = 1_000
 LOG_LEVELS = ("debug", "info", "warn", "error")
@@ -79,10 +81,10 @@ class Config:
     """The settings of one project, checked.
 
     `root` is the project's folder, `file` where the settings were read (None without one), `dirs` the files and
-    folders with tasks. `max_duration` and `retention` are in seconds. None means that nothing was set; `api_url` is
-    None when no server is named, `project_slug` and `environment` when none of those on the server is, `public_url`
-    when the server's own address is meant, `broker_url` when the embedded broker is; the other URLs are always
-    there. `allow_insecure`: servers on other hosts need no password.
+    folders with tasks. `max_duration`, `retention` and `object_link_ttl` are in seconds. None means that nothing was
+    set; `api_url` is None when no server is named, `project_slug` and `environment` when none of those on the server
+    is, `public_url` when the server's own address is meant, `broker_url` when the embedded broker is; the other
+    URLs are always there. `allow_insecure`: servers on other hosts need no password.
     """
 
     root: Path
@@ -96,6 +98,7 @@ class Config:
     queues: Mapping[str, QueueSettings] = field(default_factory=dict)
     concurrency_limit: int | None = None
     retention: float | None = None
+    object_link_ttl: float = LINK_S
     worker: WorkerSettings = WorkerSettings()
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
@@ -164,6 +167,7 @@ def load_config(start: Path | None = None, env: Mapping[str, str] | None = None)
         queues=_queues(table.table("queues")),
         concurrency_limit=table.count("concurrency_limit"),
         retention=table.seconds("retention", least=60.0),
+        object_link_ttl=_object_link_ttl(table),
         worker=_worker(table.table("worker")),
         host=table.text("host") or DEFAULT_HOST,
         port=table.count("port", DEFAULT_PORT, least=0, most=65535),
@@ -424,6 +428,15 @@ def _object_store_url(env: Mapping[str, str], root: Path) -> str:
         return named
     folder = root / named if named is not None else root / STATE_DIR / "objects"
     return Path(os.path.normpath(folder)).as_uri()
+
+
+def _object_link_ttl(table: Table) -> float:
+    seconds = table.seconds("object_link_ttl", least=1.0)
+    if seconds is None:
+        return LINK_S
+    if seconds > LONGEST_LINK_S:
+        raise ConfigError(f"{table.file}: object_link_ttl is {seconds:,.0f} s; the most is 7 days, as S3 has it")
+    return seconds
 
 
 def _sqlite_sync(env: Mapping[str, str]) -> str | None:

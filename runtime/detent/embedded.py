@@ -356,6 +356,7 @@ class ProjectTransport:
                 SourceFiles(self._config.root, self._config.dirs),
                 accounts,
                 vault=vault_of(self._config),
+                link_s=self._config.object_link_ttl,
                 hidden=own_secrets(self._config),
                 secret_names=self._config.redact,
             )

@@ -10,7 +10,7 @@ from detent.engine import Engine
 from detent.engine.operations import Operations
 from detent.model.manifest import Manifest, ProblemSpec, QueueSpec, TaskSpec
 from detent.model.protocol import Answer, Claim, Claimed, Emit, Finish, Grant, Hello, Request
-from detent.objects import open_store
+from detent.objects import ObjectStore, open_store
 from detent.server.app import make_app
 from detent.server.http import HttpServer
 from detent.server.hub import Hub
@@ -38,10 +38,10 @@ MANIFEST = Manifest(
 class Project:
     """Everything below a transport, in one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, objects: ObjectStore | None = None) -> None:
         self.store = SqliteStore(folder / "detent.db", "OFF")
         self.telemetry = TelemetryStore(folder / "telemetry.db")
-        self.objects = open_store("memory://")
+        self.objects = objects or open_store("memory://")
         self.engine = Engine(self.store, on_emit=self.telemetry.append)
         self.operations = Operations(self.engine, self.telemetry, self.objects)
         self.transport = EmbeddedTransport(self.operations)

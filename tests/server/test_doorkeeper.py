@@ -10,7 +10,7 @@ import pytest
 from tests.server.project import Project
 
 from detent.accounts.scopes import KEY, OF_ENVIRONMENT, ROLES, covers
-from detent.model.http_api import ROUTES, TOKEN_CALLBACK
+from detent.model.http_api import OBJECT_LINK, ROUTES, TOKEN_CALLBACK
 from detent.model.ids import new_id
 from detent.server.app import make_routes
 from detent.server.doorkeeper import ANY, PUBLIC, ScopedRoute
@@ -22,8 +22,13 @@ OPEN = {
     "/api/v1/waitpoints/tokens/{id}/callback/{digest}": "its address is the right",
     "/api/v1/auth/device": "begins a log-in, which a person must approve",
     "/api/v1/auth/device/token": "asks how that log-in stands; its code is the right",
+    "/api/v1/objects/{key:path}": "the signature of the link is the right",
     "/ready": "says ready or not, nothing else",
 }
+
+
+#: Open to whoever has the right address alone.
+BY_ADDRESS = (TOKEN_CALLBACK, OBJECT_LINK.replace("{key}", "{key:path}"))
 
 
 @pytest.fixture
@@ -79,8 +84,8 @@ def test_a_route_without_a_scope_cannot_be_made() -> None:
 
 def test_without_a_key_only_what_is_open_answers(project: Project, asking: httpx.Client) -> None:
     for route in routes_of(project):
-        # Callbacks of tokens have tests of their own: what is not the address of one needs a key.
-        for method in (route.methods or set()) if route.path != TOKEN_CALLBACK else ():
+        # Callbacks of tokens and links to objects have tests of their own: what is not such an address needs a key.
+        for method in (route.methods or set()) if route.path not in BY_ADDRESS else ():
             status = status_of(asking, method, concrete(route.path), None)
             if route.needs == PUBLIC:
                 assert status not in (401, 403), f"{method} {route.path}"

@@ -17,7 +17,7 @@ __all__ = ["KEY", "OF_ENVIRONMENT", "PUBLIC", "ROLES", "check_scopes", "covers"]
 OF_ENVIRONMENT = frozenset(
     {
         "alerts", "batches", "bulk", "deployments", "diagnosis", "envvars", "errors", "logs", "metrics", "query",
-        "queues", "report", "runs", "schedules", "streams", "tasks", "tokens",
+        "queues", "report", "runs", "schedules", "streams", "tasks", "tokens", "workers",
     }
 )  # fmt: skip
 #: What a key of an environment may do.

@@ -1,5 +1,5 @@
-"""Addresses that complete tokens: whoever has one needs no key. Each holds a digest that only the store's
-secret can make."""
+"""Addresses that complete tokens, and signatures of links: whoever has one needs no key. Each holds a digest that only
+the store's secret can make."""
 
 from __future__ import annotations
 
@@ -39,7 +39,15 @@ class Callbacks:
 
     def admits(self, token_id: str, digest: str) -> bool:
         """Whether `digest` is the one in the address of this token. Takes the same time for every wrong one."""
-        return hmac.compare_digest(self._digest(token_id, None).encode(), digest.encode())
+        return hmac.compare_digest(self._digest(token_id, None).encode(), digest.encode("utf-8", "replace"))
+
+    def signature(self, text: str) -> str:
+        """What shows that `text`, which is no id of a token, was written here."""
+        return self._digest(text, None)
+
+    def is_signature(self, text: str, signature: str) -> bool:
+        """Whether `signature` is that of `text`. Takes the same time for every wrong one."""
+        return self.admits(text, signature)
 
     def _digest(self, token_id: str, tx: Tx | None) -> str:
         secret = self._secret or self._read() or self._make(tx)

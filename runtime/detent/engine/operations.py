@@ -29,6 +29,7 @@ from .engine import Engine
 from .error_operations import ErrorOperations
 from .log_operations import LogOperations
 from .metrics import MetricsOperations
+from .object_operations import LINK_S, ObjectOperations
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
 from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, whole
 from .query_operations import QueryOperations
@@ -89,6 +90,7 @@ class Operations:
       sources: the project's files, where they are on this machine.
       accounts: whose keys are good; those of the engine's store when None.
       vault: seals secrets; one that ends with this process when None.
+      link_s: how long links to large values are good, in seconds.
       hidden: values that no answer may show, besides those of secret variables. `secret_names`: see `Redactor`.
     """
 
@@ -101,6 +103,7 @@ class Operations:
         accounts: Accounts | None = None,
         *,
         vault: Vault | None = None,
+        link_s: float = LINK_S,
         hidden: Sequence[str] = (),
         secret_names: Sequence[str] = (),
     ) -> None:
@@ -117,10 +120,13 @@ class Operations:
             sources=sources,
             accounts=self.accounts,
             vault=vault,
+            link_s=link_s,
             hidden=hidden,
             secret_names=secret_names,
         )
         self.tokens = TokenOperations(engine, objects)
+        #: Who may read which objects, and links to them.
+        self.objects = ObjectOperations(engine, objects, link_s)
         #: Answers to requests that may come again.
         self.answers = Answers(engine, vault)
         #: What the views of this environment leave out.
@@ -293,6 +299,8 @@ class Operations:
         )
         detail["payload"] = read_json(self._objects, row["payload"], row["payload_ref"])
         detail["output"] = read_json(self._objects, row["output"], row["output_ref"])
+        detail["payload_presigned_url"] = self.objects.link(row["payload_ref"])
+        detail["output_presigned_url"] = self.objects.link(row["output_ref"])
         detail["not_running"] = why_not_running(
             self._store,
             row,

@@ -3,7 +3,8 @@ large."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -28,10 +29,19 @@ class Objects(Protocol):
 
     def get(self, key: str) -> bytes: ...
 
+    async def put_stream_async(self, key: str, chunks: AsyncIterable[bytes]) -> int: ...
 
-def payload_key(run_id: str) -> str:
-    """Where the large payload of a run lies in the object store."""
-    return f"runs/{run_id}/payload.json"
+    def get_stream_async(self, key: str) -> AsyncIterator[bytes]: ...
+
+    def presigned_url(self, key: str, expires_s: float) -> str | None: ...
+
+
+def payload_key(run_id: str, payload: bytes) -> str:
+    """Where the large payload of a run lies in the object store.
+
+    Who triggers with an id that is taken must not replace the payload of that run: what it holds is in its name.
+    """
+    return f"runs/{run_id}/payload.{hashlib.sha256(payload).hexdigest()[:32]}.json"
 
 
 def check_payloads(store: Store, env: str, runs: Sequence[NewRun]) -> None:
@@ -72,8 +82,9 @@ def _is_large(payload: str | None) -> bool:
 def _stored(objects: Objects | None, run: NewRun) -> NewRun:
     if objects is None or run.payload is None:
         return run
-    key = payload_key(run.id)
-    objects.put(key, run.payload.encode())
+    payload = run.payload.encode()
+    key = payload_key(run.id, payload)
+    objects.put(key, payload)
     digest = run.payload_digest
     if run.idempotency_key is not None and digest is None:
         digest = payload_digest(run.payload)

@@ -51,4 +51,7 @@ def _shown(part: Any, redactor: Redactor) -> Any:
             shown = redactor.json_text(value)
         if shown is not value:
             changed[key] = shown
+            if f"{key}_presigned_url" in part:
+                # It leads to the value as it was written.
+                changed[f"{key}_presigned_url"] = None
     return part | changed if changed else part

@@ -14,12 +14,14 @@ __all__ = [
     "BATCH_BODY_BYTES",
     "BODY_BYTES",
     "CALLBACK_BYTES",
+    "OBJECT_LINK",
     "OPENAPI",
     "ROUTES",
     "TOKEN_CALLBACK",
     "TOLD_ONCE",
     "TRIGGER_BATCH",
     "TRIGGER_TASK",
+    "WORKER_OBJECT",
     "BatchBody",
     "BatchMade",
     "Route",
@@ -41,6 +43,11 @@ TRIGGER_TASK = "/api/v1/tasks/{id}/trigger"
 TRIGGER_BATCH = "/api/v1/tasks/batch"
 #: Completes a token without a key: the digest in the address is the right to do so.
 TOKEN_CALLBACK = "/api/v1/waitpoints/tokens/{id}/callback/{digest}"  # noqa: S105  # an address
+
+#: Reads a large object without a key: the signature in the query is the right to do so.
+OBJECT_LINK = "/api/v1/objects/{key}"
+#: Where a worker without access to the object store reads and writes what is large.
+WORKER_OBJECT = "/api/v1/workers/objects/{key}"
 
 
 class Route(NamedTuple):

@@ -180,12 +180,18 @@ class RunDetail(RunSummary):
     """All that is known of one run. `machine` is what its trigger, or an attempt that ran out of memory, asks for;
     None for that of its task. `idempotency_key` is the hash under which the key is kept.
 
+    `payload_presigned_url`, `output_presigned_url`: links with which anybody can read a payload or an output over
+    128 KiB for an hour, or as long as the server's settings say. None for what is smaller, and for what holds a secret
+    that is left out here.
+
     `replay_of` is the run that this one runs again; `forked_at` the journal key before which it kept what was done:
     empty where it kept all, None where it began anew.
     """
 
     payload: Any = None
+    payload_presigned_url: str | None = None
     output: Any = None
+    output_presigned_url: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     attempts: list[Attempt] = Field(default_factory=list)
     children: list[ChildRun] = Field(default_factory=list)

@@ -40,6 +40,7 @@ from .doorkeeper import PUBLIC, ScopedRoute, check_queues, principal_of
 from .following import following
 from .gate import Gate
 from .hub import Hub
+from .objects import ObjectRoutes
 from .once import once
 from .openapi import openapi_document
 from .parameters import Parameters
@@ -97,6 +98,7 @@ def _routes(api: _Api, operations: Operations, hub: Hub) -> list[ScopedRoute]:
         ScopedRoute(_pattern(TRIGGER_TASK), api.trigger, methods=["POST"], needs="tasks:write", public_token=True),
         ScopedRoute(TOKEN_CALLBACK, api.call_back, methods=["POST"], needs=PUBLIC),
         ScopedRoute(OPENAPI, api.openapi, methods=["GET"], needs=PUBLIC),
+        *ObjectRoutes(operations.objects, api.on_thread).routes,
     ]
     for operation, route in ROUTES.items():
         if route.answer == "events":
@@ -145,7 +147,7 @@ class _Api:
             check_queues(principal, [run])
             return operations.trigger([run])
 
-        handles = await self._do(work)
+        handles = await self.on_thread(work)
         token = self._token(principal, f"runs:read:{handles[0].id}", f"streams:read:{handles[0].id}")
         return _json(msgspec.structs.replace(handles[0], public_access_token=token), 202)
 
@@ -166,7 +168,7 @@ class _Api:
             token = None if batch_id is None else self._token(principal, f"batches:read:{batch_id}")
             return _json(BatchMade(batch_id, handles, token), 202)
 
-        return await self._do(once(request, body, principal, operations.answers, work))
+        return await self.on_thread(once(request, body, principal, operations.answers, work))
 
     def _of(self, request: Request) -> tuple[Principal, Operations]:
         """Who asks, and the operations of the environment that they ask about."""
@@ -213,18 +215,18 @@ class _Api:
 
     async def openapi(self, _request: Request) -> Response:
         if self._openapi is None:
-            self._openapi = await self._do(lambda: _json(openapi_document(self._operations.methods)))
+            self._openapi = await self.on_thread(lambda: _json(openapi_document(self._operations.methods)))
         return self._openapi
 
     async def call_back(self, request: Request) -> Response:
         token_id, digest = request.path_params["id"], request.path_params["digest"]
-        if not await self._do(lambda: self._operations.tokens.admits(token_id, digest)):
+        if not await self.on_thread(lambda: self._operations.tokens.admits(token_id, digest)):
             return problem(404, "not_found", "this is not the callback address of a token")
-        env = await self._do(lambda: self._operations.tokens.env_of(token_id))
+        env = await self.on_thread(lambda: self._operations.tokens.env_of(token_id))
         tokens = self._in_env(env or self._operations.env).tokens
         output = output_of(request.headers.get("content-type", ""), await read_body(request, CALLBACK_BYTES))
         try:
-            await self._do(lambda: tokens.complete_with_text(token_id, output))
+            await self.on_thread(lambda: tokens.complete_with_text(token_id, output))
         except Conflict:
             # The outcome itself is not for whoever has no more than the address.
             return problem(409, "conflict", "this token has its outcome already; the first one counts")
@@ -246,17 +248,17 @@ class _Api:
     ) -> Response:
         written = _text if ROUTES[operation].answer == "text" else _json
         if ROUTES[operation].scope == PUBLIC:
-            return await self._do(lambda: written(self._operations.call(operation, **values), status))
+            return await self.on_thread(lambda: written(self._operations.call(operation, **values), status))
         principal, operations = self._of(request)
 
         def work() -> Response:
             return written(operations.call_as(principal, operation, **values), status)
 
         if operation.startswith(TOLD_ONCE):
-            return await self._do(work)
-        return await self._do(once(request, body, principal, operations.answers, work))
+            return await self.on_thread(work)
+        return await self.on_thread(once(request, body, principal, operations.answers, work))
 
-    async def _do(self, work: Callable[[], T]) -> T:
+    async def on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work))
 
 

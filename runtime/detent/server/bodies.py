@@ -35,6 +35,7 @@ __all__ = [
     "batch_lines",
     "batch_of",
     "batch_of_lines",
+    "coming",
     "object_of",
     "read_body",
     "run_of",
@@ -66,7 +67,7 @@ async def read_body(request: Request, most: int) -> bytes:
     body = bytearray()
     if size <= most:
         size = 0
-        async for chunk in _coming(request):
+        async for chunk in coming(request):
             size += len(chunk)
             if size > most:
                 break
@@ -77,7 +78,8 @@ async def read_body(request: Request, most: int) -> bytes:
     raise _too_long(size, most)
 
 
-async def _coming(request: Request) -> AsyncIterator[bytes]:
+async def coming(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes. Errors: `HTTPException` when it stops coming."""
     chunks = request.stream()
     while True:
         try:

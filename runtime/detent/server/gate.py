@@ -4,7 +4,8 @@ A web page can make a browser send requests to a server on the same machine, als
 that it points to 127.0.0.1 (DNS rebinding). So the names in Host and Origin are checked before anything else. Pages of
 other origins may come with a public token, which was made for them.
 
-A callback of a token comes from anywhere and without the key: its address, which nobody can guess, is the right.
+A callback of a token, and a link to an object, come from anywhere and without the key: their address, which nobody can
+guess, is the right.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ..accounts import Accounts, Principal
 from ..accounts.accounts import WRONG_KEY
 from ..errors import DetentError, Unauthorized
 from .callbacks import is_callback
+from .objects import is_object_link
 from .problems import problem, refusal_of
 
 __all__ = ["Gate"]
@@ -60,7 +62,7 @@ class Gate:
         self._public = frozenset(public)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or is_callback(scope):
+        if scope["type"] == "lifespan" or is_callback(scope) or is_object_link(scope):
             await self._app(scope, receive, send)
             return
         if scope["type"] == "websocket":

@@ -145,6 +145,7 @@ class Host:
             SourceFiles(config.root, config.dirs),
             self.accounts,
             vault=vault,
+            link_s=config.object_link_ttl,
             hidden=[self._key, *own_secrets(config)],
             secret_names=config.redact,
         )

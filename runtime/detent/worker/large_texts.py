@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Sequence
 
 from ..errors import LimitExceeded
@@ -18,11 +19,21 @@ class LargeTexts:
     Parameters:
       put: stores a text under a key and returns how to refer to it.
       get: the text that is referred to.
+      env: the id of the environment whose runs the worker executes, where it was told.
     """
 
-    def __init__(self, put: Callable[[str, str], str], get: Callable[[str], str]) -> None:
-        self.put = put
+    def __init__(self, put: Callable[[str, str], str], get: Callable[[str], str], env: str | None = None) -> None:
+        self._put = put
+        self._prefix = "" if env is None else f"envs/{env}/"
         self.get = get
+
+    def put(self, name: str, text: str) -> str:
+        """Store a text; how to refer to it.
+
+        Its key says what it holds: a worker whose lease is lost replaces nothing that another one has written since.
+        """
+        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+        return self._put(f"{self._prefix}{name}.{digest}.json", text)
 
     @staticmethod
     def is_large(text: str | None) -> bool:
@@ -43,8 +54,7 @@ class LargeTexts:
                 f"the output is {size:,} bytes of JSON; the limit is {OUTPUT_BYTES:,} (10 MiB). "
                 "Put the data into an object store and send its address"
             )
-        # Each call has an object of its own: the one that loses must not replace the winner's.
-        ref = self.put(f"waitpoints/{request.id}/{request.by}.json", output)
+        ref = self.put(f"waitpoints/{request.id}/{request.by}", output)
         return CompleteToken(request.id, request.by, output_ref=ref)
 
     def offload(self, runs: Sequence[NewRun]) -> list[NewRun]:

@@ -134,7 +134,7 @@ class Steps:
         return Record(self._frame.run_id, self._frame.epoch, [entry])
 
     def _object(self, place: Place) -> str:
-        return f"runs/{self._frame.run_id}/journal/{place.seq}.json"
+        return f"runs/{self._frame.run_id}/journal/{place.seq}"
 
 
 def _checked(name: str, text: str) -> str:

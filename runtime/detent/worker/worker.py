@@ -100,7 +100,7 @@ class Worker:
         self.link = link
         self.sleeper = sleeper
         self.options = options or WorkerOptions()
-        self.large_texts = LargeTexts(put_object, get_object)
+        self.large_texts = LargeTexts(put_object, get_object, self.options.env)
         self.random = random.random
         self.loop = LoopThread()
         #: The name of the environment whose runs it executes.
