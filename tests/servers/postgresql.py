@@ -22,10 +22,11 @@ from functools import cache
 from pathlib import Path
 from typing import LiteralString
 
+import psutil
 import psycopg
 from psycopg import sql
 
-from .process import Server, unprivileged_user
+from .process import PATIENCE_S, Server, unprivileged_user
 
 __all__ = ["Postgresql", "find_binaries", "fresh_database", "shared_postgresql"]
 
@@ -120,6 +121,19 @@ class Postgresql(Server):
     @property
     def url(self) -> str:
         return self.url_of("postgres")
+
+    def kill(self) -> None:
+        """SIGKILL to all of its processes, as when the machine goes: what was not yet written is gone."""
+        family = psutil.Process(self.pid).children()
+        super().kill()
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, PATIENCE_S)
+
+    def process(self, name: str) -> psutil.Process:
+        """One of its processes, such as ``walwriter``."""
+        return next(there for there in psutil.Process(self.pid).children() if name in " ".join(there.cmdline()))
 
     def _end(self, number: signal.Signals) -> None:
         if self._admin is not None:

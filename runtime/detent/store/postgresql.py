@@ -15,6 +15,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -48,6 +49,10 @@ _ROWS = 1_000
 #: "detent", as a number.
 LOCK = int.from_bytes(b"detent", "big")
 
+#: Another value after every start and every crash of the server: what was committed before, and was not on the disk,
+#: may be gone then. A connection alone does not tell, since a pooler keeps it through all of them.
+_LIFE = "concat(extract(epoch FROM pg_postmaster_start_time()), ' ', "
+_LIFE += "extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()))"
 #: What a transaction begins with. A process that is frozen, or cut off, while it holds the lock is thrown out by the
 #: server, and the others go on; so is one that waits for the lock for longer than anybody may hold it.
 _BEGIN = "; ".join(
@@ -57,11 +62,13 @@ _BEGIN = "; ".join(
         "SET LOCAL statement_timeout = '30s'",
         "SET LOCAL idle_in_transaction_session_timeout = '8s'",
         f"SELECT pg_advisory_xact_lock({LOCK})",
-        "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+        f"SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT), {_LIFE}",  # noqa: S608  # a constant
     )
 )
 #: A commit of a transaction that wrote something, so that all before it is durable with it.
-_FLUSH = "BEGIN; SET LOCAL synchronous_commit = on; SELECT pg_logical_emit_message(true, 'detent', ''); COMMIT"
+_FLUSH = (
+    f"BEGIN; SET LOCAL synchronous_commit = on; SELECT {_LIFE}, pg_logical_emit_message(true, 'detent', ''); COMMIT"
+)
 
 #: SQLSTATEs that a pooler answers a prepared statement of another connection with.
 _UNPREPARED = ("26000", "42P05")
@@ -203,6 +210,8 @@ class _Session:
         self._wrote = False
         self._flusher: psycopg.Connection[Row] | None = None
         self._flush = SharedFlush(self._flush_all)
+        #: The server's life in which the open transaction began, and the one that the last flush found.
+        self._life = self._flushed_in = ""
         self.notes: dict[str, Any] = {}
         try:
             self._db = connect(url, prepares, patience_s=_PATIENCE_S)
@@ -291,7 +300,7 @@ class _Session:
                 last_word(self)
         if busy:
             self._cursor.execute("SET LOCAL synchronous_commit = off; COMMIT")
-            return Committed(self._actions, self._flush.wait)
+            return Committed(self._actions, partial(self._settle, self._life))
         # What another process committed and this one read may not be durable yet; one that writes makes it so.
         mark = "" if self._wrote else "SELECT pg_logical_emit_message(true, 'detent', ''); "
         self._cursor.execute(f"{mark}COMMIT")
@@ -324,7 +333,7 @@ class _Session:
         self._cursor.execute(_BEGIN)
         while self._cursor.nextset():
             pass
-        [(now,)] = self._cursor.fetchall()
+        [(now, self._life)] = self._cursor.fetchall()
         self._clock.set(now)
 
     def _reconnect(self) -> None:
@@ -332,11 +341,23 @@ class _Session:
         self._db = connect(self._url, self._prepares, patience_s=_PATIENCE_S)
         self._cursor = self._db.cursor()
 
+    def _settle(self, life: str) -> None:
+        """Wait until what was committed in that life of the server is durable. Errors: `StoreError`."""
+        self._flush.wait()
+        if self._flushed_in != life:
+            raise StoreError(
+                f"{without_password(self._url)} was started again before this was safely on its disk, so that it may "
+                "be stored or not; ask again"
+            )
+
     def _flush_all(self) -> None:
         try:
             if self._flusher is None or self._flusher.broken or self._flusher.closed:
                 self._flusher = connect(self._url, self._prepares)
-            self._flusher.execute(_FLUSH)
+            found = self._flusher.execute(_FLUSH)
+            while found.description is None:
+                found.nextset()
+            [(self._flushed_in, _)] = found.fetchall()
         except psycopg.Error as error:
             raise self.translate(error) from error
 
