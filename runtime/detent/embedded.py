@@ -333,7 +333,7 @@ class ProjectTransport:
             from .objects import open_store
             from .server.lock import ProjectLock
             from .store import open_database
-            from .telemetry import TelemetryStore
+            from .telemetry import open_telemetry
             from .vault import vault_of
 
             guard = _Guard(self._state_dir, ProjectLock(self._state_dir))
@@ -341,7 +341,7 @@ class ProjectTransport:
             store = open_database(
                 config.database_url, config.database_path, config.sqlite_sync or "NORMAL", lambda: guard
             )
-            telemetry = TelemetryStore(self._state_dir / "telemetry.db")
+            telemetry = open_telemetry(config.database_url, self._state_dir / "telemetry.db")
             self._closers += [telemetry.close, store.close]
             neighbourhood = Neighbourhood(config, store)
             self._closers.insert(0, neighbourhood.leave)

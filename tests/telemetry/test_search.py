@@ -1,15 +1,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.telemetry.conftest import MakeStore
 
 from detent.model.log_query import LineQuery
 from detent.model.protocol import Emit, LogLine
-from detent.telemetry import TelemetryStore
+from detent.telemetry import Telemetry, TelemetryStore
 from detent.telemetry.search import search_lines
 
 #: A file as it was before lines knew their environment.
@@ -25,25 +25,21 @@ HOUR = 3_600_000
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[TelemetryStore]:
-    store = TelemetryStore(tmp_path / "telemetry.db")
-    yield store
-    store.close()
+def store(make_store: MakeStore) -> Telemetry:
+    return make_store()
 
 
-def write(
-    store: TelemetryStore, *texts: str, run: str = "run_a", env: str = "dev", task: str = "t", **more: Any
-) -> None:
+def write(store: Telemetry, *texts: str, run: str = "run_a", env: str = "dev", task: str = "t", **more: Any) -> None:
     level, at, attributes = more.get("level", "info"), more.get("at", 1_000), more.get("attributes")
     lines = [LogLine(at, level, text, attributes, None, "logger") for text in texts]
     store.append(Emit(run, 1, logs=lines), env, task)
 
 
-def found(store: TelemetryStore, **query: Any) -> list[str]:
+def found(store: Telemetry, **query: Any) -> list[str]:
     return [row["message"] for row in store.search(LineQuery(query.pop("env", "dev"), **query))[0]]
 
 
-def test_text_is_found_in_messages_and_attributes_in_either_case_and_is_no_pattern(store: TelemetryStore) -> None:
+def test_text_is_found_in_messages_and_attributes_in_either_case_and_is_no_pattern(store: Telemetry) -> None:
     write(store, "Rate limit of 100%", "rate_limit", "rateXlimit", "fine")
     write(store, "called", attributes='{"why":"RATE LIMIT"}')
     assert found(store, text="rate limit") == ["called", "Rate limit of 100%"]
@@ -52,7 +48,7 @@ def test_text_is_found_in_messages_and_attributes_in_either_case_and_is_no_patte
     assert found(store, text="\\") == []
 
 
-def test_each_filter_fits_alone_and_with_the_others(store: TelemetryStore) -> None:
+def test_each_filter_fits_alone_and_with_the_others(store: Telemetry) -> None:
     write(store, "one", level="debug")
     write(store, "two", level="warn", task="u")
     write(store, "three", level="error", run="run_b", task="u", at=1_000 + HOUR)
@@ -66,7 +62,7 @@ def test_each_filter_fits_alone_and_with_the_others(store: TelemetryStore) -> No
     assert found(store, since=999_999_999_999) == []
 
 
-def test_lines_of_another_environment_are_never_found(store: TelemetryStore) -> None:
+def test_lines_of_another_environment_are_never_found(store: Telemetry) -> None:
     write(store, "mine")
     write(store, "theirs", env="prod", run="run_b", task="u", level="error")
     for query in ({}, {"run": "run_b"}, {"task": "u"}, {"level": "error"}, {"text": "theirs"}, {"oldest_first": True}):
@@ -75,9 +71,7 @@ def test_lines_of_another_environment_are_never_found(store: TelemetryStore) -> 
 
 
 @pytest.mark.parametrize("oldest_first", [False, True])
-def test_pages_go_through_all_lines_once_in_order_while_others_arrive(
-    store: TelemetryStore, oldest_first: bool
-) -> None:
+def test_pages_go_through_all_lines_once_in_order_while_others_arrive(store: Telemetry, oldest_first: bool) -> None:
     write(store, *[f"line {n}" for n in range(25)])
     seqs: list[int] = []
     after = None
@@ -92,7 +86,7 @@ def test_pages_go_through_all_lines_once_in_order_while_others_arrive(
 
 
 @pytest.mark.parametrize("oldest_first", [False, True])
-def test_what_fits_rarely_is_looked_for_in_bounded_stretches(store: TelemetryStore, oldest_first: bool) -> None:
+def test_what_fits_rarely_is_looked_for_in_bounded_stretches(store: Telemetry, oldest_first: bool) -> None:
     # Given one line that fits among many, and no time for more than one stretch
     write(store, *["dull"] * 50, "bright", *["dull"] * 49)
     calls = 0
@@ -101,7 +95,8 @@ def test_what_fits_rarely_is_looked_for_in_bounded_stretches(store: TelemetrySto
     while True:
         query = LineQuery("dev", text="bright", oldest_first=oldest_first, after=after)
         store.flush()
-        more, after = search_lines(store._read, query, stretch=10, most_s=0)
+        table = "lines" if isinstance(store, TelemetryStore) else "log_lines"
+        more, after = search_lines(store._read, query, table=table, stretch=10, most_s=0)  # type: ignore[attr-defined]
         calls += 1
         rows += more
         if after is None:

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from tests.telemetry.conftest import MakeStore
 
 from detent.model.limits import LOG_LINE_CHARS, LOG_LINES_PER_RUN, SPANS_PER_RUN
 from detent.model.protocol import Emit, LogLine, SpanLine
@@ -23,8 +24,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / ".detent" / "telemetry.db"
 
 
-def test_lines_and_spans_come_back_in_order_each_to_its_run(path: Path) -> None:
-    store = TelemetryStore(path)
+def test_lines_and_spans_come_back_in_order_each_to_its_run(make_store: MakeStore) -> None:
+    store = make_store()
     store.append(Emit("run_a", 1, logs=[line("one"), line("two", "error")], spans=[span("s")]))
     store.append(Emit("run_b", 1, attempt=2, logs=[line("other")]))
 
@@ -33,18 +34,16 @@ def test_lines_and_spans_come_back_in_order_each_to_its_run(path: Path) -> None:
     assert [row["attempt"] for row in store.logs("run_b")] == [2]
     assert [row["name"] for row in store.spans("run_a")] == ["s"]
     assert store.spans("run_b") == []
-    store.close()
 
 
-def test_what_was_taken_is_there_after_the_store_was_closed_and_opened(path: Path) -> None:
-    store = TelemetryStore(path)
+def test_what_was_taken_is_there_after_the_store_was_closed_and_opened(make_store: MakeStore) -> None:
+    store = make_store()
     store.append(Emit("run_a", 1, logs=[line("one")]))
     store.close()
     store.append(Emit("run_a", 1, logs=[line("too late")]))
 
-    again = TelemetryStore(path)
+    again = make_store()
     assert [row["message"] for row in again.logs("run_a")] == ["one"]
-    again.close()
 
 
 def test_a_run_that_writes_nothing_makes_no_file(path: Path) -> None:
@@ -56,8 +55,8 @@ def test_a_run_that_writes_nothing_makes_no_file(path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_run_keeps_so_many_lines_and_one_more_that_counts_the_rest(path: Path) -> None:
-    store = TelemetryStore(path)
+def test_a_run_keeps_so_many_lines_and_one_more_that_counts_the_rest(make_store: MakeStore) -> None:
+    store = make_store()
     for _ in range(4):
         store.append(Emit("run_a", 1, logs=[line("x")] * (LOG_LINES_PER_RUN // 2), dropped=10))
     store.append(Emit("run_a", 1, spans=[span(f"s{n}") for n in range(SPANS_PER_RUN + 3)]))
@@ -74,28 +73,25 @@ def test_a_run_keeps_so_many_lines_and_one_more_that_counts_the_rest(path: Path)
     ]
     assert len(store.spans("run_a")) == SPANS_PER_RUN
     assert len(store.logs("run_b")) == 1
-    store.close()
 
 
-def test_the_count_of_what_was_kept_outlives_the_process(path: Path) -> None:
-    first = TelemetryStore(path)
+def test_the_count_of_what_was_kept_outlives_the_process(make_store: MakeStore) -> None:
+    first = make_store()
     first.append(Emit("run_a", 1, logs=[line("x")] * LOG_LINES_PER_RUN))
     first.close()
-    second = TelemetryStore(path)
+    second = make_store()
     second.append(Emit("run_a", 1, logs=[line("y")]))
 
     rows = second.logs("run_a", limit=100_000)
 
     assert [row["message"] for row in rows if row["message"] != "x"] == ["not kept: 1 log lines (a run keeps 10,000)"]
-    second.close()
 
 
-def test_a_line_of_a_megabyte_is_cut(path: Path) -> None:
-    store = TelemetryStore(path)
+def test_a_line_of_a_megabyte_is_cut(make_store: MakeStore) -> None:
+    store = make_store()
     store.append(Emit("run_a", 1, logs=[line("x" * 1_000_000)]))
 
     assert len(store.logs("run_a")[0]["message"]) == LOG_LINE_CHARS
-    store.close()
 
 
 def test_a_file_that_cannot_be_written_is_told_once_and_hurts_nobody(
@@ -133,17 +129,16 @@ def test_a_file_that_is_locked_delays_no_append(path: Path) -> None:
     store.close()
 
 
-def test_a_span_that_arrives_twice_is_kept_once(path: Path) -> None:
-    store = TelemetryStore(path)
+def test_a_span_that_arrives_twice_is_kept_once(make_store: MakeStore) -> None:
+    store = make_store()
     for _ in range(2):
         store.append(Emit("run_a", 1, spans=[span("s")]))
 
     assert len(store.spans("run_a")) == 1
-    store.close()
 
 
-def test_what_is_forgotten_is_gone_and_the_rest_stays(path: Path) -> None:
-    store = TelemetryStore(path)
+def test_what_is_forgotten_is_gone_and_the_rest_stays(make_store: MakeStore) -> None:
+    store = make_store()
     for run_id in ("run_a", "run_b"):
         store.append(Emit(run_id, 1, logs=[line("one")], spans=[span("s")], dropped=1))
 
@@ -153,7 +148,6 @@ def test_what_is_forgotten_is_gone_and_the_rest_stays(path: Path) -> None:
     assert len(store.logs("run_b")) == 2
     store.append(Emit("run_a", 1, logs=[line("anew")]))
     assert [row["message"] for row in store.logs("run_a")] == ["anew"]
-    store.close()
 
 
 def test_to_forget_runs_that_wrote_nothing_makes_no_file(path: Path) -> None:

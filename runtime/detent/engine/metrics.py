@@ -32,7 +32,8 @@ _TOTALS = {
 class Told(Protocol):
     """Where lines and spans are kept."""
 
-    path: Path
+    @property
+    def path(self) -> Path | None: ...
 
 
 class MetricsOperations:

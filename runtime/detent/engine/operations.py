@@ -68,7 +68,8 @@ REPLAYS = 20
 class Telemetry(Protocol):
     """Where the logs and spans of runs are kept (see `detent.telemetry`)."""
 
-    path: Path
+    @property
+    def path(self) -> Path | None: ...
 
     def flush(self) -> bool: ...
 

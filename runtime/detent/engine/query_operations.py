@@ -29,7 +29,8 @@ RowsLimit = Annotated[int, Meta(ge=1, le=MOST_ROWS)]
 class Told(Protocol):
     """Where lines and spans are kept."""
 
-    path: Path
+    @property
+    def path(self) -> Path | None: ...
 
     def flush(self) -> bool: ...
 

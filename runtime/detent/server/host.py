@@ -34,7 +34,7 @@ from ..model.this_host import host_name, this_host
 from ..neighbourhood import Neighbourhood
 from ..objects import open_store
 from ..store import open_database
-from ..telemetry import TelemetryStore
+from ..telemetry import open_telemetry
 from ..vault import Vault, vault_of
 from .addresses import Reach
 from .alerting import Alerting
@@ -115,7 +115,7 @@ class Host:
         config = self.config
         self.store = open_database(config.database_url, config.database_path, self._sync)
         started.callback(self.store.close)
-        self.telemetry = TelemetryStore(self._state_dir / "telemetry.db")
+        self.telemetry = open_telemetry(config.database_url, self._state_dir / "telemetry.db")
         started.callback(self.telemetry.close)
         self.objects = open_store(config.object_store_url)
         keep_s = config.retention

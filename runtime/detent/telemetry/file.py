@@ -6,14 +6,11 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from ..model.limits import LOG_LINE_CHARS, LOG_LINES_PER_RUN, SPANS_PER_RUN
-from ..model.protocol import Emit
+from .told import LEVELS, Told, not_kept
 
-__all__ = ["LEVELS", "TelemetryFile", "Told", "widened"]
-
-LEVELS = {"debug": 0, "info": 1, "warn": 2, "error": 3}
+__all__ = ["TelemetryFile", "widened"]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS lines (
@@ -103,14 +100,6 @@ def widened(path: Path) -> bool:
         return all({row[1] for row in db.execute(f"PRAGMA table_info({table})")} >= _WIDER for table in _TABLES)
     finally:
         db.close()
-
-
-class Told(NamedTuple):
-    """What a run wrote, with the environment and the task that it belongs to."""
-
-    emit: Emit
-    env: str
-    task: str
 
 
 class TelemetryFile:
@@ -230,12 +219,7 @@ class TelemetryFile:
 
     def _note(self, told: Told, counts: _Counts) -> None:
         emit = told.emit
-        parts = []
-        if counts.dropped_lines:
-            parts.append(f"{counts.dropped_lines:,} log lines (a run keeps {LOG_LINES_PER_RUN:,})")
-        if counts.dropped_spans:
-            parts.append(f"{counts.dropped_spans:,} spans (a run keeps {SPANS_PER_RUN:,})")
-        message = f"not kept: {' and '.join(parts)}"
+        message = not_kept(counts.dropped_lines, counts.dropped_spans)
         if counts.note is not None:
             self._db.execute("UPDATE lines SET message = ? WHERE seq = ?", (message, counts.note))
             return

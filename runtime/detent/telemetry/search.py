@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..model.log_query import LineQuery
-from .file import LEVELS
+from .told import LEVELS
 
 __all__ = ["search_lines"]
 
@@ -24,22 +24,23 @@ Read = Callable[[str, dict[str, Any]], list[dict[str, Any]]]
 
 
 def search_lines(
-    read: Read, query: LineQuery, *, stretch: int = STRETCH, most_s: float = MOST_S
+    read: Read, query: LineQuery, *, table: str = "lines", stretch: int = STRETCH, most_s: float = MOST_S
 ) -> tuple[list[dict[str, Any]], int | None]:
     """The next lines that fit, at most `query.limit`, and the seq to go on from; None when all was looked at.
 
     Fewer lines than the limit may come with a seq to go on from: what fits is rare, and this much was looked at.
 
     Parameters:
-      stretch: lines that one statement looks at. `most_s`: when no other one is begun, in seconds.
+      table: what holds the lines; ``lines`` is SQLite's. `stretch`: lines that one statement looks at.
+      most_s: when no other one is begun, in seconds.
     """
-    low, high = _bounds(read, query)
+    low, high = _bounds(read, query, table)
     if query.after is not None:
         low, high = (max(low, query.after), high) if query.oldest_first else (low, min(high, query.after - 1))
-    where, values = _conditions(query)
+    where, values = _conditions(query, is_sqlite=table == "lines")
     direction = "ASC" if query.oldest_first else "DESC"
     sql = (
-        f"SELECT {_COLUMNS} FROM lines WHERE {where} AND seq > :low AND seq <= :high "  # noqa: S608  # fixed parts only
+        f"SELECT {_COLUMNS} FROM {table} WHERE {where} AND seq > :low AND seq <= :high "  # noqa: S608  # fixed
         f"ORDER BY seq {direction} LIMIT :n"
     )
     rows: list[dict[str, Any]] = []
@@ -56,27 +57,28 @@ def search_lines(
     return rows, None
 
 
-def _conditions(query: LineQuery) -> tuple[str, dict[str, Any]]:
+def _conditions(query: LineQuery, *, is_sqlite: bool) -> tuple[str, dict[str, Any]]:
     values: dict[str, Any] = {"env": query.env}
-    # One of these leads, by its index; the unary plus keeps the others from it.
+    # One of these leads, by its index; SQLite is kept from the others by a unary plus, PostgreSQL looks for itself.
+    plus, like = ("+", "LIKE") if is_sqlite else ("", "ILIKE")
     by_run, by_level = query.run is not None, query.level in {"warn", "error"}
-    parts = ["+env = :env" if by_run else "env = :env"]
+    parts = [f"{plus}env = :env" if by_run else "env = :env"]
     if query.run is not None:
         parts.append("run_id = :run")
         values["run"] = query.run
     if by_level:
         parts.append("level >= 2")
     if query.level not in {None, "debug", "warn"}:
-        parts.append("+level >= :level")
+        parts.append(f"{plus}level >= :level")
         values["level"] = LEVELS[str(query.level)]
     if query.task is not None:
-        parts.append("+task = :task" if by_run or by_level else "task = :task")
+        parts.append(f"{plus}task = :task" if by_run or by_level else "task = :task")
         values["task"] = query.task
     if query.text:
         # No part of the text is a pattern.
         escaped = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values["text"] = f"%{escaped}%"
-        parts.append("(message LIKE :text ESCAPE '\\' OR attributes LIKE :text ESCAPE '\\')")
+        parts.append(f"(message {like} :text ESCAPE '\\' OR attributes {like} :text ESCAPE '\\')")
     for name, comparison in (("since", ">="), ("until", "<")):
         if getattr(query, name) is not None:
             values[name] = getattr(query, name)
@@ -84,21 +86,22 @@ def _conditions(query: LineQuery) -> tuple[str, dict[str, Any]]:
     return " AND ".join(parts), values
 
 
-def _bounds(read: Read, query: LineQuery) -> tuple[int, int]:
+def _bounds(read: Read, query: LineQuery, table: str) -> tuple[int, int]:
     """The seqs between which lines may fit: above the first, up to the second."""
-    found = read("SELECT max(seq) AS seq FROM lines", {})
+    found = read(f"SELECT max(seq) AS seq FROM {table}", {})  # noqa: S608  # ours
     last = (found[0]["seq"] or 0) if found else 0
-    low = 0 if query.since is None else _seq_at(read, query.since - SLACK_MS, last) - 1
-    high = last if query.until is None else _seq_at(read, query.until + SLACK_MS, last)
+    low = 0 if query.since is None else _seq_at(read, table, query.since - SLACK_MS, last) - 1
+    high = last if query.until is None else _seq_at(read, table, query.until + SLACK_MS, last)
     return low, min(high, last)
 
 
-def _seq_at(read: Read, moment: int, last: int) -> int:
+def _seq_at(read: Read, table: str, moment: int, last: int) -> int:
     """About the first seq whose line is of `moment` or later: times grow with seq, but for the slack."""
     low, high = 1, last + 1
+    first = f"SELECT seq, at FROM {table} WHERE seq >= :seq ORDER BY seq LIMIT 1"  # noqa: S608  # ours
     while low < high:
         middle = (low + high) // 2
-        rows = read("SELECT seq, at FROM lines WHERE seq >= :seq ORDER BY seq LIMIT 1", {"seq": middle})
+        rows = read(first, {"seq": middle})
         if rows and rows[0]["at"] < moment:
             low = rows[0]["seq"] + 1
         else:
