@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from tests.servers.postgresql import shared_postgresql
 from tests.servers.process import until
+from tests.servers.rabbitmq import needs_rabbitmq, shared_rabbitmq
 from tests.servers.redis import Redis, shared_redis
 
 from detent.broker import Health, open_channel
@@ -40,7 +41,7 @@ def namespace() -> str:
     return f"detent:{secrets.token_hex(4)}"
 
 
-@pytest.fixture(params=["memory", "redis", "postgresql"])
+@pytest.fixture(params=["memory", "redis", "postgresql", pytest.param("rabbitmq", marks=needs_rabbitmq)])
 def make(request: pytest.FixtureRequest) -> Make:
     bus = MemoryBus()
 
@@ -50,6 +51,8 @@ def make(request: pytest.FixtureRequest) -> Make:
                 return MemoryChannel(bus)
             case "redis":
                 channel = open_channel(shared_redis().url, "sqlite:///x", namespace)
+            case "rabbitmq":
+                channel = open_channel(shared_rabbitmq().url, "sqlite:///x", namespace)
             case _:
                 channel = open_channel(None, shared_postgresql().url, namespace)
         assert channel is not None

@@ -53,8 +53,8 @@ def test_a_flood_leaves_few_tickets_which_vanish(
 
 
 def test_a_ticket_says_nothing_but_the_name_of_its_class() -> None:
-    message = ticket("0123456789abcdef.sync")
-    assert (message.args, message.kwargs, message.options) == (("0123456789abcdef.sync",), {}, {})
+    message = ticket("c123456789abcdef.sync")
+    assert (message.args, message.kwargs, message.options) == (("c123456789abcdef.sync",), {}, {})
 
 
 def test_the_tickets_of_two_installations_on_one_server_do_not_mix(

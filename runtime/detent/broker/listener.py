@@ -93,6 +93,8 @@ class ListeningChannel(ABC):
                 self._failed(error)
             self.closed.wait(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+        # It may have connected after it was told to let go.
+        self.cut()
 
     def _failed(self, error: BaseException) -> None:
         self.cut()

@@ -122,6 +122,10 @@ class _Consumer(Consumer):
 
     def __next__(self) -> MessageProxy | None:
         broker = self._broker
+        if broker.closed.is_set():
+            # It may have connected after all were told to let go.
+            broker.waiting.connection_pool.disconnect()
+            return None
         if not broker.has_room(self._queue):
             broker.closed.wait(_NO_ROOM_S)
             return None

@@ -26,7 +26,8 @@ def ticket_class_of(hello: Hello) -> str:
     manifest = hello.manifest
     tasks = sorted((task.id, task.sync, task.isolation if hello.isolates else "none") for task in manifest.tasks)
     words = msgspec.json.encode([hello.env, manifest.version, hello.isolates, hello.machines, hello.queues, tasks])
-    return hashlib.sha256(words).hexdigest()[:16]
+    # Dramatiq wants a letter first.
+    return "c" + hashlib.sha256(words).hexdigest()[:15]
 
 
 class ClassTickets:
