@@ -196,6 +196,7 @@ class Asked:
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
+        self.dialect = store.dialect
         self.plan: list[str] = []
 
     def read_sql(self, sql: str, values: Mapping[str, Any]) -> list[Any]:

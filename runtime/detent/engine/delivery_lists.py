@@ -9,6 +9,7 @@ import msgspec
 
 from ..errors import InvalidOptions, near_names
 from ..store import Store
+from ..store.phrases import phrases
 from .views import iso
 
 __all__ = ["DELIVERY_STATUSES", "DeliveryFilter", "delivery_view", "page_of_deliveries"]
@@ -30,11 +31,12 @@ def page_of_deliveries(
     for name in wanted.status:
         if name not in DELIVERY_STATUSES:
             raise InvalidOptions(near_names("status", name, DELIVERY_STATUSES))
+    say = phrases(store.dialect)
     clauses = ["d.env = :env", "d.seq < :before"]
     if wanted.alert is not None:
-        clauses = ["+d.env = :env", "d.alert_id = :alert", "d.seq < :before"]
+        clauses = [f"{say.aside('d.env')} = :env", "d.alert_id = :alert", "d.seq < :before"]
     if wanted.status:
-        clauses.append("d.status IN (SELECT value FROM json_each(:statuses))")
+        clauses.append(f"d.status {say.is_any_of('statuses')}")
     rows = store.read_sql(
         f"SELECT d.* FROM alert_deliveries d WHERE {' AND '.join(clauses)} ORDER BY d.seq DESC LIMIT :n",  # noqa: S608  # fixed parts only
         {

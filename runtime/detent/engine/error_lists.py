@@ -9,12 +9,18 @@ import msgspec
 
 from ..errors import InvalidOptions
 from ..store import Store
+from ..store.phrases import phrases
 
 __all__ = ["ERROR_STATUSES", "ErrorFilter", "page_of_errors"]
 
 ERROR_STATUSES = ("UNRESOLVED", "RESOLVED", "IGNORED")
 
 _STATUS = "CASE WHEN g.status = 'IGNORED' AND g.ignored_until <= :now THEN 'UNRESOLVED' ELSE g.status END"
+
+_TASKS = (
+    "SELECT task FROM error_tasks t WHERE t.env = g.env AND t.fingerprint = g.fingerprint "
+    "ORDER BY t.count DESC, t.task LIMIT 20"
+)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -41,23 +47,24 @@ def page_of_errors(
     Errors: `InvalidOptions` for a cursor that no page gave.
     """
     before_at, before_seq = _place(cursor)
+    say = phrases(store.dialect)
     clauses = ["g.env = :env", "(g.last_at, g.seq) < (:before_at, :before_seq)"]
     if wanted.status:
-        clauses.append(f"{_STATUS} IN (SELECT value FROM json_each(:statuses))")  # noqa: S608  # fixed parts only
+        clauses.append(f"{_STATUS} {say.is_any_of('statuses')}")
     if wanted.task:
         clauses.append(
-            "EXISTS (SELECT 1 FROM error_tasks t WHERE t.env = g.env AND t.fingerprint = g.fingerprint "
-            "AND t.task IN (SELECT value FROM json_each(:tasks)))"
+            "EXISTS (SELECT 1 FROM error_tasks t WHERE t.env = g.env AND t.fingerprint = g.fingerprint "  # noqa: S608  # fixed parts only
+            f"AND t.task {say.is_any_of('tasks')})"
         )
     if wanted.search:
-        clauses.append("(instr(lower(g.message), lower(:search)) OR instr(lower(g.type), lower(:search)))")
+        found = [say.contains(say.lower(column), say.lower(":search")) for column in ("g.message", "g.type")]
+        clauses.append(f"({' OR '.join(found)})")
     if wanted.since is not None:
         clauses.append("g.last_at >= :since")
     if wanted.until is not None:
         clauses.append("g.last_at < :until")
     sql = (
-        "SELECT g.*, (SELECT json_group_array(task) FROM (SELECT task FROM error_tasks t "  # noqa: S608  # fixed parts only
-        "WHERE t.env = g.env AND t.fingerprint = g.fingerprint ORDER BY t.count DESC, t.task LIMIT 20)) AS tasks "
+        f"SELECT g.*, {say.json_list('task', _TASKS)} AS tasks "  # noqa: S608  # fixed parts only
         f"FROM error_groups g WHERE {' AND '.join(clauses)} ORDER BY g.last_at DESC, g.seq DESC LIMIT :n"
     )
     rows = store.read_sql(

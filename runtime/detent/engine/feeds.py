@@ -8,6 +8,7 @@ is the same whether it was followed live or fetched later.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -16,6 +17,7 @@ from ..errors import InvalidOptions, NotFound
 from ..model.redaction import Redactor
 from ..model.status import FINAL
 from ..store import Store
+from ..store.phrases import phrases
 from . import views
 from .clock import Clock
 from .redacted import redacted
@@ -46,15 +48,6 @@ END = "-end"
 _DIGITS = 18
 #: Larger outputs are left out of updates, in characters of JSON.
 OUTPUT_CHARS = 128 * 1024
-
-#: What is told of a run, and where it stands. `full`: the runs whose outputs are wanted.
-_ROWS = f"""
-SELECT {", ".join(f"r.{name.strip()}" for name in COLUMNS.split(","))}, r.metadata, r.paused, r.output_ref,
-       CASE WHEN r.id IN (SELECT value FROM json_each(:full)) THEN r.output END AS output,
-       coalesce((SELECT max(seq) FROM events e WHERE e.run_id = r.id), 0) AS event,
-       coalesce((SELECT note FROM run_notes n WHERE n.run_id = r.id), 0) AS note
-FROM runs r WHERE r.id IN (SELECT value FROM json_each(:ids))
-"""  # noqa: S608  # fixed parts only
 
 _decode = msgspec.json.decode
 _encode = msgspec.json.Encoder().encode
@@ -119,6 +112,19 @@ def _number(text: str, event_id: str) -> int:
     )
 
 
+@cache
+def _rows(dialect: str) -> str:
+    """What is told of runs, and where they stand. ``full``: the runs whose outputs are wanted."""
+    say = phrases(dialect)
+    return f"""
+SELECT {", ".join(f"r.{name.strip()}" for name in COLUMNS.split(","))}, r.metadata, r.paused, r.output_ref,
+       CASE WHEN r.id {say.is_any_of("full")} THEN r.output END AS output,
+       coalesce((SELECT max(seq) FROM events e WHERE e.run_id = r.id), 0) AS event,
+       coalesce((SELECT note FROM run_notes n WHERE n.run_id = r.id), 0) AS note
+FROM runs r WHERE r.id {say.is_any_of("ids")}
+"""  # noqa: S608  # fixed parts only
+
+
 class Shapes:
     """Runs and parts of streams as feeds tell of them.
 
@@ -136,7 +142,7 @@ class Shapes:
         if not ids:
             return []
         values = {"ids": _encode(list(ids)).decode(), "full": _encode(list(full)).decode()}
-        found = self.store.read_sql(_ROWS, values)
+        found = self.store.read_sql(_rows(self.store.dialect), values)
         places = {run_id: place for place, run_id in enumerate(ids)}
         return sorted(found, key=lambda row: places[row["id"]])
 

@@ -9,7 +9,7 @@ one goes on where it stopped. So no page is slow, whatever is looked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import msgspec
 
 from ..model.status import Status
 from ..store import Store
+from ..store.phrases import Phrases, phrases
 from .run_filters import RunFilter
 
 __all__ = ["RunFilter", "count_runs", "page_of_runs", "seq_at"]
@@ -31,24 +32,41 @@ COLUMNS = (
 _MANY = 2_000
 #: Rows of a lead that one page looks at.
 _LOOKED_AT = 2_000
-#: What `instr` searches of an error: type and message, as lists show them.
-_ERROR = "lower(json_extract(r.error, '$.type') || ': ' || json_extract(r.error, '$.message'))"
 
 
 @dataclass(frozen=True, slots=True)
 class _Lead:
-    """A range of an index in the order of seq: `source` and `where` of the SELECT. `check`: what its rows must fulfil
-    besides. `value`: stands for ``:value`` in both."""
+    """A range of an index in the order of seq.
+
+    `equals`: the columns of the index before seq, and what they equal: ``env``, or ``value``, which is `value`. `only`:
+    what else says which index it is. `check`: what its rows must fulfil besides.
+    """
 
     name: str
-    where: str
+    equals: tuple[tuple[str, str], ...]
     value: str | None = None
-    source: str = "runs r"
+    only: str = ""
     check: str = ""
 
     @property
+    def is_tag(self) -> bool:
+        return self.name == "tag"
+
+    @property
     def key(self) -> str:
-        return "r.seq" if self.source == "runs r" else "t.seq"
+        return "t.seq" if self.is_tag else "r.seq"
+
+    @property
+    def table(self) -> str:
+        return "run_tags t" if self.is_tag else "runs r"
+
+    def where(self, say: Phrases, place: int) -> str:
+        """The range. `place`: its number among the leads of a statement, which its values are named with."""
+        within = say.within(self.equals, self.key)
+        return _at(place, f"{self.only} AND {within}" if self.only else within)
+
+    def newest(self, say: Phrases) -> str:
+        return say.newest(self.equals, self.key)
 
 
 def page_of_runs(
@@ -66,9 +84,11 @@ def page_of_runs(
     if floor is not None:
         values["low"] = floor
     # A run may fit several of the leads.
+    values["each"] = limit + 1
     values["n"] = (limit + 1) * len(leads)
     columns = ", ".join(f"r.{name.strip()} AS {name.strip()}" for name in COLUMNS.split(",")[1:])
-    parts = [_select(f"{lead.key} AS seq, {columns}", lead, n, checks, values) for n, lead in enumerate(leads)]
+    say = phrases(store.dialect)
+    parts = [_part(say, f"{lead.key} AS seq, {columns}", lead, n, checks) for n, lead in enumerate(leads)]
     sql = " UNION ALL ".join(parts) + " ORDER BY seq DESC LIMIT :n"
     rows = list({row["seq"]: row for row in store.read_sql(sql, values)}.values())
     if len(rows) > limit:
@@ -81,99 +101,117 @@ def count_runs(store: Store, env: str, wanted: RunFilter, before: int, most: int
     values: dict[str, Any] = {"env": env, "n": most}
     leads, checks = _plan(store, env, wanted, values)
     values["low"], values["high"] = _bounds(store, wanted, before)
-    parts = [_select("r.seq", lead, place, checks, values) for place, lead in enumerate(leads)]
-    sql = f"SELECT count(*) AS n FROM (SELECT * FROM ({' UNION '.join(parts)}) LIMIT :n)"  # noqa: S608  # fixed parts only
+    values["each"] = most
+    say = phrases(store.dialect)
+    parts = [_part(say, "r.seq", lead, place, checks) for place, lead in enumerate(leads)]
+    sql = f"SELECT count(*) AS n FROM (SELECT * FROM ({' UNION '.join(parts)}) AS found LIMIT :n) AS counted"  # noqa: S608  # fixed parts only
     n: int = store.read_sql(sql, values)[0]["n"]
     return n
 
 
 def _plan(store: Store, env: str, wanted: RunFilter, values: dict[str, Any]) -> tuple[list[_Lead], list[str]]:
     """The leads, and what the rows of each must fulfil besides; `values` gets what these compare with."""
-    conditions = _conditions(wanted, values)
+    conditions = _conditions(phrases(store.dialect), wanted, values)
     leads, led = _leads(store, env, wanted)
+    values |= _named(leads)
     return leads, [sql for name, sql in conditions if name != led]
 
 
-def _select(columns: str, lead: _Lead, place: int, checks: Sequence[str], values: dict[str, Any]) -> str:
-    """The SELECT of the lead at `place`, whose value `values` gets."""
-    conditions = [
-        lead.where,
-        f"{lead.key} > :low",
-        f"{lead.key} < :high",
-        *checks,
-        *([lead.check] if lead.check else []),
-    ]
-    values[f"value{place}"] = lead.value
-    return f"SELECT {columns} FROM {lead.source} WHERE {' AND '.join(conditions)}".replace(":value", f":value{place}")  # noqa: S608  # fixed parts only
+def _named(leads: Sequence[_Lead]) -> dict[str, Any]:
+    """The values of `leads` by the names that they have in a statement; see `_at`."""
+    return {f"value{place}": lead.value for place, lead in enumerate(leads)}
+
+
+def _at(place: int, sql: str) -> str:
+    return sql.replace(":value", f":value{place}")
+
+
+def _part(say: Phrases, columns: str, lead: _Lead, place: int, checks: Sequence[str]) -> str:
+    """The SELECT of the lead at `place`; of no more rows than ``:each`` where that says less work."""
+    source = f"{lead.table} {say.join} runs r ON r.seq = t.seq" if lead.is_tag else lead.table
+    conditions = [lead.where(say, place), *checks, *([_at(place, lead.check)] if lead.check else [])]
+    select = f"SELECT {columns} FROM {source} WHERE {' AND '.join(conditions)}"  # noqa: S608  # fixed parts only
+    return say.part(select, lead.newest(say), ":each")
 
 
 def _floor(store: Store, leads: Sequence[_Lead], checks: Sequence[str], values: Mapping[str, Any]) -> int | None:
     """The seq above which each lead brings at most `_LOOKED_AT` rows; None where it need not be minded."""
-    floors = []
-    for lead in leads:
-        if not checks and not lead.check and "+r.env" not in lead.where:
-            continue  # each row that it brings fits
-        source = lead.source.partition(" ")[0] + " " + lead.key[0]
-        where = lead.where.replace("+r.env = :env AND ", "") if source == "runs r" else lead.where
-        sql = (
-            f"SELECT {lead.key} AS seq FROM {source} WHERE {where} AND {lead.key} > :low AND {lead.key} < :high "  # noqa: S608  # fixed parts only
-            f"ORDER BY {lead.key} DESC LIMIT 1 OFFSET {_LOOKED_AT}"
-        )
-        floors += [row["seq"] for row in store.read_sql(sql, {**values, "value": lead.value})]
-    return max(floors, default=None)
+    say = phrases(store.dialect)
+    floors = [
+        f"(SELECT {lead.key} FROM {lead.table} WHERE {lead.where(say, place)} "  # noqa: S608  # fixed parts only
+        f"ORDER BY {lead.newest(say)} LIMIT 1 OFFSET {_LOOKED_AT})"
+        for place, lead in enumerate(leads)
+        # Where nothing is checked, each row that it brings fits.
+        if lead.equals and (checks or lead.check)
+    ]
+    if not floors:
+        return None
+    found = store.read_sql("SELECT " + ", ".join(f"{sql} AS f{n}" for n, sql in enumerate(floors)), values)[0]
+    return max((floor for floor in found if floor is not None), default=None)
 
 
 def _leads(store: Store, env: str, wanted: RunFilter) -> tuple[list[_Lead], str]:
     """The filter that leads, as one lead for each of its values, and its name."""
+    say = phrases(store.dialect)
     choices: list[list[_Lead]] = []
-    if wanted.parent is not None:
-        choices.append([_Lead("parent", "+r.env = :env AND r.parent_id = :value", wanted.parent)])
-    if wanted.root is not None:
-        choices.append([_Lead("root", "+r.env = :env AND r.root_id = :value", wanted.root)])
-    if wanted.batch is not None:
-        choices.append([_Lead("batch", "+r.env = :env AND r.batch_id = :value", wanted.batch)])
-    if wanted.schedule is not None:
-        choices.append([_Lead("schedule", "+r.env = :env AND r.schedule_id = :value", wanted.schedule)])
+    for name, column in _COLUMN_OF.items():
+        value = getattr(wanted, name)
+        if value is not None and name != "queue":
+            choices.append([_lead_of_column(say, name, column, value)])
     if wanted.tag:
-        tagged = "run_tags t CROSS JOIN runs r ON r.seq = t.seq"
-        choices.append([_Lead("tag", "t.env = :env AND t.tag = :value", tag, tagged) for tag in wanted.tag])
+        choices.append([_Lead("tag", (("t.env", "env"), ("t.tag", "value")), tag) for tag in wanted.tag])
     if wanted.search is not None:
         # A search always leads: it has no condition that could be checked row by row.
         return _search_leads(store, env, wanted.search), "search"
     if wanted.status:
         choices.append([_status_lead(status) for status in dict.fromkeys(wanted.status)])
     if wanted.task:
-        choices.append([_Lead("task", "r.env = :env AND r.task = :value", task) for task in wanted.task])
+        choices.append([_lead_of_env("task", "task", task) for task in wanted.task])
     if wanted.version:
-        choices.append([_Lead("version", "r.env = :env AND r.version = :value", each) for each in wanted.version])
+        choices.append([_lead_of_env("version", "version", each) for each in wanted.version])
     if wanted.queue is not None:
-        choices.append([_Lead("queue", "+r.env = :env AND r.queue = :value", wanted.queue)])
+        choices.append([_lead_of_column(say, "queue", "queue", wanted.queue)])
     if wanted.error is not None:
-        check = f"instr({_ERROR}, :value) > 0"
-        choices.append([_Lead("error", "r.env = :env AND r.error IS NOT NULL", wanted.error.lower(), check=check)])
+        check = say.contains(_error(say), ":value")
+        choices.append([_Lead("error", _ENV, wanted.error.lower(), only="r.error IS NOT NULL", check=check)])
     if not choices:
         # Not by seq alone: a small environment would have to be looked for among the runs of a large one.
-        return [_Lead("all", "r.env = :env AND r.state = :value", state) for state in _STATES], "all"
-    best = choices[0] if len(choices) == 1 else min(choices, key=lambda leads: _size(store, env, leads))
-    return best, best[0].name
+        return [_lead_of_env("all", "state", state) for state in _STATES], "all"
+    if len(choices) > 1:
+        sizes = _sizes(store, env, [lead for leads in choices for lead in leads])
+        choices.sort(key=lambda leads: sum(next(sizes) for _ in leads))
+    return choices[0], choices[0][0].name
+
+
+_ENV = (("r.env", "env"),)
+
+
+def _lead_of_env(name: str, column: str, value: str, *, check: str = "") -> _Lead:
+    return _Lead(name, (*_ENV, (f"r.{column}", "value")), value, check=check)
+
+
+def _lead_of_column(say: Phrases, name: str, column: str, value: str) -> _Lead:
+    return _Lead(name, ((f"r.{column}", "value"),), value, check=f"{say.aside('r.env')} = :env")
 
 
 _STATES = [status.value for status in Status if status is not Status.DEQUEUED]
 
 
-def _size(store: Store, env: str, leads: Sequence[_Lead]) -> int:
-    total = 0
-    for lead in leads:
-        source = "run_tags t" if lead.name == "tag" else "runs r"
-        where = lead.where.replace("+r.env = :env AND ", "")
-        sql = f"SELECT count(*) AS n FROM (SELECT 1 FROM {source} WHERE {where} LIMIT {_MANY})"  # noqa: S608  # fixed parts only
-        total += store.read_sql(sql, {"env": env, "value": lead.value})[0]["n"]
-    return total
+def _sizes(store: Store, env: str, leads: Sequence[_Lead]) -> Iterator[int]:
+    """How many runs each lead brings, up to `_MANY`."""
+    say = phrases(store.dialect)
+    counts = [
+        f"(SELECT count(*) FROM (SELECT 1 FROM {lead.table} WHERE {lead.where(say, place)} "  # noqa: S608  # fixed parts only
+        f"ORDER BY {lead.newest(say)} LIMIT {_MANY}) AS c{place}) AS n{place}"
+        for place, lead in enumerate(leads)
+    ]
+    values = {"env": env, "low": -1, "high": 2**62, **_named(leads)}
+    return iter(store.read_sql(f"SELECT {', '.join(counts)}", values)[0])
 
 
 def _status_lead(status: str) -> _Lead:
     state, started = _state(status)
-    return _Lead("status", "r.env = :env AND r.state = :value", state, check=started)
+    return _lead_of_env("status", "state", state, check=started)
 
 
 def _state(status: str) -> tuple[str, str]:
@@ -185,15 +223,21 @@ def _state(status: str) -> tuple[str, str]:
     return status, ""
 
 
+def _error(say: Phrases) -> str:
+    """What is searched of an error: type and message, as lists show them."""
+    return say.lower(f"{say.field('r.error', 'type')} || ': ' || {say.field('r.error', 'message')}")
+
+
 def _search_leads(store: Store, env: str, text: str) -> list[_Lead]:
+    say = phrases(store.dialect)
     text = text.lower()
-    check = "instr(lower(r.error), :value) > 0"
-    leads = [_Lead("search", "r.env = :env AND r.error IS NOT NULL", text, check=check)]
+    check = say.contains(say.lower("r.error"), ":value")
+    leads = [_Lead("search", _ENV, text, only="r.error IS NOT NULL", check=check)]
     if text.startswith("run_"):
         ids = "SELECT i.seq FROM runs i WHERE i.id >= :value AND i.id < :value || 'g' LIMIT 500"
-        leads.append(_Lead("search", f"+r.env = :env AND r.seq IN ({ids})", text))
+        leads.append(_Lead("search", (), text, only=f"r.seq IN ({ids})", check=f"{say.aside('r.env')} = :env"))
     for row in store.read("view_task_names", env=env, text=text):
-        leads.append(_Lead("search", "r.env = :env AND r.task = :value", row["task"]))
+        leads.append(_lead_of_env("search", "task", row["task"]))
     return leads
 
 
@@ -206,30 +250,29 @@ _COLUMN_OF = {
 }
 
 
-def _conditions(wanted: RunFilter, values: dict[str, Any]) -> list[tuple[str, str]]:
-    """What a row must fulfil, by filter. The unary plus keeps an index for the lead."""
+def _conditions(say: Phrases, wanted: RunFilter, values: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a row must fulfil, by filter. Its indexes are left to the lead."""
     conditions: list[tuple[str, str]] = []
     for name, column in _COLUMN_OF.items():
         if getattr(wanted, name) is not None:
             values[name] = getattr(wanted, name)
-            conditions.append((name, f"+r.{column} = :{name}"))
+            conditions.append((name, f"{say.aside(f'r.{column}')} = :{name}"))
     for name in ("task", "version"):
         if getattr(wanted, name):
             values[f"{name}s"] = msgspec.json.encode(getattr(wanted, name)).decode()
-            conditions.append((name, f"+r.{name} IN (SELECT value FROM json_each(:{name}s))"))  # noqa: S608  # a fixed name
+            conditions.append((name, f"{say.aside(f'r.{name}')} {say.is_any_of(f'{name}s')}"))
     if wanted.tag:
         values["tags"] = msgspec.json.encode(wanted.tag).decode()
-        any_tag = "SELECT 1 FROM json_each(r.tags) x WHERE x.value IN (SELECT value FROM json_each(:tags))"
-        conditions.append(("tag", f"EXISTS ({any_tag})"))
+        conditions.append(("tag", say.holds_any_of("r.tags", "tags")))
     if wanted.status:
         any_of = []
         for place, status in enumerate(wanted.status):
             values[f"state{place}"], started = _state(status)
-            any_of.append(f"(+r.state = :state{place}{f' AND {started}' if started else ''})")
+            any_of.append(f"({say.aside('r.state')} = :state{place}{f' AND {started}' if started else ''})")
         conditions.append(("status", f"({' OR '.join(any_of)})"))
     if wanted.error is not None:
         values["error"] = wanted.error.lower()
-        conditions.append(("error", f"r.error IS NOT NULL AND instr({_ERROR}, :error) > 0"))
+        conditions.append(("error", f"r.error IS NOT NULL AND {say.contains(_error(say), ':error')}"))
     if wanted.since is not None:
         values["since"] = wanted.since
         conditions.append(("since", "r.created_at >= :since"))
@@ -240,8 +283,7 @@ def _conditions(wanted: RunFilter, values: dict[str, Any]) -> list[tuple[str, st
 
 
 def _bounds(store: Store, wanted: RunFilter, before: int | None) -> tuple[int, int]:
-    """The seqs between which the page lies, both excluded. Times grow with seq, so they are found by
-    bisection."""
+    """The seqs between which the page lies, both excluded."""
     last = store.read("view_last_seq")[0]["seq"] or 0
     low = 0 if wanted.since is None else seq_at(store, wanted.since, last) - 1
     high = last + 1 if wanted.until is None else seq_at(store, wanted.until, last)
@@ -249,13 +291,9 @@ def _bounds(store: Store, wanted: RunFilter, before: int | None) -> tuple[int, i
 
 
 def seq_at(store: Store, moment: int, last: int) -> int:
-    """The first seq whose run was created at `moment` or later; ``last + 1`` when there is none."""
-    low, high = 1, last + 1
-    while low < high:
-        middle = (low + high) // 2
-        rows = store.read("view_seq_from", seq=middle)
-        if rows and rows[0]["created_at"] < moment:
-            low = rows[0]["seq"] + 1
-        else:
-            high = middle
-    return low
+    """The first seq whose run was created at `moment` or later; ``last + 1`` when there is none.
+
+    Times grow with seq, so it is found by bisection.
+    """
+    seq: int = store.read("view_seq_at", moment=moment, last=last)[0]["seq"]
+    return seq

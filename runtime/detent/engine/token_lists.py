@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..store import Store
+from ..store.phrases import Phrases, phrases
 
 __all__ = ["TOKEN_STATUSES", "page_of_tokens", "token_status"]
 
@@ -16,17 +17,17 @@ TOKEN_STATUSES = ("WAITING", "COMPLETED", "TIMED_OUT")
 
 _COLUMNS = (
     "w.seq, w.id, w.status, w.due_at, w.tags, w.idempotency_key, w.run_id, w.created_at, w.completed_at, "
-    "(SELECT json_group_array(run_id) FROM (SELECT DISTINCT run_id FROM waits WHERE waitpoint_id = w.id "
-    "ORDER BY run_id LIMIT 100)) AS waiting_runs"
+    "{waiting_runs} AS waiting_runs"
 )
+_WAITING_RUNS = "SELECT DISTINCT run_id FROM waits WHERE waitpoint_id = w.id ORDER BY run_id LIMIT 100"
 _STATUS = "CASE WHEN w.status = 'WAITING' AND w.due_at <= :now THEN 'TIMED_OUT' ELSE w.status END"
-_IS_WANTED = f"{_STATUS} IN (SELECT value FROM json_each(:statuses))"  # noqa: S608  # fixed parts only
 
 
 class _Lead(NamedTuple):
     """A range of an index that ends in seq: what a part of the list is read from."""
 
     source: str
+    equals: tuple[tuple[str, str], ...]
     value: str | None = None
     key: str = "w.seq"
 
@@ -59,32 +60,39 @@ def page_of_tokens(
         "env": env,
         "now": now,
         "statuses": msgspec.json.encode(wanted).decode(),
-        "before": 2**62 if before is None else before,
+        "low": 0,
+        "high": 2**62 if before is None else before,
         "key": key,
+        "kind": "token",
         "n": limit + 1,
     }
-    found = [_range(store, lead, values) for lead in _leads(wanted, tag, key)]
+    say = phrases(store.dialect)
+    found = [_range(store, say, lead, values) for lead in _leads(say, wanted, tag, key)]
     rows = list({row["seq"]: row for row in heapq.merge(*found, key=lambda row: -row["seq"])}.values())
     return rows[:limit], rows[limit - 1]["seq"] if len(rows) > limit else None
 
 
-def _leads(wanted: Sequence[str], tag: Sequence[str], key: str | None) -> list[_Lead]:
+def _leads(say: Phrases, wanted: Sequence[str], tag: Sequence[str], key: str | None) -> list[_Lead]:
     if tag:
-        source = "waitpoint_tags t CROSS JOIN waitpoints w ON w.seq = t.seq WHERE t.env = :env AND t.tag = :value"
-        return [_Lead(source, each, "t.seq") for each in dict.fromkeys(tag)]
+        source = f"waitpoint_tags t {say.join} waitpoints w ON w.seq = t.seq WHERE true"
+        of_tag = (("t.env", "env"), ("t.tag", "value"))
+        return [_Lead(source, of_tag, each, "t.seq") for each in dict.fromkeys(tag)]
     if key is not None:
-        return [_Lead("waitpoints w WHERE w.env = :env AND w.idempotency_key = :key")]
-    of_status = "waitpoints w WHERE w.env = :env AND w.kind = 'token' AND w.status = :value"
-    leads = [_Lead(of_status, status) for status in wanted]
+        return [_Lead("waitpoints w WHERE w.env = :env AND w.idempotency_key = :key", ())]
+    of_status = (("w.env", "env"), ("w.kind", "kind"), ("w.status", "value"))
+    leads = [_Lead("waitpoints w WHERE true", of_status, status) for status in wanted]
     if "TIMED_OUT" in wanted and "WAITING" not in wanted:
-        leads.append(_Lead("waitpoints w WHERE w.status = 'WAITING' AND w.due_at <= :now AND +w.env = :env"))
+        due = f"waitpoints w WHERE w.status = 'WAITING' AND w.due_at <= :now AND {say.aside('w.env')} = :env"
+        leads.append(_Lead(due, ()))
     return leads
 
 
-def _range(store: Store, lead: _Lead, values: dict[str, Any]) -> list[Any]:
+def _range(store: Store, say: Phrases, lead: _Lead, values: dict[str, Any]) -> list[Any]:
+    columns = _COLUMNS.format(waiting_runs=say.json_list("run_id", _WAITING_RUNS))
     sql = (
-        f"SELECT {_COLUMNS} FROM {lead.source} AND {lead.key} < :before AND +w.kind = 'token' AND {_IS_WANTED} "  # noqa: S608  # fixed parts only
-        "AND (:key IS NULL OR w.idempotency_key = :key) "
-        f"ORDER BY {lead.key} DESC LIMIT :n"
+        f"SELECT {columns} FROM {lead.source} AND {say.within(lead.equals, lead.key)} "  # noqa: S608  # fixed parts only
+        f"AND {say.aside('w.kind')} = :kind AND {_STATUS} {say.is_any_of('statuses')} "
+        "AND (CAST(:key AS TEXT) IS NULL OR w.idempotency_key = :key) "
+        f"ORDER BY {say.newest(lead.equals, lead.key)} LIMIT :n"
     )
     return store.read_sql(sql, values | {"value": lead.value})

@@ -1,1 +1,0 @@
-SELECT seq, created_at FROM runs WHERE seq >= :seq ORDER BY seq LIMIT 1
