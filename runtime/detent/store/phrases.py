@@ -101,7 +101,7 @@ class _Postgresql(Phrases):
         return ", ".join(f"{column} DESC" for column in [*(column for column, _ in equals), key])
 
     def part(self, select: str, order: str, limit: str) -> str:
-        return f"({select} ORDER BY {order} LIMIT {limit})"
+        return f"SELECT * FROM ({select} ORDER BY {order} LIMIT {limit}) AS part"  # noqa: S608  # fixed parts only
 
 
 def _json(column: str) -> str:

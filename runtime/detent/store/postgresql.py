@@ -185,9 +185,17 @@ def connect(url: str, prepares: Prepares | None = None, *, patience_s: float = 0
     # Whole numbers of every size, and texts, are of one type each: a statement is prepared once.
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(str, StrDumper)
+    connection.adapters.register_dumper(bool, _FlagDumper)
     connection.prepare_threshold = 2 if prepares is None or prepares.allowed else None
     connection.prepared_max = 1_000
     return connection
+
+
+class _FlagDumper(Int8Dumper):
+    """Flags are 0 and 1, as on SQLite."""
+
+    def dump(self, obj: Any) -> bytes:
+        return b"1" if obj else b"0"
 
 
 def _is_refusal(error: psycopg.OperationalError) -> bool:
