@@ -87,11 +87,14 @@ def migrated(url: str) -> None:
     PostgresStore(url).close()
 
 
-def damage(database: Database, statement: str) -> None:
-    """Write past the engine what no engine would."""
+def damage(database: Database, statement: str, *values: Any) -> None:
+    """Write past the engine what no engine would. `values`: given by place (``?``)."""
     if isinstance(database, Path):
         with closing(sqlite3.connect(database)) as file, file:
-            file.execute(statement)
+            file.execute(statement, values)
     else:
         with psycopg.connect(database, options="-c search_path=detent") as db:
-            db.execute(statement.encode())
+            db.execute(
+                statement.replace("%", "%%").replace("?", "%s").encode() if values else statement.encode(),
+                values or None,
+            )

@@ -244,6 +244,7 @@ def test_what_is_secret_is_in_no_group_and_in_no_message(bench: Bench) -> None:
     assert all("[redacted]" in row["body"] and "canary" not in row["body"] for row in kept)
 
 
+@pytest.mark.parametrize("make_bench", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "name",
     ["list_ended", "list_due_deliveries", "next_delivery", "next_window", "list_due_windows", "find_error_group",

@@ -12,6 +12,9 @@ from detent.engine.loops.timers import sweep_timers
 from detent.model.manifest import QueueSpec
 from detent.store.statements import statements
 
+#: The steps and the plans are those of SQLite; see `test_postgresql_plans`.
+pytestmark = pytest.mark.parametrize("make_bench", ["sqlite"], indirect=True)
+
 HOT = [
     "leave_entry", "list_due_waits", "list_waiting_for", "mark_delivered", "pause_run", "recall_journal",
     "settle_entry", "settle_wait", "unstick_run",

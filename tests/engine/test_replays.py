@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from typing import Any
 
 import pytest
+from tests.databases import damage
 from tests.engine.bench import Bench, Worker, new
 from tests.oracle import check_history
 
@@ -15,17 +14,13 @@ from detent.model.ids import new_id
 from detent.model.protocol import Debounce, Done, Emit, Failure, Grant, Handle, MetadataOp, NewRun, Pause, Triggered
 
 
-def change(bench: Bench, sql: str, *values: Any) -> None:
-    """Write what no worker of the bench says."""
-    with closing(sqlite3.connect(bench.path)) as connection, connection:
-        connection.execute(sql, values)
-
-
 def note(bench: Bench, run_id: str, seq: int, key: str, status: str = "ok", **more: Any) -> None:
     """An entry in the journal of a run."""
     row = {"kind": "step", "target": key.partition("#")[0], "attempt": 1, "value": f'"{key}"', "at": 1} | more
     row |= {"run_id": run_id, "key": key, "seq": seq, "status": status}
-    change(bench, f"INSERT INTO journal ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", *row.values())
+    damage(
+        bench.database, f"INSERT INTO journal ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", *row.values()
+    )
 
 
 def journal(bench: Bench, run_id: str) -> list[tuple[Any, ...]]:
@@ -277,7 +272,7 @@ def test_a_fork_finds_the_children_that_were_kept_and_makes_the_others_anew(benc
     [open_child] = worker.trigger(grant, "b#1", "child", wait=True).handles
     worker.trigger(grant, "c#1", "child")
     for seq, key in enumerate(["a#1", "b#1", "c#1"]):
-        change(bench, "UPDATE journal SET seq = ? WHERE key = ?", seq, key)
+        damage(bench.database, "UPDATE journal SET seq = ? WHERE key = ?", seq, key)
 
     second = fork(bench, parent, "c#1")
     rows = bench.store.read_sql("SELECT * FROM children WHERE run_id = :id ORDER BY key", {"id": second})
