@@ -68,16 +68,63 @@ def server(host: Host = None, port: Port = None, as_json: EventsAsJson = False) 
 def worker(
     *,
     processes: Processes = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Runs at once in each process: --threads and --async-limit in one."),
+    ] = None,
     threads: Threads = None,
     async_limit: AsyncLimit = None,
+    machine: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Take only runs for these machines: presets, labels such as gpu-l4, `default` for runs that name "
+            "none, `*` for all. Unless set: all but labels.",
+        ),
+    ] = None,
+    queues: Annotated[
+        list[str] | None, typer.Option(metavar="NAME,...", help="Claim only from these queues; from all unless set.")
+    ] = None,
+    api_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="A server anywhere, to work for over HTTP; needs a key.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="A key for it with workers:write; DETENT_SECRET_KEY unless set.")
+    ] = None,
     env: Annotated[
         str | None,
         typer.Option("--env", metavar="NAME", help="Whose runs they execute: dev unless set, staging, prod."),
     ] = None,
 ) -> None:
-    """Run workers alone; they connect to the server of this project."""
+    """Run workers alone: for this project's server, for the database that DETENT_DATABASE_URL names, or, with a URL and
+    a key, for a server anywhere."""
     from detent.config import load_config
-    from detent.worker.run import run_workers
+    from detent.worker.kind import Kind
+    from detent_cli.remote import remote
 
-    status = run_workers(load_config(), processes=processes, threads=threads, async_limit=async_limit, environment=env)
+    config = load_config()
+    kind = Kind(processes, threads, async_limit, concurrency, _names(machine), _names(queues))
+    url = api_url or config.api_url
+    there = None if url is not None else remote()
+    if url is None and there is None:
+        if key is not None:
+            raise typer.BadParameter("a key is for a server: name it with --api-url or DETENT_API_URL")
+        from detent.worker.run import run_workers
+
+        raise typer.Exit(run_workers(config, kind, environment=env))
+    from detent.worker.remote import run_remote_workers
+
+    status = run_remote_workers(
+        config,
+        url or (there.url if there else ""),
+        key or (there.key if there else None),
+        kind=kind,
+        project=config.project_slug or (there.project if there else None),
+        environment=env or config.environment or (there.environment if there else None),
+    )
     raise typer.Exit(status)
+
+
+def _names(options: list[str] | None) -> list[str]:
+    """Names that are separated by commas, said once or several times."""
+    return [name.strip() for option in options or () for name in option.split(",")]

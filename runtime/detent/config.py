@@ -68,12 +68,15 @@ class QueueSettings:
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
     """Size of a worker: sync runs (`threads`) and async runs at once in each of its `processes`. `stop_grace`: seconds
-    that a run which is cancelled, or has used its time, may take to stop."""
+    that a run which is cancelled, or has used its time, may take to stop. `machines`, `queues`: of the runs that
+    `detent worker` takes; empty for the usual ones."""
 
     threads: int = 8
     async_limit: int = 1000
     processes: int = 1
     stop_grace: float = 5.0
+    machines: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,11 +342,14 @@ def _queues(table: Table) -> dict[str, QueueSettings]:
 def _worker(table: Table) -> WorkerSettings:
     usual = WorkerSettings()
     grace = table.seconds("stop_grace", least=0.0)
+    concurrency = table.count("concurrency")
     worker = WorkerSettings(
-        threads=table.count("threads", usual.threads),
-        async_limit=table.count("async_limit", usual.async_limit),
+        threads=table.count("threads", concurrency or usual.threads),
+        async_limit=table.count("async_limit", concurrency or usual.async_limit),
         processes=table.count("processes", usual.processes),
         stop_grace=usual.stop_grace if grace is None else grace,
+        machines=table.texts("machines", ()),
+        queues=table.texts("queues", ()),
     )
     table.refuse_the_rest()
     return worker

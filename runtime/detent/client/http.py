@@ -211,7 +211,7 @@ class HttpTransport:
                 transport = self._http_transport
                 if transport is not None and not isinstance(transport, httpx.BaseTransport):
                     raise ConfigError("http_transport is for event loops only; pass an httpx.BaseTransport here")
-                self._client = httpx.Client(**self._settings(), transport=transport)
+                self._client = httpx.Client(**self.settings(), transport=transport)
             return self._client
 
     def _open_async(self) -> httpx.AsyncClient:
@@ -230,7 +230,7 @@ class HttpTransport:
                 transport = self._http_transport
                 if transport is not None and not isinstance(transport, httpx.AsyncBaseTransport):
                     raise ConfigError("http_transport blocks; pass an httpx.AsyncBaseTransport to an AsyncDetent")
-                client = httpx.AsyncClient(**self._settings(), transport=transport)
+                client = httpx.AsyncClient(**self.settings(), transport=transport)
                 self._async_clients[loop] = client
             return client
 
@@ -241,7 +241,8 @@ class HttpTransport:
             _of_parents.append((self._client, self._async_clients))
             self._client, self._async_clients = None, {}
 
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """What clients of httpx that speak to this server are made with."""
         import httpx
 
         headers = {name.lower(): value for name, value in self._headers.items()}

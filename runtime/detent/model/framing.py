@@ -35,6 +35,17 @@ class FrameReader:
             raise ConnectionError(f"a frame of {length} bytes is not one of detent's")
         return self._take(length)
 
+    def ready(self) -> list[bytes]:
+        """The frames that have come with the last one, whole."""
+        frames: list[bytes] = []
+        while len(self._buffer) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._buffer)
+            if length > FRAME_BYTES or len(self._buffer) < _LENGTH.size + length:
+                break
+            frames.append(bytes(self._buffer[_LENGTH.size : _LENGTH.size + length]))
+            del self._buffer[: _LENGTH.size + length]
+        return frames
+
     def _take(self, count: int) -> bytes | None:
         while len(self._buffer) < count:
             chunk = self._connection.recv(max(65_536, min(count - len(self._buffer), 4_194_304)))

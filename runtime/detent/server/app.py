@@ -40,6 +40,7 @@ from .doorkeeper import PUBLIC, ScopedRoute, check_queues, principal_of
 from .following import following
 from .gate import Gate
 from .hub import Hub
+from .links import Links
 from .objects import ObjectRoutes
 from .once import once
 from .openapi import openapi_document
@@ -66,19 +67,20 @@ def make_app(
     host: str = "127.0.0.1",
     hub: Hub | None = None,
     rates: Mapping[str, Rate] | None = None,
+    links: Links | None = None,
 ) -> ASGIApp:
     """The app of a server.
 
     Parameters:
       operations: what is served. `key`: whoever has it owns this server; besides it the keys of the accounts are good.
       host: where the server listens, see `Gate`. `hub`: tells those who follow something; one of its own when None.
-      rates: how many requests a key may make, see `RateLimits`.
+      rates: how many requests a key may make, see `RateLimits`. `links`: where workers far away connect, if they may.
     """
     if key is not None:
         operations.accounts.trust(key)
     hub = hub or Hub(operations.streams.shapes, operations.streams.listeners)
     api = _Api(operations)
-    routes = _routes(api, operations, hub)
+    routes = _routes(api, operations, hub) + ([] if links is None else links.routes)
     app = Starlette(routes=routes, exception_handlers=HANDLERS)
     # A path with a slash too many is no address; nobody is sent elsewhere.
     app.router.redirect_slashes = False

@@ -7,16 +7,17 @@ import logging
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from ..engine import Engine, Session
+from ..engine import Engine
 from ..errors import DetentError
 from ..model.framing import FrameReader, send_frame
-from ..model.protocol import Answer, Ask, Done, Failure, FromEngine, Gone, Hello, Push, ToEngine, Variables
+from ..model.protocol import Hello, Variables
+from .conversation import Conversation, OnExit
 
 __all__ = ["EngineSocket"]
 
@@ -45,7 +46,7 @@ class EngineSocket:
         engine: Engine,
         path: Path,
         on_gone: Callable[[Hello], None],
-        on_exit: Callable[[str, str, bool], None],
+        on_exit: OnExit,
         variables_of: Callable[[str], Variables] = lambda _env: Variables(),
     ) -> None:
         self._engine = engine
@@ -94,9 +95,13 @@ class EngineSocket:
             threading.Thread(target=self._serve, args=(connection,), name="detent-serve", daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        served = _Served(self._engine, connection, self._on_exit, self._variables_of)
+        wire = _Wire(connection)
+        conversation = Conversation(self._engine, wire.send, self._on_exit, self._variables_of)
         try:
-            served.run()
+            reader = FrameReader(connection)
+            # What a worker sent before it was cut off must not be granted to nobody.
+            while not wire.is_cut and (body := reader.read()) is not None:
+                conversation.hear([body, *reader.ready()])
         except (OSError, msgspec.DecodeError, DetentError) as error:
             # Of detent's own errors only that of a store that is away comes so far: the worker tries again.
             logger.debug("the connection of a worker ended: %s", error)
@@ -104,95 +109,28 @@ class EngineSocket:
             with self._lock:
                 self._connections.discard(connection)
             connection.close()
-            if served.session is not None:
-                self._engine.disconnect(served.session)
-            if served.hello is not None and not self._stopped.is_set():
-                self._on_gone(served.hello)
+            conversation.end()
+            if conversation.hello is not None and not self._stopped.is_set():
+                self._on_gone(conversation.hello)
 
 
-class _Served:
-    """One connection."""
+class _Wire:
+    """The way out of one connection."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        connection: socket.socket,
-        on_exit: Callable[[str, str, bool], None],
-        variables_of: Callable[[str], Variables],
-    ) -> None:
-        self._engine = engine
-        self._variables_of = variables_of
+    def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self._on_exit = on_exit
-        self._sending = threading.Lock()
-        self._encode = msgspec.json.Encoder().encode
-        self._cut = False
-        self.session: Session | None = None
-        self.hello: Hello | None = None
+        self.is_cut = False
 
-    def run(self) -> None:
-        decode = msgspec.json.Decoder(ToEngine).decode
-        reader = FrameReader(self._connection)
-        # What a worker sent before it was cut off must not be granted to nobody.
-        while not self._cut and (body := reader.read()) is not None:
-            frame = decode(body)
-            if self.session is None:
-                self._greet(frame)
-            else:
-                self._answer(self.session, frame)
-
-    def _answer(self, session: Session, frame: ToEngine) -> None:
-        match frame.requests:
-            case [Ask() as question]:
-                self._engine.ask(session, question, lambda answer: self._tell(frame.id, answer))
-            case requests:
-                verbs = [request for request in requests if not isinstance(request, Ask)]
-                if len(verbs) < len(requests):
-                    raise ConnectionError("a question shares its frame")
-                self._send(FromEngine(frame.id, self._engine.handle(session, verbs)))
-
-    def _tell(self, number: int, answer: Answer) -> None:
+    def send(self, bodies: Sequence[bytes]) -> None:
         try:
-            self._send(FromEngine(number, [answer]))
-        except OSError as error:
-            logger.debug("an answer was lost: %s", error)
-
-    def _greet(self, frame: ToEngine) -> None:
-        if frame.variables_of is not None:
-            env = frame.variables_of or self._engine.env
-            self._send(FromEngine(frame.id, variables=self._variables_of(env)))
-            return
-        first = frame.requests[0] if frame.requests else None
-        if isinstance(first, Gone):
-            self._on_exit(first.worker_id, first.cause, first.stopped)
-            self._send(FromEngine(frame.id, [Done()]))
-            return
-        if not isinstance(first, Hello):
-            self._send(FromEngine(frame.id, [Failure("invalid_options", "a worker begins with hello")]))
-            raise ConnectionError("no hello")
-        # The answer must be the first frame on the wire, whatever is pushed meanwhile.
-        with self._sending:
-            self.session, answer = self._engine.connect(first, self._push)
-            self.hello = first
-            send_frame(self._connection, self._encode(FromEngine(frame.id, [answer])))
-
-    def _push(self, push: Push) -> None:
-        try:
-            self._send(FromEngine(push=push))
-        except OSError as error:
-            logger.debug("a push was lost: %s", error)
-
-    def _send(self, frame: FromEngine) -> None:
-        body = self._encode(frame)
-        with self._sending:
-            try:
+            for body in bodies:
                 send_frame(self._connection, body)
-            except OSError:
-                self._cut = True
-                # Part of the frame may be on the wire, after which nothing else makes sense there.
-                with suppress(OSError):
-                    self._connection.shutdown(socket.SHUT_RDWR)
-                raise
+        except OSError:
+            self.is_cut = True
+            # Part of the frame may be on the wire, after which nothing else makes sense there.
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+            raise
 
 
 def _shut(connection: socket.socket) -> None:

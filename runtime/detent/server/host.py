@@ -42,6 +42,7 @@ from .app import make_app
 from .engine_socket import EngineSocket
 from .http import HttpServer
 from .hub import Hub
+from .links import Links
 from .lock import ProjectLock
 from .socket_place import socket_place
 
@@ -150,7 +151,7 @@ class Host:
             secret_names=config.redact,
         )
         if self._listens:
-            self._listen(started)
+            self._listen(started, vault)
         self._lose_the_dead()
         self._run_loops(started)
         self._take_workers(started, vault)
@@ -158,11 +159,14 @@ class Host:
             started.callback(self._untell)
             self._tell()
 
-    def _listen(self, started: ExitStack) -> None:
+    def _listen(self, started: ExitStack, vault: Vault) -> None:
         hub = Hub(self.operations.streams.shapes, self.operations.streams.listeners)
-        app = make_app(self.operations, key=self._key, host=self._host, hub=hub, rates=self.config.rate_limit)
+        links = Links(self.engine, self.worker_exited, partial(variables_for_worker, self.store, vault))
+        started.callback(links.close)
+        rates = self.config.rate_limit
+        app = make_app(self.operations, key=self._key, host=self._host, hub=hub, rates=rates, links=links)
         http = HttpServer(app, self._host, self._port)
-        http.on_stop.append(hub.close)
+        http.on_stop += [hub.close, links.stop]
         self.url = http.start()
         self.engine.callbacks.base = self.config.public_url or self.url
         started.callback(http.stop)

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import RateLimited
 from ..model.http_api import TRIGGER_BATCH
+from ..model.links import LINKS
 from ..model.rate_limit import USUAL, Rate
 from .callbacks import is_callback
 from .doorkeeper import principal_of
@@ -113,6 +114,8 @@ class RateLimitLayer:
             return None
         if is_callback(scope):
             return str(scope["path"])
+        if scope["path"].startswith(f"{LINKS}/"):
+            return None  # workers, which the size of the server's own machine limits
         principal = principal_of(scope)
         if principal is None or (principal.kind == "local" and not self._limits.local):
             return None

@@ -16,6 +16,7 @@ from ..errors import ServerUnreachable
 from ..model.framing import FrameReader, send_frame
 from ..model.protocol import Gone, ToEngine
 from ..open_servers import refuse_open_servers
+from .kind import Kind
 from .stop_signals import StopSignals
 from .supervisor import GRACE_S, Supervisor
 
@@ -29,15 +30,14 @@ _TELL_S = 5.0
 
 def run_workers(
     config: Config,
+    kind: Kind | None = None,
     *,
-    processes: int | None = None,
-    threads: int | None = None,
-    async_limit: int | None = None,
     environment: str | None = None,
 ) -> int:
     """Run workers until SIGINT or SIGTERM, then let them finish what they execute. The exit status.
 
     Parameters:
+      kind: of the workers; as the settings say when None.
       environment: whose runs they execute, such as ``staging``; that of the settings when None, else ``dev``.
 
     While the server is away they keep what they execute and what is parked, and find it again when it is back.
@@ -47,11 +47,9 @@ def run_workers(
     """
     failpoints.arm()
     environment = environment or config.environment
-    sizes = [
-        *(["--threads", str(threads)] if threads else []),
-        *(["--async-limit", str(async_limit)] if async_limit else []),
-    ]
-    processes = processes or config.worker.processes
+    kind = kind or Kind()
+    sizes = kind.arguments(config.worker)
+    processes = kind.count(config.worker)
     if config.database_path is None:
         refuse_open_servers(config)
         return _run_with_database(config, processes, sizes, environment)

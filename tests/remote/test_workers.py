@@ -1,0 +1,169 @@
+"""`detent worker` with an address and a key: real processes, over HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from tests.faults.project import TASKS, doubled, wait_for
+from tests.remote.far import far
+from tests.servers.proxy import Proxy
+
+from detent.config import load_config
+from detent.errors import Forbidden, ServerUnreachable, Unauthorized
+from detent.worker.remote import run_remote_workers
+
+MORE = """
+
+from detent import runs, step
+
+
+@task(id="asks")
+async def asks(n: int, ctx: Context) -> str:
+    made = await step("made", abs, n)
+    effect("variable", os.environ["FAR_AWAY"])
+    return f"{made} {(await runs.retrieve(ctx.run.id)).status}"
+
+
+@task(id="apart", isolation="process")
+def apart(n: int, ctx: Context) -> int:
+    effect("apart", os.getpid())
+    return n + 1
+"""
+LEASE = {"DETENT_LEASE_MS": "2000"}
+
+
+def test_steps_waits_questions_variables_and_processes_of_their_own_work_over_http(tmp_path: Path) -> None:
+    with far(tmp_path, TASKS + MORE) as made:
+        client = made.client()
+        client.transport.call("envvars.create", name="FAR_AWAY", value="yes")
+        made.work("--processes", "1")
+        made.server.hear("worker")
+
+        parent = client.tasks.trigger("parent", 5)
+        asked = client.tasks.trigger("asks", -3)
+        apart = client.tasks.trigger("apart", 1)
+        report = made.near.finished(8)
+
+        assert report.states == {"COMPLETED": 8}
+        assert client.runs.retrieve(parent.id).output == 20
+        assert client.runs.retrieve(asked.id).output == "3 EXECUTING"
+        assert client.runs.retrieve(apart.id).output == 2
+        assert made.away.effects("variable") == [["yes"]]
+        assert report.lost_leases == 0
+
+
+def test_a_killed_worker_is_told_of_at_once(tmp_path: Path) -> None:
+    with far(tmp_path) as made:
+        made.work("--processes", "2")
+        for _ in range(2):
+            made.server.hear("worker")
+        run = made.client().tasks.trigger("gated-plain", "door")
+        [[_, _, pid]] = wait_for("the run begins", lambda: made.away.effects("began"))
+        os.kill(int(pid), signal.SIGKILL)
+        wait_for("it begins again", lambda: len(made.away.effects("began")) == 2)
+        made.away.open_gate("door")
+        assert made.near.finished(1).lost_leases == 1
+        assert made.client().runs.retrieve(run.id).status == "COMPLETED"
+
+
+def test_a_server_that_is_started_anew_finds_parked_frames_and_no_attempt_is_lost(tmp_path: Path) -> None:
+    with far(tmp_path) as made:
+        worker = made.work()
+        name = made.server.hear("worker")["id"]
+        client = made.client()
+        parent = client.tasks.trigger("parked", "door")
+        wait_for("the child begins", lambda: made.away.effects("began"))
+        wait_for("the parent parks", lambda: client.runs.retrieve(parent.id).status == "WAITING")
+        pids = {process.pid for process in worker.workers()}
+
+        made.server.kill_everything()
+        assert made.serve().hear("worker")["id"] == name
+        made.away.open_gate("door")
+        report = made.near.finished(2)
+
+        assert report.states == {"COMPLETED": 2}
+        assert report.lost_leases == 0
+        assert {process.pid for process in worker.workers()} == pids
+        assert (
+            len(made.away.effects("top")) == len(made.away.effects("resumed")) == len(made.away.effects("began")) == 1
+        )
+
+
+def test_runs_of_a_host_that_is_cut_off_move_and_what_it_says_late_is_refused(tmp_path: Path) -> None:
+    with far(tmp_path, **LEASE) as made, Proxy(made.port) as proxy:
+        made.work(url=f"http://127.0.0.1:{proxy.port}")
+        made.server.hear("worker")
+        client = made.client()
+        run = client.tasks.trigger("gated-plain", "door")
+        wait_for("the run begins", lambda: made.away.effects("began"))
+
+        proxy.cut()
+        made.work()
+        wait_for("it begins elsewhere", lambda: len(made.away.effects("began")) == 2)
+        made.away.open_gate("door")
+        wait_for("both have said their word", lambda: len(made.away.effects("ended")) == 2)
+        report = made.near.finished(1)
+        proxy.heal()
+
+        assert report.states == {"COMPLETED": 1}
+        assert report.lost_leases == 1
+        assert client.runs.retrieve(run.id).status == "COMPLETED"
+
+
+def test_connections_that_break_in_the_middle_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
+    with far(tmp_path) as made, Proxy(made.port) as proxy:
+        made.work(url=f"http://127.0.0.1:{proxy.port}")
+        made.server.hear("worker")
+        client = made.client()
+        proxy.close_after(20_000)
+        for _ in range(4):
+            client.tasks.trigger("parent", 20)
+        report = made.near.finished(84)
+        proxy.heal()
+
+        assert report.states == {"COMPLETED": 84}
+        assert report.lost_leases == 0
+        assert proxy.accepted > 2
+        assert doubled(made.away.effects("child")) == {}
+
+
+@pytest.mark.soak
+def test_runs_of_a_host_that_is_lost_whole_go_on_after_the_lease(tmp_path: Path) -> None:
+    with far(tmp_path, **LEASE) as made:
+        worker = made.work()
+        made.server.hear("worker")
+        made.client().tasks.trigger("gated", "door")
+        wait_for("the run begins", lambda: made.away.effects("began"))
+        worker.kill_everything()
+        made.work()
+        wait_for("it begins again", lambda: len(made.away.effects("began")) == 2)
+        made.away.open_gate("door")
+        assert made.near.finished(1).lost_leases == 1
+
+
+def test_a_key_that_is_revoked_ends_the_workers_with_a_sentence(tmp_path: Path) -> None:
+    with far(tmp_path) as made:
+        worker = made.work()
+        made.server.hear("worker")
+        client = made.client()
+        [key] = [key for key in client.transport.call("keys.list")["items"] if key["name"] == "far"]
+        client.transport.call("keys.revoke", id=key["id"])
+        assert worker.process.wait(60) == 1
+        said = worker.errors()
+        assert "this key has been revoked; use another one" in said
+        assert "Traceback" not in said
+
+
+def test_what_cannot_work_is_said_in_a_sentence(tmp_path: Path) -> None:
+    config = load_config(tmp_path, {})
+    with far(tmp_path / "p") as made:
+        url = made.where.url
+        with pytest.raises(Unauthorized):
+            run_remote_workers(config, url, "dt_dev_wrong")
+        with pytest.raises(Forbidden, match="workers:write"):
+            run_remote_workers(config, url, made.new_key("runs:read"))
+    with pytest.raises(ServerUnreachable, match="no detent server answers at http"):
+        run_remote_workers(config, "http://127.0.0.1:9", "dt_dev_any")
