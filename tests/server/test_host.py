@@ -46,6 +46,7 @@ def test_a_run_older_than_the_retention_goes_with_its_logs_and_large_texts(tmp_p
         while host.alerting.digest.sweep():  # a run stays until its end has been read
             pass
         assert host.engine.remove_old_runs() == 1
+        assert host.engine.delete_removed_objects() == 1
 
         assert host.engine.result("run_1") is None
         assert host.telemetry.logs("run_1") == []

@@ -62,11 +62,12 @@ from .isolation import assign
 from .joint import JointOperation
 from .journal import recall, record
 from .leases import LEASE_MS, beat, hand_back_all, lose_worker, release
-from .loops import BulkActions, Leases, Loop, OnRemove, Retention, Schedules, Sweeper, Timers
+from .loops import BulkActions, Leases, Leftovers, Loop, OnRemove, Retention, Schedules, Sweeper, Timers
 from .neighbours import LOOK_S, Neighbours
 from .notebook import write_notes
 from .park import park
 from .pauses import pause_run
+from .payloads import Objects
 from .queues import pause_queue
 from .replays import fork_run, replay_run, resume_paused
 from .scene import Scene
@@ -104,7 +105,8 @@ class Engine:
       on_emit: takes what a run wrote (logs, spans) once the epoch has been checked, with its environment and task.
       retention_ms: how long finished runs are kept, in milliseconds; None for ever.
       lease_ms: how long a worker may be silent before its runs go on elsewhere, in milliseconds.
-      on_remove: told of the runs, and the keys of objects, that are about to be removed.
+      on_remove: told of the runs that are about to be removed.
+      objects: where large values are; what no run holds any more is deleted from it.
       channel: carries news between the engines of one store; None where this is the only one.
       tickets: wakes the workers of other engines that take tickets; None where there is no broker.
       namespace: of the tickets, see `namespace_of`.
@@ -121,6 +123,7 @@ class Engine:
         on_emit: Callable[[Emit, str, str], None] | None = None,
         retention_ms: int | None = None,
         on_remove: OnRemove | None = None,
+        objects: Objects | None = None,
         lease_ms: int = LEASE_MS,
         channel: Channel | None = None,
         tickets: Tickets | None = None,
@@ -146,6 +149,7 @@ class Engine:
         self._leases = Leases(self.write, self.clock, self.lose_worker, lease_ms)
         self._sweeper = Sweeper(self.write)
         self._retention = Retention(self.write, store, self.clock, retention_ms, on_remove)
+        self._leftovers = Leftovers(self.write, store, self.clock, objects)
         self.schedules = Schedules(self.write, store, self.clock)
         self.namespace = namespace if tickets is not None else ""
         #: The other engines of the store; None where there is no way to tell them anything.
@@ -157,6 +161,7 @@ class Engine:
             self._leases,
             self._sweeper,
             self._retention,
+            self._leftovers,
             self._bulk,
         )
 
@@ -208,6 +213,14 @@ class Engine:
     def remove_old_runs(self) -> int:
         """Remove one batch of the finished runs that have been kept long enough; how many."""
         return self._retention.sweep()
+
+    def delete_removed_objects(self) -> int:
+        """Delete one batch of the objects of runs that were removed; how many were looked at."""
+        return self._leftovers.sweep()
+
+    def search_lost_objects(self) -> int:
+        """Delete objects of what has ended that nothing names; how many."""
+        return self._leftovers.search()
 
     # What clients ask.
 

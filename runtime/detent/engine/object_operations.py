@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import Forbidden
+import msgspec
+
+from ..errors import DetentError, Forbidden, StoreError
 from ..model.http_api import OBJECT_LINK
+from ..model.protocol import Handle, NewRun
 from ..store import Store
 from .payloads import Objects
 
@@ -53,6 +57,30 @@ class ObjectOperations:
             return False
         mine = self._engine.callbacks.is_signature(_signed(key, int(expires)), signature)
         return mine and int(expires) * 1000 > self._engine.clock.now()
+
+    def triggered(self, runs: Sequence[NewRun], trigger: Callable[[Sequence[NewRun]], list[Handle]]) -> list[Handle]:
+        """`trigger` of `runs`, whose large payloads are written. Those that were not needed go: of runs that were
+        refused, or that are there already by their idempotency key."""
+        refs = {run.id: run.payload_ref for run in runs if run.payload_ref is not None}
+        if not refs or self.store is None:
+            return trigger(runs)
+        try:
+            handles = trigger(runs)
+        except StoreError:
+            raise  # nobody knows whether they were made
+        except DetentError:
+            self._drop(list(refs.values()))
+            raise
+        made = {handle.id for handle in handles}
+        self._drop([ref for run_id, ref in refs.items() if run_id not in made])
+        return handles
+
+    def _drop(self, keys: list[str]) -> None:
+        """Delete what nothing names; what cannot be deleted stays."""
+        if keys and self.store is not None:
+            text = msgspec.json.encode(keys).decode()
+            named = {row["key"] for row in self._engine.store.read("shared_objects", ids="[]", keys=text)}
+            self.store.delete_many([key for key in keys if key not in named])
 
     def check_readable(self, env: str, key: str) -> None:
         """Errors: `Forbidden` for an object that is not of `env`: neither written by its workers, nor named by a row of

@@ -226,7 +226,9 @@ class Operations:
         """
         check_payloads(self._store, self._engine.env, runs)
         with failpoints.during(failpoints.TRIGGER):
-            return self._engine.trigger(store_large_payloads(self._objects, runs), batch_id=batch_id)
+            return self.objects.triggered(
+                store_large_payloads(self._objects, runs), lambda made: self._engine.trigger(made, batch_id=batch_id)
+            )
 
     def wait(self, run_id: str, most_s: float) -> None:
         """Come back when the run has ended, at the latest after `most_s` seconds."""

@@ -4,7 +4,8 @@ large."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -22,6 +23,16 @@ __all__ = ["Objects", "check_payloads", "payload_key", "read_json", "store_large
 _SHOWN_PROBLEMS = 3
 
 
+class Entry(Protocol):
+    """An object of a list."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def modified(self) -> datetime: ...
+
+
 class Objects(Protocol):
     """What the engine needs of an object store."""
 
@@ -34,6 +45,10 @@ class Objects(Protocol):
     def get_stream_async(self, key: str) -> AsyncIterator[bytes]: ...
 
     def presigned_url(self, key: str, expires_s: float) -> str | None: ...
+
+    def delete_many(self, keys: Sequence[str]) -> Mapping[str, Exception]: ...
+
+    def entries(self, prefix: str) -> Iterator[Entry]: ...
 
 
 def payload_key(run_id: str, payload: bytes) -> str:

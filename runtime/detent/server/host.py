@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -127,7 +126,8 @@ class Host:
             env_limit=config.concurrency_limit,
             on_emit=self.telemetry.append,
             retention_ms=None if keep_s is None else int(keep_s * 1000),
-            on_remove=self._remove,
+            on_remove=self.telemetry.forget,
+            objects=self.objects,
             lease_ms=config.lease_ms or LEASE_MS,
             **neighbourhood.of_engine,
         )
@@ -215,11 +215,6 @@ class Host:
         """Let the project go."""
         self._stopping.set()
         self._closing.close()
-
-    def _remove(self, runs: Sequence[str], objects: Sequence[str]) -> None:
-        self.telemetry.forget(runs)
-        for key in objects:
-            self.objects.delete(key)
 
     def _lost(self, worker_id: str, cause: str, stopped: bool) -> bool:
         """Write that the worker is dead; False when the store did not take it."""

@@ -39,7 +39,7 @@ class Children:
         if (refusal := place.refusal()) is not None:
             await frame.told(place, at_home)
             raise refusal
-        request = self._request(place, await texts.offloaded(runs), wait, batch_id)
+        request = self._request(place, await texts.offloaded(runs, frame.run_id), wait, batch_id)
         if wait:
             info = WaitInfo("children", place.key, place.target)
             await frame.before_wait(place, info)
@@ -61,7 +61,7 @@ class Children:
             if (refusal := place.refusal()) is not None:
                 raise refusal
             batch_id = self._named(place, runs, batch_id)
-            request = self._request(place, frame.worker.large_texts.offload(runs), wait, batch_id)
+            request = self._request(place, frame.worker.large_texts.offload(runs, frame.run_id), wait, batch_id)
         if not wait:
             answer = frame.calls.say_sync(request, place)
             assert isinstance(answer, Triggered)

@@ -57,19 +57,20 @@ class LargeTexts:
         ref = self.put(f"waitpoints/{request.id}/{request.by}", output)
         return CompleteToken(request.id, request.by, output_ref=ref)
 
-    def offload(self, runs: Sequence[NewRun]) -> list[NewRun]:
-        """The runs, with large payloads put away."""
+    def offload(self, runs: Sequence[NewRun], parent: str) -> list[NewRun]:
+        """The runs that `parent` starts, with large payloads put away. Those belong to it, as not all of the runs may
+        come to be."""
         for run in runs:
             if self.is_large(run.payload):
                 assert run.payload is not None
-                run.payload_ref = self.put(f"payloads/{run.id}", run.payload)
+                run.payload_ref = self.put(f"runs/{parent}/payloads/{run.id}", run.payload)
                 run.payload = None
         return list(runs)
 
-    async def offloaded(self, runs: Sequence[NewRun]) -> list[NewRun]:
+    async def offloaded(self, runs: Sequence[NewRun], parent: str) -> list[NewRun]:
         """`offload` beside the event loop, where there is anything to do."""
         if any(self.is_large(run.payload) for run in runs):
-            return await asyncio.to_thread(self.offload, runs)
+            return await asyncio.to_thread(self.offload, runs, parent)
         return list(runs)
 
     def load(self, results: list[RunResult]) -> list[RunResult]:

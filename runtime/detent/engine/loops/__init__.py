@@ -5,6 +5,7 @@ from __future__ import annotations
 from .bulk import BulkActions
 from .digest import Digest
 from .leases import Leases
+from .leftovers import Leftovers
 from .loop import Loop, Write
 from .retention import OnRemove, Retention
 from .schedules import Schedules
@@ -15,6 +16,7 @@ __all__ = [
     "BulkActions",
     "Digest",
     "Leases",
+    "Leftovers",
     "Loop",
     "OnRemove",
     "Retention",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
@@ -18,8 +17,8 @@ __all__ = ["OnRemove", "Retention"]
 _BATCH = 500
 _EVERY_MS = 60_000
 
-#: Told, before they go, of runs by their ids and of objects by their keys.
-OnRemove = Callable[[Sequence[str], Sequence[str]], None]
+#: Told, before they go, of runs by their ids.
+OnRemove = Callable[[Sequence[str]], None]
 
 #: What belongs to a run, in the order in which it goes.
 _PARTS = (
@@ -57,18 +56,8 @@ class Retention(Loop):
         ids = [row["id"] for row in rows]
         if self._on_remove is not None:
             # First of all: whoever is interrupted here finds the runs again, and what is gone already does not matter.
-            self._on_remove(ids, self._objects_of(ids, rows))
+            self._on_remove(ids)
         return self._write(lambda scene: _remove(scene, ids), yields=True)
-
-    def _objects_of(self, ids: list[str], rows: Sequence[Any]) -> list[str]:
-        """The keys of objects that these runs hold and no others do."""
-        among = _encode(ids).decode()
-        held = [row[column] for row in rows for column in ("payload_ref", "output_ref") if row[column] is not None]
-        held += [row["value_ref"] for row in self._store.read("journal_objects", ids=among)]
-        if not held:
-            return []
-        shared = {row["key"] for row in self._store.read("shared_objects", ids=among, keys=_encode(held).decode())}
-        return [key for key in dict.fromkeys(held) if key not in shared]
 
     def _tick(self) -> int | None:
         if self._keep_ms is None:
@@ -78,6 +67,8 @@ class Retention(Loop):
 
 def _remove(scene: Scene, ids: Sequence[str]) -> int:
     among = _encode(ids).decode()
+    # They are deleted afterwards, see `Leftovers`: a store that is slow or away keeps no run, and holds up no commit.
+    scene.tx.run("list_removed_objects", ids=among, now=scene.now)
     removed = 0
     for part in _PARTS:
         removed = scene.tx.run(f"remove_{part}", ids=among)

@@ -1,4 +1,4 @@
-SELECT r.id AS id, r.payload_ref AS payload_ref, r.output_ref AS output_ref FROM runs r
+SELECT r.id AS id FROM runs r
 -- OFFSET 0 keeps each look-up one by an index: the planner would else join whole tables where its figures are old.
 WHERE r.finished_at IS NOT NULL AND r.finished_at <= :before
   AND NOT EXISTS (SELECT 1 FROM idempotency i

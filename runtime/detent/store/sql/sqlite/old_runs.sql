@@ -1,4 +1,4 @@
-SELECT r.id AS id, r.payload_ref AS payload_ref, r.output_ref AS output_ref FROM runs r
+SELECT r.id AS id FROM runs r
 WHERE r.finished_at IS NOT NULL AND r.finished_at <= :before
   AND NOT EXISTS (SELECT 1 FROM idempotency i
                   WHERE r.idempotency_key IS NOT NULL AND i.env = r.env AND i.task = r.task AND i.key = r.idempotency_key

@@ -1,0 +1,1 @@
+DELETE FROM removed_objects WHERE key IN (SELECT value FROM json_each(:keys))
