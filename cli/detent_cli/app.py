@@ -48,6 +48,7 @@ COMMANDS = {
     "logout": LazyCommand("detent_cli.whoami", "logout", "Forget the key of a server."),
     "switch": LazyCommand("detent_cli.whoami", "switch", "Speak to another server from now on."),
     "list-profiles": LazyCommand("detent_cli.whoami", "list_profiles", "The servers that you are logged in to."),
+    "migrate": LazyCommand("detent_cli.migrate", "migrate", "The present schema; everything into another database."),
     "server": LazyCommand("detent_cli.dev", "server", "Run the server alone."),
     "worker": LazyCommand("detent_cli.dev", "worker", "Run workers alone."),
 }

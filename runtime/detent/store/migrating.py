@@ -25,14 +25,26 @@ def schema_version(db: psycopg.Connection[Any]) -> int:
     return int(version)
 
 
-def migrate(db: psycopg.Connection[Any], *, url: str, may_change: bool = True) -> int:
+def _is_moving(db: psycopg.Connection[Any]) -> bool:
+    [(there,)] = db.execute(f"SELECT (to_regclass('{SCHEMA}.moving') IS NOT NULL)::int").fetchall()
+    return bool(there)
+
+
+def migrate(db: psycopg.Connection[Any], *, url: str, may_change: bool = True, may_be_moving: bool = False) -> int:
     """Bring the database to the present schema, all of it or nothing; how many steps that took.
 
     Parameters:
       db: an autocommit connection. `url`: for messages. `may_change`: refuse one that is older instead.
+      may_be_moving: do not refuse one that everything is just being moved into.
 
-    Errors: `StoreError` for a schema that is newer than this version of detent, `psycopg.Error`.
+    Errors: `StoreError` for a schema that is newer than this version of detent, and for a database that not all has
+    been moved into; `psycopg.Error`.
     """
+    if not may_be_moving and _is_moving(db):
+        raise StoreError(
+            f"not all has been moved into {url} yet; run the same `detent migrate --from URL --to URL` again, which "
+            "goes on where it was"
+        )
     scripts = migrations("postgresql")
     present = schema_version(db)
     done = 0
