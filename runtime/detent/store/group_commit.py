@@ -180,24 +180,27 @@ class GroupCommit:
                 self._yielded = leader.yields
                 self._settling += bool(waits)
                 self._appoint()
-            settled = not waits or self._settle(group, waits[-1])
-            for place in group:
-                _dismiss(place)
-            if settled:
-                for commit in commits:
-                    for action in commit.actions:
-                        _act(action)
+            settled = False
+            try:
+                settled = not waits or self._settle(group, waits[-1])
+            finally:
+                for place in group:
+                    _dismiss(place)
+            for commit in commits if settled else ():
+                for action in commit.actions:
+                    _act(action)
 
     def _settle(self, group: list[_Place], settle: Action) -> bool:
         """Wait until the commits of `group` are durable; where that fails, its callers hear that nobody knows."""
         try:
             settle()
         except BaseException as error:
-            failure = self._session.translate(error) if isinstance(error, Exception) else None
+            interrupted = StoreError("the wait for the disk was interrupted: this may be stored or not, ask again")
+            failure = self._session.translate(error) if isinstance(error, Exception) else interrupted
             for place in group:
                 place.results = [failure for _ in place.operations]
-                place.done = failure is not None
-            if failure is None:
+                place.done = True
+            if failure is interrupted:
                 raise
             return False
         else:
