@@ -300,7 +300,10 @@ class Engine:
 
     def _is_known(self, env: str, task: str) -> bool | None:
         here = self.sessions.knows(env, task)
-        return here if here or self._workforce is None else self._workforce.knows(env, task)
+        if here or self._workforce is None:
+            return here
+        anywhere = self._workforce.knows(env, task)
+        return here if anywhere is None else anywhere
 
     def create_waitpoint(self, **values: Any) -> Created:
         """Make a waitpoint, or find it; see `waitpoints.create_waitpoint`."""
