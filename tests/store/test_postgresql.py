@@ -196,7 +196,7 @@ def test_the_tables_of_an_application_may_have_the_same_names() -> None:
 
 def test_a_database_that_is_not_there_is_named_with_what_to_do() -> None:
     address = shared_postgresql().url_of("nowhere")
-    with pytest.raises(StoreError, match="has no such database .*make it with `createdb`"):
+    with pytest.raises(StoreError, match=r"has no such database .*make it with `createdb`"):
         PostgresStore(address)
 
 

@@ -42,7 +42,8 @@ class Bell:
         #: How many runs of each task, by environment.
         self._queued: dict[str, dict[str, int]] = {}
         self._sticky: list[tuple[str, str, str]] = []
-        self._freed: dict[tuple[str, str], None] = {}
+        #: Queues, and whether they have a limit, where that is known.
+        self._freed: dict[tuple[str, str], bool | None] = {}
         self._anyone: set[str] = set()
         self._pushes: list[tuple[str, Push]] = []
         self._due: int | None = None
@@ -54,9 +55,10 @@ class Bell:
         else:
             self._count(env, task)
 
-    def freed(self, env: str, queue: str) -> None:
-        """A slot of `queue` became free."""
-        self._freed[env, queue] = None
+    def freed(self, env: str, queue: str, *, limited: bool | None = None) -> None:
+        """A slot of `queue` became free. `limited`: whether the queue has limits, where that is known."""
+        if limited is not None or (env, queue) not in self._freed:
+            self._freed[env, queue] = limited
 
     def used_up(self, env: str, queue: str) -> None:
         """What was freed of `queue` before is in use again."""
@@ -85,11 +87,10 @@ class Bell:
             # Also where nobody waits yet: who begins to, before the commit, still reads that the run goes on.
             tx.after_commit(partial(self._waiters.tell, self._ended))
         anyone = self._anyone
-        for env, queue in self._freed:
+        for (env, queue), known in self._freed.items():
             if env in anyone:
                 continue
-            row = tx.one("find_queue", env=env, name=queue)
-            limited = row is not None and (row["limit_n"] is not None or row["limit_per_key"] is not None)
+            limited = _is_limited(tx, env, queue) if known is None else known
             if (limited and tx.one("find_lane", env=env, queue=queue)) or (
                 self._env_limited and tx.one("find_any_lane", env=env)
             ):
@@ -133,6 +134,11 @@ class Bell:
     def _count(self, env: str, task: str) -> None:
         tasks = self._queued.setdefault(env, {})
         tasks[task] = tasks.get(task, 0) + 1
+
+
+def _is_limited(tx: Tx, env: str, queue: str) -> bool:
+    row = tx.one("find_queue", env=env, name=queue)
+    return row is not None and (row["limit_n"] is not None or row["limit_per_key"] is not None)
 
 
 def bell_of(tx: Tx, make: Callable[[], Bell]) -> Bell:

@@ -90,7 +90,11 @@ def _claim_of(scene: Scene, session: Session, demand: int, tasks: frozenset[str]
 def _from_queue(scene: Scene, queue: Any, room: int, values: dict[str, Any]) -> list[Any]:
     """Up to `room` runs of one queue. Its lanes are served in turn: a long one cannot starve the others."""
     if queue["first_key"] == queue["last_key"]:
-        return _from_lane(scene, queue, queue["first_key"], room, values)[0]
+        key = queue["first_key"]
+        only = _from_lane(scene, queue, key, room, values)
+        if len(only) < room:
+            scene.tx.later("drop_empty_lane", [_lane(scene, queue, key)])
+        return only
     rows: list[Any] = []
     passed_over = 0
     while len(rows) < room:
@@ -100,11 +104,14 @@ def _from_queue(scene: Scene, queue: Any, room: int, values: dict[str, Any]) -> 
         share = max(1, (room - len(rows)) // len(lanes))
         for lane in lanes:
             key = lane["concurrency_key"]
-            found, gone = _from_lane(scene, queue, key, min(share, room - len(rows)), values)
+            wanted = min(share, room - len(rows))
+            found = _from_lane(scene, queue, key, wanted, values)
             rows += found
+            # Nothing is queued in it any more.
+            gone = len(found) < wanted and bool(scene.tx.run("drop_empty_lane", **_lane(scene, queue, key)))
             # A lane that was served goes to the end of the row; one that could not be stays where it is.
             if found and not gone:
-                scene.tx.run("serve_lane", env=scene.env, queue=queue["queue"], concurrency_key=key)
+                scene.tx.run("serve_lane", **_lane(scene, queue, key))
             elif not gone:
                 passed_over += 1
             if len(rows) >= room:
@@ -112,18 +119,20 @@ def _from_queue(scene: Scene, queue: Any, room: int, values: dict[str, Any]) -> 
     return rows
 
 
-def _from_lane(scene: Scene, queue: Any, key: str, room: int, values: dict[str, Any]) -> tuple[list[Any], bool]:
-    """Up to `room` runs of one lane, and whether the lane is gone because nothing is queued in it any
-    more."""
-    name = queue["queue"]
+def _from_lane(scene: Scene, queue: Any, key: str, room: int, values: dict[str, Any]) -> list[Any]:
+    """Up to `room` runs of one lane."""
+    lane = _lane(scene, queue, key)
     if queue["limit_per_key"] is not None and key:
-        row = scene.tx.one("count_running_of_key", env=scene.env, queue=name, concurrency_key=key)
+        row = scene.tx.one("count_running_of_key", **lane)
         room = min(room, queue["limit_per_key"] - (0 if row is None else row["n"]))
         if room <= 0:
-            return [], False
-    rows = scene.tx.all("claim_lane", queue=name, concurrency_key=key, n=room, **values)
-    gone = len(rows) < room and bool(scene.tx.run("drop_empty_lane", env=scene.env, queue=name, concurrency_key=key))
-    return sorted(rows, key=lambda row: (row["order_at"], row["seq"])), gone
+            return []
+    rows = scene.tx.all("claim_lane", queue=queue["queue"], concurrency_key=key, n=room, **values)
+    return sorted(rows, key=lambda row: (row["order_at"], row["seq"]))
+
+
+def _lane(scene: Scene, queue: Any, key: str) -> dict[str, str]:
+    return {"env": scene.env, "queue": queue["queue"], "concurrency_key": key}
 
 
 def _grant(scene: Scene, session: Session, row: dict[str, Any]) -> Grant:

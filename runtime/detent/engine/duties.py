@@ -54,17 +54,26 @@ def owe_hooks(scene: Scene, run: Any, status: str) -> None:
         now=scene.now,
     )
     if owed:
+        scene.tx.notes.pop(f"open duties {run['env']}", None)
         scene.bell.queued(run["env"], run["task"])
 
 
 def claim_duties(scene: Scene, session: Session, demand: int, tasks: frozenset[str]) -> list[Grant]:
     """Up to `demand` duties of `tasks`, the oldest first."""
     tx = scene.tx
-    if demand <= 0 or not tasks or tx.one("find_open_duty", env=scene.env) is None:
+    if demand <= 0 or not tasks or not _any_open(scene):
         return []
     names = _encode(list(tasks)).decode()
     rows = tx.all("claim_duties", env=scene.env, worker=session.worker_id, tasks=names, n=demand)
     return [_grant(tx.one("find_run", id=row["run_id"]), row) for row in rows]
+
+
+def _any_open(scene: Scene) -> bool:
+    """Whether there are open duties; looked at once in a transaction, since it is asked at every claim."""
+    note = f"open duties {scene.env}"
+    if scene.tx.notes.get(note) is None:
+        scene.tx.notes[note] = scene.tx.one("find_open_duty", env=scene.env) is not None
+    return bool(scene.tx.notes[note])
 
 
 def _grant(run: Any, duty: Any) -> Grant:

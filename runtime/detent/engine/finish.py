@@ -68,7 +68,7 @@ def _end_all(
         if row is None:
             answers[place] = _already(scene, request)
             continue
-        wrap_up(scene, row, status, worker_id)
+        wrap_up(scene, row, status, worker_id, limited=row["limited"])
         awaited += [row["id"]] if row["awaited"] else []
         if unattended:
             owe_hooks(scene, row, status)
@@ -152,12 +152,14 @@ def end_run(
     return True
 
 
-def wrap_up(scene: Scene, row: Any, state: str, worker_id: str | None, *, freed: bool = True) -> None:
+def wrap_up(
+    scene: Scene, row: Any, state: str, worker_id: str | None, *, freed: bool = True, limited: int | None = None
+) -> None:
     """What follows from every final state: history, waits, idempotency key. Those who wait for the run are yet to be
     told, see `deliver`."""
     scene.record("finish", row, state, worker_id)
     if freed:
-        scene.bell.freed(row["env"], row["queue"])
+        scene.bell.freed(row["env"], row["queue"], limited=None if limited is None else bool(limited))
     if row["has_waits"]:
         scene.tx.run("drop_waits", run_id=row["id"])
     if row["idempotency_key"] is not None and state in KEY_RELEASING:

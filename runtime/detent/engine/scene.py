@@ -54,7 +54,7 @@ class Scene:
 
 class _History(list[dict[str, Any]]):
     def __call__(self, tx: Tx) -> None:
-        tx.many("record_event", self)
+        tx.later("record_event", self)
 
 
 def error_text(error: TaskError) -> str:

@@ -69,6 +69,8 @@ _BEGIN = "; ".join(
 _FLUSH = (
     f"BEGIN; SET LOCAL synchronous_commit = on; SELECT {_LIFE}, pg_logical_emit_message(true, 'detent', ''); COMMIT"
 )
+_SEEN_FIRST = b"SET LOCAL synchronous_commit = off"
+_MARK = b"SELECT pg_logical_emit_message(true, 'detent', '')"
 
 #: SQLSTATEs that a pooler answers a prepared statement of another connection with.
 _UNPREPARED = ("26000", "42P05")
@@ -216,6 +218,8 @@ class _Session:
         self._prepares = prepares
         self._actions: list[Callable[[], None]] = []
         self._wrote = False
+        #: What is sent together with the commit: rows by statement.
+        self._last: dict[str, list[Mapping[str, Any]]] = {}
         self._flusher: psycopg.Connection[Row] | None = None
         self._flush = SharedFlush(self._flush_all)
         #: The server's life in which the open transaction began, and the one that the last flush found.
@@ -268,6 +272,9 @@ class _Session:
         self._wrote = self._wrote or changed > 0
         return changed
 
+    def later(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._last.setdefault(statement, []).extend(rows)
+
     def each(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> list[Any | None]:
         if statement not in self._takes_rows:
             return [self.one(statement, **row) for row in rows]
@@ -290,6 +297,7 @@ class _Session:
         self._actions = []
         self.notes = {}
         self._wrote = False
+        self._last = {}
         if self._db.broken or self._db.closed:
             self._reconnect()
         try:
@@ -306,13 +314,20 @@ class _Session:
         for last_word in list(self.notes.values()):
             if callable(last_word):
                 last_word(self)
-        if busy:
-            self._cursor.execute("SET LOCAL synchronous_commit = off; COMMIT")
-            return Committed(self._actions, partial(self._settle, self._life))
-        # What another process committed and this one read may not be durable yet; one that writes makes it so.
-        mark = "" if self._wrote else "SELECT pg_logical_emit_message(true, 'detent', ''); "
-        self._cursor.execute(f"{mark}COMMIT")
-        return Committed(self._actions)
+        ending = [_SEEN_FIRST] if busy else []
+        if not self._wrote and not self._last and not busy:
+            # What another process committed and this one read may not be durable yet; one that writes makes it so.
+            ending = [_MARK]
+        ending.append(b"COMMIT")
+        with self._db.pipeline() if self._last else contextlib.nullcontext():
+            for statement, rows in self._last.items():
+                self.many(statement, rows)
+            if self._last:
+                for text in ending:
+                    self._db.execute(text)
+            else:
+                self._cursor.execute(b"; ".join(ending))
+        return Committed(self._actions, partial(self._settle, self._life) if busy else None)
 
     def rollback(self) -> None:
         if not self._db.closed and not self._db.broken:

@@ -159,6 +159,9 @@ class _Session:
     def many(self, statement: str, rows: Iterable[Mapping[str, Any]]) -> int:
         return self._db.executemany(self._sql[statement], rows).rowcount
 
+    def later(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        self.many(statement, rows)
+
     def each(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> list[Any | None]:
         return [self.one(statement, **row) for row in rows]
 

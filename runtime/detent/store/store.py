@@ -44,6 +44,11 @@ class Tx(Protocol):
         """Run `statement` once for each of `rows`; how many rows it changed in all."""
         ...
 
+    def later(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run `statement` for each of `rows` before the commit, at the latest; nobody asks what it changed, and no
+        statement of the transaction looks at it."""
+        ...
+
     def each(self, statement: str, rows: Sequence[Mapping[str, Any]]) -> list[Any | None]:
         """Run `statement`, which answers with the `id` of what it changed, for each of `rows`, which have an `id`;
         the answer to each, None where it changed nothing."""

@@ -6,4 +6,6 @@ FROM json_to_recordset(CAST(:rows AS json)) AS r (
      id TEXT, epoch BIGINT, worker TEXT, state TEXT, output TEXT, output_ref TEXT, error TEXT, started_at BIGINT, now BIGINT)
 WHERE runs.id = r.id AND runs.epoch = r.epoch AND runs.worker_id = r.worker AND runs.state = 'EXECUTING'
 RETURNING runs.id, runs.env, runs.task, runs.queue, runs.attempt, runs.epoch, runs.awaited, runs.has_waits, runs.idempotency_key,
-          runs.cancel_requested_at
+          runs.cancel_requested_at,
+          (SELECT count(*) FROM queues q WHERE q.env = runs.env AND q.name = runs.queue
+                                           AND (q.limit_n IS NOT NULL OR q.limit_per_key IS NOT NULL)) AS limited
