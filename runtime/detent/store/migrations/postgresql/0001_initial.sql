@@ -59,9 +59,13 @@ CREATE TABLE detent.runs (
     schedule_id         TEXT   COLLATE "C"
 ) WITH (fillfactor = 75, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,
         autovacuum_analyze_scale_factor = 0.02, autovacuum_analyze_threshold = 500);
+-- How many runs are in a state, or with a worker, is another number every second. The planner had better not know: once
+-- it has seen that nothing executes, it looks for a run among all that execute instead of by its id.
+ALTER TABLE detent.runs ALTER COLUMN state SET STATISTICS 0, ALTER COLUMN worker_id SET STATISTICS 0,
+    ALTER COLUMN resume SET STATISTICS 0, ALTER COLUMN sticky_worker SET STATISTICS 0,
+    ALTER COLUMN sticky_until SET STATISTICS 0;
 CREATE INDEX runs_queued ON detent.runs (env, queue, concurrency_key, resume DESC, order_at, seq, task) WHERE state = 'QUEUED';
-CREATE INDEX runs_reserved ON detent.runs (sticky_worker, env, queue, concurrency_key, order_at)
-    WHERE state = 'QUEUED' AND resume = -1;
+CREATE INDEX runs_reserved ON detent.runs (sticky_worker, env, queue, concurrency_key, order_at) WHERE resume = -1;
 CREATE INDEX runs_reserved_until ON detent.runs (sticky_until) WHERE state = 'QUEUED' AND resume = -1;
 CREATE INDEX runs_executing ON detent.runs (env, queue, concurrency_key) WHERE state = 'EXECUTING';
 CREATE INDEX runs_held ON detent.runs (worker_id) WHERE state = 'EXECUTING';

@@ -15,7 +15,7 @@ WHERE seq = ANY (ARRAY(
         SELECT * FROM (
             SELECT seq, 1 AS resume, order_at FROM runs
             WHERE sticky_worker = :worker AND env = :env AND queue = :queue AND concurrency_key = :concurrency_key
-              AND state = 'QUEUED' AND resume = -1
+              AND coalesce(state, '') = 'QUEUED' AND resume = -1 -- by the index of what is reserved
               AND task = ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:tasks AS json))))
             ORDER BY order_at LIMIT :n FOR UPDATE SKIP LOCKED) AS own) AS either
     ORDER BY resume DESC, order_at, seq LIMIT :n))

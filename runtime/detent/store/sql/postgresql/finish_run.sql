@@ -4,7 +4,7 @@ UPDATE runs SET state = r.state, output = r.output, output_ref = r.output_ref, e
        used_ms = runs.used_ms + greatest(0, r.now - runs.claimed_at)
 FROM json_to_recordset(CAST(:rows AS json)) AS r (
      id TEXT, epoch BIGINT, worker TEXT, state TEXT, output TEXT, output_ref TEXT, error TEXT, started_at BIGINT, now BIGINT)
-WHERE runs.id = r.id AND runs.epoch = r.epoch AND runs.worker_id = r.worker AND runs.state = 'EXECUTING'
+WHERE runs.id = r.id AND runs.epoch = r.epoch AND runs.worker_id = r.worker AND coalesce(runs.state, '') = 'EXECUTING' -- by id
 RETURNING runs.id, runs.env, runs.task, runs.queue, runs.attempt, runs.epoch, runs.awaited, runs.has_waits, runs.idempotency_key,
           runs.cancel_requested_at,
           (SELECT count(*) FROM queues q WHERE q.env = runs.env AND q.name = runs.queue
