@@ -82,7 +82,8 @@ class PostgresqlChannel(ListeningChannel):
 
     def cut(self) -> None:
         _close(self._listening)
-        _close(self._telling)
+        if self.closed.is_set():
+            _close(self._telling)
 
     def _connected(self) -> psycopg.Connection[Any]:
         return psycopg.connect(

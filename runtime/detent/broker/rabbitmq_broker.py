@@ -56,6 +56,8 @@ class RabbitmqBroker(DramatiqRabbitmqBroker):
         self.health = health or Health(url)
         self.has_room = has_room
         self.closed = Event()
+        #: The connections of consumers, each of which belongs to their thread.
+        self.consuming: set[pika.BlockingConnection] = set()
 
     def name_of(self, queue: str) -> str:
         """The name of a queue on the server."""
@@ -110,9 +112,13 @@ class RabbitmqBroker(DramatiqRabbitmqBroker):
     def close(self) -> None:
         """See `TicketBroker`."""
         self.closed.set()
-        for connection in list(self.connections):
+        for connection in list(self.consuming):
             with contextlib.suppress(*FAILURES):
                 connection.add_callback_threadsafe(connection.close)
+        # Whoever has sent does so no more.
+        for connection in list(self.connections):
+            with contextlib.suppress(*FAILURES):
+                connection.close()
 
     def _publish(self, queue: str, messages: list[dramatiq.Message[Any]]) -> None:
         try:
@@ -151,6 +157,9 @@ class _Consumer(Consumer):
 
     def __next__(self) -> MessageProxy | None:
         broker = self._broker
+        if broker.closed.is_set():
+            self._drop()
+            return None
         try:
             if self._taken is None:
                 self._connect()
@@ -177,7 +186,7 @@ class _Consumer(Consumer):
 
     def _connect(self) -> None:
         self._connection = connection = pika.BlockingConnection(self._broker.parameters)
-        self._broker.connections.add(connection)
+        self._broker.consuming.add(connection)
         self._channel = connection.channel()
         self._broker.declare_on(self._channel, self._queue)
         self._channel.basic_qos(prefetch_count=1)
@@ -186,7 +195,7 @@ class _Consumer(Consumer):
     def _drop(self) -> None:
         connection, self._connection, self._taken = self._connection, None, None
         if connection is not None:
-            self._broker.connections.discard(connection)
+            self._broker.consuming.discard(connection)
             with contextlib.suppress(*FAILURES):
                 connection.close()
 

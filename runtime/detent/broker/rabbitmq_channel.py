@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from threading import get_ident
 from typing import Any
 
 import pika
@@ -33,6 +34,7 @@ class RabbitmqChannel(ListeningChannel):
         self._exchange = f"{namespace}.news"
         self._connection: pika.BlockingConnection | None = None
         self._channel: Any = None
+        self._listens_on = 0
 
     def send(self, data: bytes) -> None:
         """See `Channel`. It is sent by the thread that listens: a connection belongs to one."""
@@ -57,7 +59,7 @@ class RabbitmqChannel(ListeningChannel):
         queue = channel.queue_declare("", exclusive=True, arguments={"x-max-length": _MOST}).method.queue
         channel.queue_bind(queue, self._exchange)
         channel.basic_consume(queue, self._took, auto_ack=True)
-        self._connection, self._channel = connection, channel
+        self._connection, self._channel, self._listens_on = connection, channel, get_ident()
 
     def listen(self) -> None:
         assert self._connection is not None
@@ -66,14 +68,20 @@ class RabbitmqChannel(ListeningChannel):
             raise ConnectionError("RabbitMQ closed the channel")
 
     def cut(self) -> None:
-        connection, self._connection = self._connection, None
+        connection = self._connection
         if connection is None:
             return
         with contextlib.suppress(*FAILURES):
-            if self.closed.is_set():
-                connection.add_callback_threadsafe(connection.close)
-            else:
-                connection.close()
+            if get_ident() != self._listens_on:
+                # It belongs to the thread that listens, which closes it when it is woken.
+                connection.add_callback_threadsafe(_nothing)
+                return
+            self._connection = None
+            connection.close()
 
     def _took(self, _channel: Any, _method: Any, _properties: Any, body: bytes) -> None:
         self.take(body)
+
+
+def _nothing() -> None:
+    """To be woken is all."""

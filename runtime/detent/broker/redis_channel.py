@@ -37,7 +37,7 @@ class RedisChannel(ListeningChannel):
         began = time.perf_counter()
         try:
             self._client.publish(self._name, data)
-        except FAILURES as error:
+        except Exception as error:  # a client whose socket was closed meanwhile raises all kinds of things
             if not self.closed.is_set():
                 self.health.failed("telling", error)
         else:
@@ -69,6 +69,7 @@ class RedisChannel(ListeningChannel):
         with contextlib.suppress(*FAILURES):
             if heard is not None:
                 heard.close()
-        for client in (self._listening, self._client):
+        # What another thread tells by is its own, for as long as there is something to tell.
+        for client in (self._listening, self._client) if self.closed.is_set() else (self._listening,):
             with contextlib.suppress(*FAILURES):
                 client.connection_pool.disconnect()
