@@ -225,6 +225,16 @@ class Fleet:
 
         wait_for(f"the end of {total} runs", is_over, patience_s)
 
+    def await_rest(self, patience_s: float = 60.0) -> None:
+        """Until all runs that are there have ended."""
+        sql = "SELECT count(*) FROM runs WHERE finished_at IS NULL"
+
+        def is_over() -> bool:
+            time.sleep(0.02)
+            return self.ask(sql) == [(0,)]
+
+        wait_for("the end of all runs", is_over, patience_s)
+
     # What must hold.
 
     def judge(self, limits: Sequence[LimitChange] = ()) -> tuple[Report, int]:
