@@ -45,6 +45,7 @@ class Proxy(Relay):
         self._refuses = False
         self._answer: bytes | None = None
         self._every = 1
+        self._once = False
         self._seen = 0
         self._clear = asyncio.Event()
         self._clear.set()
@@ -74,12 +75,13 @@ class Proxy(Relay):
             pair.carried = 0
         self._most_bytes = count
 
-    def lose_answers(self, answer: bytes = COMMIT_ANSWER, every: int = 1) -> None:
+    def lose_answers(self, answer: bytes = COMMIT_ANSWER, every: int = 1, *, once: bool = False) -> None:
         """Let the server do what it was asked, and reset the connection instead of telling the client.
 
         Parameters:
-          answer: bytes in the answers that are lost. every: one of so many is lost.
+          answer: bytes in the answers that are lost. every: one of so many is lost. once: and then no other.
         """
+        self._once = once
         self._seen, self._every, self._answer = 0, every, answer
 
     def heal(self) -> None:
@@ -153,6 +155,8 @@ class Proxy(Relay):
         if before // self._every == self._seen // self._every:
             return False
         self.lost += 1
+        if self._once:
+            self._answer = None
         return True
 
     def _is_enough(self, pair: _Pair, count: int) -> bool:

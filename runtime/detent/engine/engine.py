@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, Protocol, Self, TypeVar
 
-from ..errors import DetentError
+from ..errors import DetentError, StoreError
 from ..model.channel import Channel, Tickets
 from ..model.protocol import (
     Answer,
@@ -377,13 +377,20 @@ class Engine:
         self.write(lambda scene: pause_queue(scene, name, paused))
 
     def handle(self, session: Session, requests: Sequence[Request]) -> list[Answer]:
-        """Answer a frame of a worker: its requests share one transaction, in order."""
+        """Answer a frame of a worker: its requests share one transaction, in order.
+
+        Errors: `StoreError` where the answer of a commit was lost meanwhile, so that the worker may have been granted
+        what it does not know of. It has to say hello again with what it holds, and then asks again.
+        """
         there = self.in_env(session.env)
+        doubts = self.store.doubts
         operations = [there._operation_of(session, request) for request in requests]
         if failpoints.armed is None:
             outcomes = self.store.write_all(operations)
         else:
             outcomes = failpoints.armed.write_all(self.store, operations, requests)
+        if self.store.doubts != doubts:
+            raise StoreError("the answer of a commit was lost, and with it what was granted; say hello again")
         answers: list[Answer] = []
         for request, outcome in zip(requests, outcomes, strict=True):
             if isinstance(outcome, DetentError):

@@ -118,6 +118,11 @@ class PostgresStore:
         self._group = GroupCommit(self._session)
         self._readers = _Readers(url, self._prepares)
 
+    @property
+    def doubts(self) -> int:
+        """See `Store.doubts`."""
+        return self._session.doubts
+
     def write(self, operation: Callable[[Tx], T], *, yields: bool = False) -> T:
         """See `Store.write`."""
         result: Any = self._group.submit([operation], yields=yields)[0]
@@ -234,6 +239,8 @@ class _Session:
         self._last: dict[str, list[Mapping[str, Any]]] = {}
         self._flusher: psycopg.Connection[Row] | None = None
         self._flush = SharedFlush(self._flush_all)
+        #: How many commits nobody knows of whether they are stored.
+        self.doubts = 0
         #: The server's life in which the open transaction began, and the one that the last flush found.
         self._life = self._flushed_in = ""
         self.notes: dict[str, Any] = {}
@@ -326,6 +333,14 @@ class _Session:
         for last_word in list(self.notes.values()):
             if callable(last_word):
                 last_word(self)
+        try:
+            self._commit(busy)
+        except psycopg.Error:
+            self.doubts += self._db.broken
+            raise
+        return Committed(self._actions, partial(self._settle, self._life) if busy else None)
+
+    def _commit(self, busy: bool) -> None:
         ending = [_SEEN_FIRST] if busy else []
         if not self._wrote and not self._last and not busy:
             # What another process committed and this one read may not be durable yet; one that writes makes it so.
@@ -339,7 +354,6 @@ class _Session:
                     self._db.execute(text)
             else:
                 self._cursor.execute(b"; ".join(ending))
-        return Committed(self._actions, partial(self._settle, self._life) if busy else None)
 
     def rollback(self) -> None:
         if not self._db.closed and not self._db.broken:
@@ -378,12 +392,16 @@ class _Session:
 
     def _settle(self, life: str) -> None:
         """Wait until what was committed in that life of the server is durable. Errors: `StoreError`."""
-        self._flush.wait()
-        if self._flushed_in != life:
-            raise StoreError(
-                f"{without_password(self._url)} was started again before this was safely on its disk, so that it may "
-                "be stored or not; ask again"
-            )
+        try:
+            self._flush.wait()
+            if self._flushed_in != life:
+                raise StoreError(
+                    f"{without_password(self._url)} was started again before this was safely on its disk, so that it "
+                    "may be stored or not; ask again"
+                )
+        except BaseException:
+            self.doubts += 1
+            raise
 
     def _flush_all(self) -> None:
         try:

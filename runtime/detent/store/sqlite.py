@@ -45,6 +45,7 @@ class SqliteStore:
 
     dialect = "sqlite"
     is_shared = False
+    doubts = 0
     clock = None
 
     def __init__(

@@ -73,6 +73,12 @@ class Store(Protocol):
         ...
 
     @property
+    def doubts(self) -> int:
+        """How many commits nobody knows of whether they are stored, because the answer was lost. What they did may be
+        there twice, or unknown to whoever asked for it."""
+        ...
+
+    @property
     def clock(self) -> Clock | None:
         """The clock that all who use it share; None for that of this machine."""
         ...
