@@ -1,13 +1,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from tests.engine.bench import Bench
 
-from detent.engine import Engine
 from detent.model.protocol import Claim, Done, Failure, Welcome
-from detent.store import SqliteStore
 
 
 def test_a_silent_worker_loses_its_runs_after_45_seconds_and_one_that_beats_keeps_them(bench: Bench) -> None:
@@ -108,13 +105,13 @@ def test_a_dead_worker_frees_the_runs_that_were_kept_for_it(bench: Bench) -> Non
     assert second.take().run_id == run
 
 
-def test_after_a_restart_nobody_is_judged_for_one_full_lease(bench: Bench, tmp_path: Path) -> None:
+def test_after_a_restart_nobody_is_judged_for_one_full_lease(bench: Bench) -> None:
     """Given a server that was away for an hour, when it is back, then its workers keep their runs."""
     worker = bench.worker()
     run = bench.trigger()
     worker.take()
     bench.clock.forward(3600)
-    bench.engine = Engine(SqliteStore(tmp_path / "detent.db"), bench.clock)
+    bench.restart()
     assert bench.watch_leases(40) == []
     assert isinstance(worker.hello(), Welcome)
     assert bench.watch_leases(40, worker) == []
