@@ -59,7 +59,7 @@ from .enlist import enlist
 from .finish import finish_runs
 from .inputs import peek_input
 from .isolation import assign
-from .joint import JointOperation
+from .joint import JointOperation, Patient
 from .journal import recall, record
 from .leases import LEASE_MS, beat, hand_back_all, lose_worker, release
 from .loops import BulkActions, Leases, Leftovers, Loop, OnRemove, Retention, Schedules, Sweeper, Timers
@@ -412,7 +412,11 @@ class Engine:
     def _operation_of(self, session: Session, request: Request) -> Callable[[Tx], Answer]:
         if isinstance(request, Finish):
             return JointOperation(f"finish {self.env}", self._scene, (session.worker_id, request), finish_runs)
-        return self._operation(self._verb(session, request))
+        operation = self._operation(self._verb(session, request))
+        if isinstance(request, Claim):
+            # The sooner runs end, the more room there is.
+            return Patient(operation)
+        return operation
 
     def _verb(self, session: Session, request: Request) -> Callable[[Scene], Answer]:
         worker_id = session.worker_id

@@ -8,7 +8,7 @@ from typing import Any
 from ..store import Tx
 from .scene import Scene
 
-__all__ = ["JointOperation"]
+__all__ = ["JointOperation", "Patient"]
 
 
 class JointOperation:
@@ -37,3 +37,16 @@ class JointOperation:
     def together(self, tx: Tx, operations: Sequence[JointOperation]) -> list[Any]:
         """See `Joint.together`."""
         return self._act(self._scene(tx), [operation.argument for operation in operations])
+
+
+class Patient:
+    """An operation that lets those of the same worker that can be done together go first."""
+
+    __slots__ = ("_operation",)
+    is_patient = True
+
+    def __init__(self, operation: Callable[[Tx], Any]) -> None:
+        self._operation = operation
+
+    def __call__(self, tx: Tx) -> Any:
+        return self._operation(tx)

@@ -16,6 +16,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice, takewhile
 from threading import Event, Lock
 from typing import Any, NamedTuple, Protocol
 
@@ -45,7 +46,8 @@ class Committed(NamedTuple):
 class Joint(Protocol):
     """An operation that is done together with others of its kind, where that is faster."""
 
-    #: Operations of the same kind can be done together.
+    #: Operations of the same kind can be done together. Those without a kind may have `is_patient`: joint ones that
+    #: stand behind them may be done first.
     kind: str
 
     def __call__(self, tx: Tx) -> Any: ...
@@ -58,7 +60,7 @@ class Joint(Protocol):
 class Session(Protocol):
     """A connection that can hold one transaction."""
 
-    #: Whether operations of one kind that stand first in their places are done together.
+    #: Whether operations of one kind are done together.
     joins: bool
 
     def begin(self) -> Tx: ...
@@ -264,21 +266,16 @@ class GroupCommit:
     def _results(self, tx: Tx, group: list[_Place]) -> list[list[Any]]:
         if not self._session.joins:
             return [[operation(tx) for operation in place.operations] for place in group]
-        # Callers that ask at once have no order among them, so what stands first with each may be done first.
-        begun = [_joint_heads(place.operations) for place in group]
+        # Callers that ask at once have no order among them, so what may be done first with each is done first.
+        early = [_early(place.operations) for place in group]
+        done: dict[int, Any] = {}
         kinds: dict[str, list[Joint]] = {}
-        for heads in begun:
-            for joint in heads:
+        for joints in early:
+            for joint in joints:
                 kinds.setdefault(joint.kind, []).append(joint)
-        done = {
-            id(joint): result
-            for joints in kinds.values()
-            for joint, result in zip(joints, joints[0].together(tx, joints), strict=True)
-        }
-        return [
-            [done[id(one)] for one in heads] + [operation(tx) for operation in place.operations[len(heads) :]]
-            for place, heads in zip(group, begun, strict=True)
-        ]
+        for joints in kinds.values():
+            done.update(zip(map(id, joints), joints[0].together(tx, joints), strict=True))
+        return [_in_order(tx, place.operations, done) for place in group]
 
     def _alone(self, place: _Place, commits: list[Committed]) -> None:
         results: list[Any] = []
@@ -298,15 +295,38 @@ class GroupCommit:
         place.done = True
 
 
-def _joint_heads(operations: Sequence[Operation]) -> list[Any]:
-    """The operations at the beginning that can be done with others of their one kind."""
-    heads: list[Any] = []
+def _early(operations: Sequence[Operation]) -> list[Any]:
+    """Those of `operations` that can be done before all others, together with others of their one kind."""
+    early: list[Any] = []
     for operation in operations:
         kind = getattr(operation, "kind", None)
-        if kind is None or (heads and heads[0].kind != kind):
+        if kind is None:
+            if not getattr(operation, "is_patient", False):
+                break
+        elif early and early[0].kind != kind:
             break
-        heads.append(operation)
-    return heads
+        else:
+            early.append(operation)
+    return early
+
+
+def _in_order(tx: Tx, operations: Sequence[Operation], done: dict[int, Any]) -> list[Any]:
+    """The results of `operations`, of which some are `done` already; neighbours of one kind are done together."""
+    place = 0
+    while place < len(operations):
+        operation = operations[place]
+        kind = getattr(operation, "kind", None)
+        if id(operation) in done:
+            place += 1
+        elif kind is None:
+            done[id(operation)] = operation(tx)
+            place += 1
+        else:
+            behind = islice(operations, place, None)
+            joints: list[Any] = list(takewhile(lambda one: getattr(one, "kind", None) == kind, behind))  # noqa: B023  # used at once
+            done.update(zip(map(id, joints), joints[0].together(tx, joints), strict=True))
+            place += len(joints)
+    return [done[id(operation)] for operation in operations]
 
 
 def _dismiss(place: _Place) -> None:
