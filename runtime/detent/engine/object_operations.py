@@ -22,7 +22,7 @@ __all__ = ["LINK_S", "ObjectOperations", "is_named", "own_key"]
 #: How long a link is good where nothing was set, in seconds.
 LINK_S = 3600
 #: What a worker names an object by: where it belongs, and the digest of what it holds.
-_OWN = re.compile(r"(?:[A-Za-z0-9_-]+/)+[A-Za-z0-9_-]+\.(?P<digest>[0-9a-f]{32})\.json")
+_OWN = re.compile(r"(?:[A-Za-z0-9_-]+/)+[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*\.(?P<digest>[0-9a-f]{32})\.json")
 
 
 class ObjectOperations:

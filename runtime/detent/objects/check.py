@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import DetentError
+from ..errors import DetentError, StoreError
 from .object_store import open_store
 
 __all__ = ["Checked", "check"]
@@ -51,7 +51,7 @@ def check(url: str | Path) -> Checked:
         found = found._replace(delete_ms=_timed(lambda: store.delete(key)))
         left = store.exists(key)
     except DetentError as error:
-        if found.delete_ms is None:
+        if found.delete_ms is None and isinstance(error, StoreError):
             store.delete_many([key])
         return found._replace(message=error.message)
     found = found._replace(signs=store.presigned_url(key, 60) is not None)
