@@ -20,6 +20,12 @@ Threads = Annotated[int | None, typer.Option(metavar="N", min=1, help="Runs of `
 AsyncLimit = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Runs of `async def` tasks at once in each process.")
 ]
+LogFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--log-format", metavar="FORMAT", help="Write logs to standard error: text, or json for one object a line."
+    ),
+]
 EventsAsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for each event.")]
 
 
@@ -57,12 +63,19 @@ def dev(
     raise typer.Exit(status)
 
 
-def server(host: Host = None, port: Port = None, as_json: EventsAsJson = False) -> None:
-    """Run the server alone; workers connect to it."""
+def server(
+    *, host: Host = None, port: Port = None, log_format: LogFormat = None, as_json: EventsAsJson = False
+) -> None:
+    """Run the server alone; workers connect to it. With --log-format no runs are shown, only logs.
+
+    SIGTERM or Ctrl-C: requests under way may end; a second one ends it at once. GET /ready is for load balancers.
+    """
     from detent.config import load_config
     from detent.dev import run_server
 
-    raise typer.Exit(run_server(load_config(), host=host, port=port, json=as_json))
+    _log_as(log_format)
+    status = run_server(load_config(), host=host, port=port, json=as_json, view=as_json or log_format is None)
+    raise typer.Exit(status)
 
 
 def worker(
@@ -95,6 +108,7 @@ def worker(
         str | None,
         typer.Option("--env", metavar="NAME", help="Whose runs they execute: dev unless set, staging, prod."),
     ] = None,
+    log_format: LogFormat = None,
 ) -> None:
     """Run workers alone: for this project's server, for the database that DETENT_DATABASE_URL names, or, with a URL and
     a key, for a server anywhere."""
@@ -102,6 +116,7 @@ def worker(
     from detent.worker.kind import Kind
     from detent_cli.remote import remote
 
+    _log_as(log_format)
     config = load_config()
     kind = Kind(processes, threads, async_limit, concurrency, _names(machine), _names(queues))
     url = api_url or config.api_url
@@ -123,6 +138,16 @@ def worker(
         environment=env or config.environment or (there.environment if there else None),
     )
     raise typer.Exit(status)
+
+
+def _log_as(kind: str | None) -> None:
+    if kind is None:
+        return
+    from detent.process_logs import FORMATS, log_to_stderr
+
+    if kind not in FORMATS:
+        raise typer.BadParameter(f"--log-format is {kind!r}; expected text or json")
+    log_to_stderr(kind)
 
 
 def _names(options: list[str] | None) -> list[str]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import threading
+
 from ..config import Config
 from ..open_servers import refuse_open_servers
 from ..server.addresses import Reach
@@ -13,8 +17,12 @@ from .view import View
 
 __all__ = ["run_dev", "run_server"]
 
+logger = logging.getLogger("detent.server")
+
 #: How long runs may finish after Ctrl-C, in seconds.
 _DEV_GRACE_S = 3.0
+#: The exit status after a second signal.
+_ENDED_AT_ONCE = 130
 
 
 def run_dev(
@@ -63,23 +71,38 @@ def run_dev(
     return 0
 
 
-def run_server(config: Config, *, host: str | None = None, port: int | None = None, json: bool = False) -> int:
+def run_server(
+    config: Config, *, host: str | None = None, port: int | None = None, json: bool = False, view: bool = True
+) -> int:
     """The API and the engine's loops of a project, without workers. The exit status.
 
-    Errors: as `run_dev`; `ConfigError` for a database or a broker that anybody could use.
+    Parameters:
+      json: of the view, as in `run_dev`. `view`: show the runs on standard output; else only what is logged.
+
+    A first SIGTERM or SIGINT lets requests under way end, a second one ends the process at once. Errors: as `run_dev`.
     """
-    refuse_open_servers(config)
     signals = StopSignals()
+    refuse_open_servers(config)
     held = Host(config, host=host, port=port, sync="FULL")
     url = held.start()
+    threading.Thread(target=_end_at_once, args=(signals,), name="detent-second-signal", daemon=True).start()
     try:
-        view = View(held.engine, config, url, json=json)
-        view.start()
+        shown = View(held.engine, config, url, json=json) if view else None
+        if shown is not None:
+            shown.start()
+        logger.info("serving %s at %s", config.project, url)
         signals.first.wait()
-        view.stop()
+        logger.info("stopping; requests under way may end")
+        if shown is not None:
+            shown.stop()
     finally:
         held.stop()
     return 0
+
+
+def _end_at_once(signals: StopSignals) -> None:
+    signals.second.wait()
+    os._exit(_ENDED_AT_ONCE)
 
 
 def _sizes(threads: int | None, async_limit: int | None) -> list[str]:

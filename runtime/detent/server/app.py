@@ -68,6 +68,7 @@ def make_app(
     hub: Hub | None = None,
     rates: Mapping[str, Rate] | None = None,
     links: Links | None = None,
+    public_name: str | None = None,
 ) -> ASGIApp:
     """The app of a server.
 
@@ -75,6 +76,7 @@ def make_app(
       operations: what is served. `key`: whoever has it owns this server; besides it the keys of the accounts are good.
       host: where the server listens, see `Gate`. `hub`: tells those who follow something; one of its own when None.
       rates: how many requests a key may make, see `RateLimits`. `links`: where workers far away connect, if they may.
+      public_name: of the server's public address, see `Gate`.
     """
     if key is not None:
         operations.accounts.trust(key)
@@ -86,7 +88,8 @@ def make_app(
     app.router.redirect_slashes = False
     app.state.tags_of_run = api.tags_of_run
     public = {(method, route.path) for route in routes if route.needs == PUBLIC for method in route.methods or ()}
-    return RequestLimits(Gate(RateLimitLayer(app, RateLimits(rates)), operations.accounts, host, public))
+    limited = RateLimitLayer(app, RateLimits(rates))
+    return RequestLimits(Gate(limited, operations.accounts, host, public, public_name))
 
 
 def make_routes(operations: Operations) -> list[ScopedRoute]:

@@ -50,15 +50,22 @@ class Gate:
     Parameters:
       accounts: whose keys are good.
       host: the address or name that the server was told to listen at; a name that requests may use besides the local
-        ones. On ``0.0.0.0`` and ``::`` any name may be used.
+        ones. On ``0.0.0.0`` and ``::`` any name may be used. `public_name`: likewise, that of its public address.
       public: method and path of what needs no key.
     """
 
-    def __init__(self, app: ASGIApp, accounts: Accounts, host: str, public: Collection[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        accounts: Accounts,
+        host: str,
+        public: Collection[tuple[str, str]],
+        public_name: str | None = None,
+    ) -> None:
         self._app = app
         self._accounts = accounts
         self._any_host = host in _EVERYWHERE
-        self._hosts = _LOCAL | {host.lower().strip("[]")}
+        self._hosts = _LOCAL | {host.lower().strip("[]")} | ({public_name.lower()} if public_name else set())
         self._public = frozenset(public)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,6 +9,7 @@ import time
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import psutil
@@ -163,8 +164,15 @@ class Host:
         hub = Hub(self.operations.streams.shapes, self.operations.streams.listeners)
         links = Links(self.engine, self.worker_exited, partial(variables_for_worker, self.store, vault))
         started.callback(links.close)
-        rates = self.config.rate_limit
-        app = make_app(self.operations, key=self._key, host=self._host, hub=hub, rates=rates, links=links)
+        app = make_app(
+            self.operations,
+            key=self._key,
+            host=self._host,
+            hub=hub,
+            rates=self.config.rate_limit,
+            links=links,
+            public_name=urlsplit(self.config.public_url or "").hostname,
+        )
         http = HttpServer(app, self._host, self._port)
         http.on_stop += [hub.close, links.stop]
         self.url = http.start()

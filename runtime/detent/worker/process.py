@@ -23,6 +23,7 @@ from ..errors import ConfigError, ServerUnreachable
 from ..model.machine import MACHINES
 from ..model.manifest import Manifest
 from ..objects import open_store
+from ..process_logs import format_of_logs
 from ..sdk.task import Task
 from .capture import capture
 from .cell_life import CellLife
@@ -34,7 +35,7 @@ from .life import NO_ENGINE, Life, end
 from .link import SocketLink
 from .manifest import make_manifest
 from .options import WorkerOptions, replay_mode
-from .secrets import RedactingFormatter, learn
+from .secrets import RedactingFormatter, RedactingJsonFormatter, learn
 from .variables import take_variables
 from .worker import Worker
 
@@ -91,7 +92,9 @@ def prepare(project: str, socket_path: str | None = None, env: str | None = None
     faulthandler.enable()
     config = _read(lambda: load_config(Path(project)))
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
+    chosen = format_of_logs()
+    lines = RedactingFormatter("%(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(RedactingJsonFormatter() if chosen == "json" else lines)
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     if socket_path is not None:
         _read(failpoints.arm)  # wrong ones are refused before anybody is asked

@@ -12,9 +12,10 @@ import msgspec
 from ..config import Config, own_secrets
 from ..embedded import running_server
 from ..model.redaction import Redactor, is_secret_name
+from ..process_logs import JsonFormatter
 from ..sdk.current import current_run
 
-__all__ = ["RedactingFormatter", "conceal", "learn", "redactor", "reveal"]
+__all__ = ["RedactingFormatter", "RedactingJsonFormatter", "conceal", "learn", "redactor", "reveal"]
 
 
 #: Variables of the shell that are named like a password and hold a folder.
@@ -111,3 +112,10 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redactor().text(super().format(record))
+
+
+class RedactingJsonFormatter(JsonFormatter):
+    """The same for lines of JSON."""
+
+    def shown(self, text: str) -> str:
+        return redactor().text(text)
