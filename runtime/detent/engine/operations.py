@@ -315,6 +315,11 @@ class Operations:
         detail["related"] = self._related(row)
         return detail
 
+    def tags_of(self, run_id: str) -> list[str]:
+        """The tags of a run. Errors: `NotFound`."""
+        tags: list[str] = msgspec.json.decode(self._run(run_id)["tags"])
+        return tags
+
     def cancel_run(self, *, id: str, reason: str = "") -> dict[str, Any]:
         """Cancel a run and its descendants."""
         return {"id": id, "status": self._engine.cancel(id, reason)}

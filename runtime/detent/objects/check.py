@@ -5,15 +5,21 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import DetentError, StoreError
-from .object_store import open_store
+from .address import read_address
+from .object_store import ObjectStore
 
 __all__ = ["Checked", "check"]
 
 _DATA = b"detent was here to see whether it may write, read and delete; this may be deleted\n"
+
+
+#: Whoever asks waits for the answer.
+_QUICK = {"timeout": "5", "connect_timeout": "3", "retries": "0"}
 
 
 class Checked(NamedTuple):
@@ -35,9 +41,11 @@ class Checked(NamedTuple):
 
 
 def check(url: str | Path) -> Checked:
-    """Write, read, list and delete a small object of a name of its own in the store at `url`; never raises."""
+    """Write, read, list and delete a small object of a name of its own in the store at `url`; never raises, and takes
+    some seconds at most."""
     try:
-        store = open_store(url)
+        place = read_address(url)
+        store = ObjectStore(replace(place, options={**place.options, **_QUICK}))
     except DetentError as error:
         return Checked("", ok=False, message=error.message)
     found = Checked(store.address, ok=False, message="")

@@ -32,6 +32,7 @@ from ..model.http_api import (
     BatchMade,
 )
 from ..model.http_api import Route as RouteOf
+from ..model.limits import INLINE_BYTES
 from ..model.protocol import Handle, NewRun
 from ..model.rate_limit import Rate
 from .bodies import JSON_LINES, batch_lines, batch_of, batch_of_lines, object_of, read_body, run_of, trigger_body
@@ -55,6 +56,11 @@ T = TypeVar("T")
 
 #: Requests that work in the engine at once; the others wait their turn.
 _THREADS = 16
+#: Operations that may read or write objects. They have threads of their own, so that a store of objects which does not
+#: answer holds up nothing else; so have bodies that are longer than the limit of the rows.
+_WITH_OBJECTS = frozenset(
+    {"runs.retrieve", "runs.result", "runs.replay", "tokens.retrieve", "tokens.complete", "batches.results"}
+)
 #: How long the public token that comes with a triggered run is good, in seconds.
 _TOKEN_S = 3600
 _encode = msgspec.json.Encoder().encode
@@ -140,6 +146,7 @@ class _Api:
         self._parameters = {name: Parameters(method) for name, method in operations.methods.items()}
         self._openapi: Response | None = None
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="detent-http")
+        self._pool_of_objects = ThreadPoolExecutor(_THREADS, thread_name_prefix="detent-http-objects")
 
     async def trigger(self, request: Request) -> Response:
         body = await read_body(request, BODY_BYTES)
@@ -152,7 +159,7 @@ class _Api:
             check_queues(principal, [run])
             return operations.trigger([run])
 
-        handles = await self.on_thread(work)
+        handles = await self.on_thread(work, objects=len(body) > INLINE_BYTES)
         token = self._token(principal, f"runs:read:{handles[0].id}", f"streams:read:{handles[0].id}")
         return _json(msgspec.structs.replace(handles[0], public_access_token=token), 202)
 
@@ -173,7 +180,8 @@ class _Api:
             token = None if batch_id is None else self._token(principal, f"batches:read:{batch_id}")
             return _json(BatchMade(batch_id, handles, token), 202)
 
-        return await self.on_thread(once(request, body, principal, operations.answers, work))
+        answered = once(request, body, principal, operations.answers, work)
+        return await self.on_thread(answered, objects=len(body) > INLINE_BYTES)
 
     def _of(self, request: Request) -> tuple[Principal, Operations]:
         """Who asks, and the operations of the environment that they ask about."""
@@ -195,10 +203,9 @@ class _Api:
     def tags_of_run(self, principal: Principal, run_id: str) -> list[str]:
         """The tags of a run, none where there is no such run in reach."""
         try:
-            tags: list[str] = self._in_env(principal.env).call("runs.retrieve", id=run_id)["tags"]
+            return self._in_env(principal.env).tags_of(run_id)
         except NotFound:
             return []
-        return tags
 
     def _token(self, principal: Principal, *scopes: str) -> str | None:
         """A public token for what was just made, for whoever may read it anyway."""
@@ -231,7 +238,8 @@ class _Api:
         tokens = self._in_env(env or self._operations.env).tokens
         output = output_of(request.headers.get("content-type", ""), await read_body(request, CALLBACK_BYTES))
         try:
-            await self.on_thread(lambda: tokens.complete_with_text(token_id, output))
+            done = partial(tokens.complete_with_text, token_id, output)
+            await self.on_thread(done, objects=len(output) * 4 > INLINE_BYTES)
         except Conflict:
             # The outcome itself is not for whoever has no more than the address.
             return problem(409, "conflict", "this token has its outcome already; the first one counts")
@@ -261,10 +269,13 @@ class _Api:
 
         if operation.startswith(TOLD_ONCE):
             return await self.on_thread(work)
-        return await self.on_thread(once(request, body, principal, operations.answers, work))
+        answered = once(request, body, principal, operations.answers, work)
+        return await self.on_thread(answered, objects=operation in _WITH_OBJECTS)
 
-    async def on_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work))
+    async def on_thread(self, work: Callable[[], T], *, objects: bool = False) -> T:
+        """What `work` returns. `objects`: it may wait for the store of objects."""
+        pool = self._pool_of_objects if objects else self._pool
+        return await asyncio.get_running_loop().run_in_executor(pool, partial(work))
 
 
 def _text(value: str, status: int = 200) -> Response:
