@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from detent_cli.options import AsJson
 
 if TYPE_CHECKING:
+    from detent.config import Config
     from detent.doctor import Examination
 
 __all__ = ["doctor"]
@@ -28,7 +30,7 @@ def doctor(as_json: AsJson = False) -> None:
     """
     from detent.doctor import examine
 
-    found = examine()
+    found = examine(_settings)
     if as_json:
         from detent_cli.console import print_json
 
@@ -37,6 +39,20 @@ def doctor(as_json: AsJson = False) -> None:
         _print(found)
     if found.status == "failed":
         raise typer.Exit(1)
+
+
+def _settings() -> Config:
+    """Those of the project, and of the profile in use where it names a server."""
+    from detent.config import load_config
+    from detent_cli.remote import remote
+
+    config = load_config()
+    there = remote()
+    if there is None:
+        return config
+    return replace(
+        config, api_url=there.url, secret_key=there.key, project_slug=there.project, environment=there.environment
+    )
 
 
 def _document(found: Examination) -> dict[str, object]:

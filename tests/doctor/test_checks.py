@@ -7,7 +7,10 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
+from tests.servers.pooler import Pooler
 from tests.servers.postgresql import fresh_database
 from tests.servers.process import free_port
 from tests.servers.redis import shared_redis
@@ -27,6 +30,7 @@ from detent.doctor.sqlite_file import check_sqlite
 from detent.server.host import Host
 from detent.server.lock import ProjectLock
 from detent.store import SqliteStore
+from detent.store.postgresql import LOCK, PostgresStore
 
 
 def found(look: Callable[[Config], Iterable[Finding]], config: Config) -> dict[str, Finding]:
@@ -163,7 +167,7 @@ def test_servers_that_are_not_there_fail_with_what_to_do(tmp_path: Path) -> None
 def test_a_redis_that_is_there_is_measured(tmp_path: Path) -> None:
     told = found(check_broker_server, config_of(tmp_path, DETENT_BROKER_URL=shared_redis().url))
 
-    assert told["broker.reach"].status == "ok"
+    assert told["broker.reach"].status == told["broker.use"].status == "ok"
     assert float(told["broker.reach"].figures["latency_ms"] or 0) > 0
 
 
@@ -193,3 +197,44 @@ def test_a_database_server_is_asked_for_all_that_matters(tmp_path: Path) -> None
     assert told["database.settings"].status == "warning"  # the tests' own writes without fsync
     assert told["database.pooler"].figures == {"pooler": False}
     assert {"database.rights", "database.commit", "database.clock", "database.room"} <= set(told)
+
+
+def test_a_database_of_several_machines_and_its_loops_are_told_of(tmp_path: Path) -> None:
+    with fresh_database() as url:
+        config = config_of(tmp_path, DETENT_DATABASE_URL=url)
+        PostgresStore(url).close()
+        told = found(check_database_server, config)
+
+    assert told["database.schema"].status == "ok"
+    assert told["database.rights"].status == "ok"
+    assert told["database.leaders"].figures == {"loops": 0, "engines": 0}
+
+
+def test_a_pooler_that_stands_between_is_noticed(tmp_path: Path) -> None:
+    with fresh_database() as url, Pooler(urlsplit(url).port or 0) as pooler:
+        there = urlsplit(url)._replace(netloc=f"postgres@127.0.0.1:{pooler.port}").geturl()
+        alone = found(check_database_server, config_of(tmp_path, DETENT_DATABASE_URL=there))
+        env = {"DETENT_DATABASE_URL": there, "DETENT_BROKER_URL": "redis://127.0.0.1/0"}
+        with_broker = found(check_database_server, config_of(tmp_path, **env))
+
+    assert alone["database.pooler"].status == "warning"
+    assert "DETENT_BROKER_URL" in (alone["database.pooler"].advice or "")
+    assert (with_broker["database.pooler"].status, with_broker["database.pooler"].figures) == ("ok", {"pooler": True})
+
+
+def test_who_holds_the_lock_of_all_writes_for_long_is_named(tmp_path: Path) -> None:
+    with fresh_database() as url, psycopg.connect(url) as held:
+        held.execute(f"SELECT pg_advisory_xact_lock({LOCK})".encode())
+        told = found(check_database_server, config_of(tmp_path, DETENT_DATABASE_URL=url))["database.commit"]
+
+        assert told.status == "failed"
+        assert f"pg_terminate_backend({held.info.backend_pid})" in (told.advice or "")
+
+
+def test_a_server_elsewhere_without_a_password_fails(tmp_path: Path) -> None:
+    url = "redis://broker.example.invalid/0"
+
+    told = found(check_broker_server, config_of(tmp_path, DETENT_BROKER_URL=url))
+    allowed = found(check_broker_server, config_of(tmp_path, DETENT_BROKER_URL=url, DETENT_ALLOW_INSECURE="1"))
+
+    assert (told["broker.password"].status, allowed["broker.password"].status) == ("failed", "warning")

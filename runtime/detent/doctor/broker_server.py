@@ -8,8 +8,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ..broker import check_broker
 from ..config import Config
+from ..errors import ConfigError
 from .finding import Figure, Finding, failed, good, said, shown, warning
+from .passwords import check_password
 
 if TYPE_CHECKING:
     import redis
@@ -27,9 +30,27 @@ def check_broker_server(config: Config) -> Iterator[Finding]:
     if url is None:
         yield good("broker.reach", "none is named: processes of one machine wake each other, others poll")
         return
-    scheme = urlsplit(url).scheme
-    if scheme in ("redis", "rediss", "unix"):
-        yield from _redis(url, config)
+    yield from check_password("broker", url, "DETENT_BROKER_URL", config)
+    if urlsplit(url).scheme in ("redis", "rediss", "unix"):
+        for finding in _redis(url, config):
+            yield finding
+            if finding.status == "failed":
+                return
+    yield _use(url, config)
+
+
+def _use(url: str, config: Config) -> Finding:
+    """Whether tickets can be put there, by the client that engines use."""
+    place = shown(url)
+    try:
+        state = check_broker(url)
+    except ConfigError as error:
+        return failed("broker.use", said(error, config), "correct DETENT_BROKER_URL, or install what it needs")
+    if state.state != "ok":
+        told = f"{place} is {state.state}: {said(ValueError(state.last_error or 'it is slow'), config)}"
+        advice = "allow its user all commands on keys and channels that begin with detent; work goes on by polling"
+        return failed("broker.use", told, advice)
+    return good("broker.use", f"{place} takes tickets", latency_ms=round(state.latency_ms or 0.0, 2))
 
 
 def _redis(url: str, config: Config) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import Config
 from ..store.statements import migrations
 from .finding import Finding, failed, good, said, shown, warning
+from .passwords import check_password
 
 if TYPE_CHECKING:
     import psycopg
@@ -40,6 +41,7 @@ def check_database_server(config: Config) -> Iterator[Finding]:
     except ModuleNotFoundError:
         return  # the finding of the extras says so
     place = shown(config.database_url)
+    yield from check_password("database", config.database_url, "DETENT_DATABASE_URL", config)
     try:
         opened = connect(config.database_url)
     except (psycopg.Error, ValueError) as error:
@@ -55,6 +57,7 @@ def check_database_server(config: Config) -> Iterator[Finding]:
         yield from _turns(db)
         yield _clock(db)
         yield _room(db)
+        yield from _leaders(db)
 
 
 def _advice(text: str) -> str:
@@ -163,7 +166,7 @@ def _turns(db: psycopg.Connection[Any]) -> Iterator[Finding]:
     from ..store.postgresql import LOCK
 
     turn = (
-        "BEGIN; SET LOCAL lock_timeout = '3s'; SET LOCAL synchronous_commit = on; "
+        "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL synchronous_commit = on; "
         f"SELECT pg_advisory_xact_lock({LOCK}); "
         "SELECT pg_logical_emit_message(true, 'detent', ''); COMMIT"
     )
@@ -202,7 +205,7 @@ def _holder(db: psycopg.Connection[Any]) -> Finding:
         b"WHERE datname = current_database()) ORDER BY a.xact_start LIMIT 1"
     ).fetchall()
     if not rows:
-        return warning("database.commit", "the database was busy for 3 s", "look again in a while")
+        return warning("database.commit", "the database was busy for 2 s", "look again in a while")
     pid, state, client, seconds = rows[0]
     told = f"the connection {pid} from {client} has held the lock of all writes for {seconds} s ({state})"
     return failed("database.commit", told, f'psql -c "SELECT pg_terminate_backend({pid})"', pid=pid)
@@ -231,3 +234,15 @@ def _room(db: psycopg.Connection[Any]) -> Finding:
     if most - used < _CONNECTIONS:
         return warning("database.room", told, "set max_connections higher, or put a pooler between", **figures)
     return good("database.room", told, **figures)
+
+
+def _leaders(db: psycopg.Connection[Any]) -> Iterator[Finding]:
+    [there] = _one(db, "SELECT (to_regclass('detent.leaders') IS NOT NULL)::int")
+    if not there:
+        return
+    rows = db.execute(
+        b"SELECT name, holder FROM detent.leaders WHERE until > extract(epoch FROM clock_timestamp()) * 1000"
+    ).fetchall()
+    engines = len({holder for _, holder in rows})
+    told = f"{len(rows)} loops are led, by {engines} engines" if rows else "no server runs on this database now"
+    yield good("database.leaders", told, loops=len(rows), engines=engines)

@@ -9,6 +9,7 @@ from ..embedded import running_server
 from ..errors import DetentError
 from ..model.duration import format_duration
 from ..model.report_views import Report
+from ..model.views import Health
 from .finding import Finding, failed, good, said, warning
 
 __all__ = ["check_engine"]
@@ -29,6 +30,7 @@ def check_engine(config: Config) -> Iterator[Finding]:
     )
     try:
         report = Report.model_validate(transport.call("report", period="1h"))
+        health = Health.model_validate(transport.call("health"))
     except DetentError as error:
         told = f"the engine gives no report: {said(error, config)}"
         yield warning("engine.report", told, "give the key the scope runs:read, or see what the server logs")
@@ -38,6 +40,7 @@ def check_engine(config: Config) -> Iterator[Finding]:
     yield _workers(report)
     yield _queued(report)
     yield _loops(report)
+    yield from _broker(health)
     for verdict in report.verdicts:
         advice = "; ".join(verdict.next) or "detent report"
         kind = failed if verdict.level == "failing" and verdict.whose != "yours" else warning
@@ -66,3 +69,14 @@ def _loops(report: Report) -> Finding:
     here = [loop.name for loop in loops if loop.alive]
     told = f"{len(here)} loops run in that server, {errors:,} errors so far"
     return good("engine.loops", told, loops=len(here), errors=errors)
+
+
+def _broker(health: Health) -> Iterator[Finding]:
+    broker = health.broker
+    if broker is None:
+        return
+    if broker.state == "ok":
+        yield good("engine.broker", f"that server hears of others by {broker.url}")
+        return
+    told = f"that server's way to others by {broker.url} is {broker.state}: {broker.last_error or 'it is slow'}"
+    yield warning("engine.broker", f"{told}; work goes on by polling", "see broker.reach above, on that machine")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from ..config import Config, load_config
-from ..errors import ConfigError
+from ..errors import DetentError
 from .api_server import check_api
 from .broker_server import check_broker_server
 from .database_server import check_database_server
@@ -73,7 +73,7 @@ def examine(load: Callable[[], Config] = load_config, checks: Sequence[Check] = 
     """
     try:
         config = load()
-    except ConfigError as error:
+    except DetentError as error:
         return Examination([failed("settings", str(error), "correct the setting; see docs/configuration.md")])
     read = f"read from {config.file}" if config.file else f"none are set for {config.root}; the usual ones hold"
     looks = [_Look(check, config) for check in checks]
