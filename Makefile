@@ -33,7 +33,8 @@ demo: install
 
 # On two cores at once. What fails beside others, on a machine that is busy, is tried once more alone; what fails twice
 # fails the whole. The second run loses every work ticket on purpose: what remains is the poll, and nothing may be lost
-# by it. The third replays every run at each durable wait: the documentation, the examples and the shipped tasks.
+# by it. The third replays every run at each durable wait: the documentation, the examples and the shipped tasks. The
+# fourth runs tasks on PostgreSQL; a loop of a thousand waits takes too long there.
 PARALLEL := -n 2 --dist worksteal
 ALONE := --last-failed --last-failed-no-failures none -p no:xdist
 # Where a run waits on a thread of its own, a harness tells only by the silence that time has to pass; the poll breaks it.
@@ -45,6 +46,7 @@ test: check
 	$(BIN)/python -m pytest $(PARALLEL) || $(BIN)/python -m pytest $(ALONE)
 	DETENT_TICKETS=drop $(BIN)/python -m pytest -q $(PARALLEL) -k "$(SILENT)" $(TICKETLESS)
 	DETENT_REPLAY=always $(BIN)/python -m pytest -q $(PARALLEL) $(COLD)
+	DETENT_TEST_STORE=postgresql $(BIN)/python -m pytest -q $(PARALLEL) -k "not thousand" $(TICKETLESS)
 
 check: install
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine.bench import new
-from tests.engine.conftest import migrated
+from tests.servers.databases import migrated
 from tests.servers.postgresql import fresh_database
 from tests.servers.process import until
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.engine.conftest import migrated
+from tests.servers.databases import migrated
 from tests.servers.postgresql import fresh_database, shared_postgresql
 
 from detent.errors import StoreError

@@ -11,7 +11,7 @@ from importlib.resources import files
 import psycopg
 import pytest
 from psycopg import pq
-from tests.engine.conftest import migrated
+from tests.servers.databases import migrated
 from tests.servers.postgresql import fresh_database
 
 from detent.store.dialect import for_postgresql

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.engine.conftest import DIALECTS, migrated
+from tests.engine.conftest import DIALECTS
+from tests.servers.databases import migrated
 from tests.servers.postgresql import fresh_database
 
 from detent.telemetry import Telemetry, open_telemetry

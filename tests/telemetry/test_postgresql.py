@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from psycopg import sql
-from tests.engine.conftest import migrated
+from tests.servers.databases import migrated
 from tests.servers.postgresql import fresh_database, shared_postgresql
 
 from detent.model.protocol import Emit, LogLine, SpanLine

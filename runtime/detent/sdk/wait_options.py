@@ -78,7 +78,7 @@ def time_wait(
         for_ms=for_ms,
         until=until,
         tags=tags_of(tags),
-        idempotency_key=None if key is None else f"time\0{_key_text(key, run)}",
+        idempotency_key=None if key is None else f"time {_key_text(key, run)}",
         idempotency_ttl_ms=None if key_ttl is None else parse_duration(key_ttl, "idempotency_key_ttl"),
     )
 

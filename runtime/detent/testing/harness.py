@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 import threading
@@ -24,7 +25,7 @@ from ..model.manifest import Manifest
 from ..objects import open_store
 from ..sdk.registry import registry
 from ..sdk.result import RunHandle
-from ..store import SqliteStore
+from ..store import open_database
 from ..telemetry import TelemetryStore
 from ..worker.capture import capture
 from ..worker.link import DirectLink
@@ -53,11 +54,12 @@ class Harness:
         options: WorkerOptions,
         *,
         env_limit: int | None = None,
+        database_url: str = "",
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="detent-test-"))
         self._changed = threading.Event()
         self.clock = VirtualClock()
-        self.store = SqliteStore(self._folder / "detent.db", sync="OFF")
+        self.store = open_database(database_url, None if database_url else self._folder / "detent.db", "OFF")
         self.telemetry = TelemetryStore(self._folder / "telemetry.db")
         self.objects = open_store(self._folder / "objects")
         self.engine = Engine(self.store, self.clock, env_limit=env_limit, on_emit=self.telemetry.append)
@@ -218,6 +220,7 @@ def harness(
     env_limit: int | None = None,
     stop_grace: float = STOP_GRACE_S,
     replay: str | None = None,
+    database_url: str | None = None,
 ) -> Iterator[Harness]:
     """An engine with a worker, in this process, for the length of a ``with`` block.
 
@@ -229,11 +232,15 @@ def harness(
       stop_grace: seconds of real time after which a run that does not stop is left behind.
       replay: "never" (parked runs go on where they are), "always" (each is replayed from its journal after every
         durable wait) or "random:SEED"; what ``DETENT_REPLAY`` says when None.
+      database_url: a PostgreSQL database that is the test's own; what ``DETENT_TEST_DATABASE_URL`` says when None, and
+        without it a file that goes with the block.
 
     Nothing here sleeps: delays, backoffs and ttls pass when `Harness.drain` or `Harness.advance` moves the clock.
     """
     options = WorkerOptions.for_tests(threads=threads, async_limit=async_limit, stop_grace_s=stop_grace, replay=replay)
-    made = Harness(tasks, options, env_limit=env_limit)
+    if database_url is None:
+        database_url = os.environ.get("DETENT_TEST_DATABASE_URL", "")
+    made = Harness(tasks, options, env_limit=env_limit, database_url=database_url)
     try:
         with using(made.transport, everywhere=True):
             yield made
