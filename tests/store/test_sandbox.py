@@ -2,51 +2,71 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from tests.engine.conftest import DIALECTS, migrated
+from tests.servers.postgresql import fresh_database
 
+from detent.engine.query_copies import COPIED_VIEWS, RELATIONS
 from detent.engine.query_tables import QUERY_VIEWS, describe_views
 from detent.errors import DetentError, InvalidOptions, LimitExceeded
 from detent.model.protocol import Emit, LogLine, SpanLine
 from detent.store import SqliteStore
 from detent.store.sandbox import Sandbox
-from detent.telemetry import TelemetryStore
+from detent.store.sandbox_postgresql import PostgresSandbox
+from detent.store.sandbox_sqlite import SqliteSandbox
+from detent.telemetry import open_telemetry
 
 SECRET = "canary-7f3a"
 
 
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """A store with one run of our environment and three of another, whose every text is a secret."""
-    folder = tmp_path_factory.mktemp("sandbox")
-    store = SqliteStore(folder / "detent.db", "OFF")
-    telemetry = TelemetryStore(folder / "telemetry.db")
-    for n, env, text in ((1, "dev", "mine"), (2, "prod", SECRET), (3, "prod", SECRET), (4, "o'brien", SECRET)):
-        store.write(lambda tx, n=n, env=env, text=text: _insert(tx, n, env, text))  # type: ignore[misc]
-        lines = [LogLine(1_000, "info", text, None, None, "logger")]
-        spans = [SpanLine(f"s{n}", None, text, "user", 1, 2, True, None)]
-        telemetry.append(Emit(f"run_{n}", 1, logs=lines, spans=spans), env, text)
-    telemetry.flush()
-    yield Sandbox(folder / "detent.db", folder / "telemetry.db", QUERY_VIEWS)
-    telemetry.close()
-    store.close()
+@pytest.fixture(scope="module", params=DIALECTS)
+def sandbox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A store with one run of our environment and three of others, whose every text is a secret."""
+    with ExitStack() as places:
+        folder = tmp_path_factory.mktemp("sandbox")
+        url = places.enter_context(fresh_database(migrated)) if request.param == "postgresql" else "sqlite:///x"
+        telemetry = open_telemetry(url, folder / "telemetry.db")
+        store = None if request.param == "postgresql" else SqliteStore(folder / "detent.db", "OFF")
+        for n, env, text in ((1, "dev", "mine"), (2, "prod", SECRET), (3, "prod", SECRET), (4, "o'brien", SECRET)):
+            if store is not None:
+                store.write(lambda tx, n=n, env=env, text=text: _insert(tx._db, n, env, text))  # type: ignore[misc]
+            lines = [LogLine(1_000, "info", text, None, None, "logger")]
+            spans = [SpanLine(f"s{n}", None, text, "user", 1, 2, True, None)]
+            telemetry.append(Emit(f"run_{n}", 1, logs=lines, spans=spans), env, text)
+            if store is None:
+                with psycopg.connect(url, options="-c search_path=detent") as db:
+                    _insert(db, n, env, text)
+        telemetry.flush()
+        if store is None:
+            yield PostgresSandbox(url, COPIED_VIEWS, RELATIONS)
+        else:
+            yield SqliteSandbox(folder / "detent.db", folder / "telemetry.db", QUERY_VIEWS)
+            store.close()
+        telemetry.close()
 
 
-def _insert(tx: Any, n: int, env: str, text: str) -> None:
-    tx._db.execute(
+def _insert(db: Any, n: int, env: str, text: str) -> None:
+    def put(sql: str, *values: Any) -> None:
+        db.execute(sql if isinstance(db, sqlite3.Connection) else sql.replace("?", "%s"), values)
+
+    put(
         "INSERT INTO runs (id, env, task, queue, state, order_at, created_at, payload, output, error, tags) "
         "VALUES (?, ?, ?, ?, 'FAILED', 1, 1000, ?, ?, ?, ?)",
-        (f"run_{n}", env, text, text, SECRET, SECRET, f'{{"type":"E","message":"{text}"}}', f'["{text}"]'),
+        *(f"run_{n}", env, text, text, SECRET, SECRET, f'{{"type":"E","message":"{text}"}}', f'["{text}"]'),
     )
     for kind, state in (("claim", "EXECUTING"), ("finish", "FAILED")):
-        tx._db.execute(
+        put(
             "INSERT INTO events (run_id, at, kind, state, epoch, attempt, worker_id) VALUES (?, 1000, ?, ?, 1, 1, ?)",
-            (f"run_{n}", kind, state, text),
+            *(f"run_{n}", kind, state, text),
         )
-    tx._db.execute("INSERT OR REPLACE INTO settings VALUES ('secret', ?)", (SECRET,))
+    put("INSERT INTO settings VALUES ('secret', ?) ON CONFLICT DO NOTHING", SECRET)
 
 
 def test_each_view_shows_what_belongs_to_the_environment(sandbox: Sandbox) -> None:
@@ -292,5 +312,5 @@ def test_parameters_that_do_not_fit_are_refused(sandbox: Sandbox, parameters: An
 def test_without_lines_and_spans_their_views_are_empty(tmp_path: Path) -> None:
     SqliteStore(tmp_path / "detent.db", "OFF").close()
     for telemetry in (None, tmp_path / "missing.db"):
-        sandbox = Sandbox(tmp_path / "detent.db", telemetry, QUERY_VIEWS)
+        sandbox = SqliteSandbox(tmp_path / "detent.db", telemetry, QUERY_VIEWS)
         assert sandbox.ask("dev", "SELECT (SELECT count(*) FROM logs) + (SELECT count(*) FROM spans)").rows == [[0]]

@@ -10,10 +10,12 @@ from typing import Annotated, Any, Protocol
 
 from msgspec import Meta
 
-from ..errors import InvalidOptions, LimitExceeded
+from ..errors import ConfigError, InvalidOptions, LimitExceeded
 from ..model.redaction import Redactor
 from ..store import SqliteStore
 from ..store.sandbox import MOST_ROWS, Sandbox
+from ..store.sandbox_sqlite import SqliteSandbox
+from ..store.store import Store
 from .engine import Engine
 from .queries import whole
 from .query_tables import QUERY_VIEWS, describe_views
@@ -47,9 +49,8 @@ class QueryOperations:
         self._engine = engine
         self._redactor = redactor
         self._telemetry = telemetry
-        store = engine.store
-        file = None if telemetry is None else telemetry.path
-        self._sandbox = Sandbox(store.path, file, QUERY_VIEWS) if isinstance(store, SqliteStore) else None
+        #: Made with the first query: what one over PostgreSQL needs takes a while to load.
+        self._sandbox: Sandbox | None = None
         self._room = BoundedSemaphore(AT_ONCE)
 
     @property
@@ -71,8 +72,6 @@ class QueryOperations:
 
         Errors: `InvalidOptions` with near names; `LimitExceeded`.
         """
-        if self._sandbox is None:
-            raise InvalidOptions("queries are asked of the embedded store only; this server has another one")
         if not isinstance(sql, str):
             raise InvalidOptions(f"sql must be a text, got {sql!r}")
         if isinstance(parameters, str) or not isinstance(parameters, Sequence | Mapping):
@@ -85,6 +84,9 @@ class QueryOperations:
             if self._telemetry is not None:
                 self._telemetry.flush()
             redactor = None if self._redactor is None else self._redactor()
+            if self._sandbox is None:
+                file = None if self._telemetry is None else self._telemetry.path
+                self._sandbox = _sandbox(self._engine.store, file)
             answered = self._sandbox.ask(self._engine.env, sql, parameters, redactor=redactor, most_rows=most)
         finally:
             self._room.release()
@@ -98,3 +100,20 @@ class QueryOperations:
     def describe(self) -> dict[str, Any]:
         """The views that a query can name, with their columns."""
         return {"views": describe_views()}
+
+
+def _sandbox(store: Store, telemetry: Path | None) -> Sandbox:
+    if isinstance(store, SqliteStore):
+        return SqliteSandbox(store.path, telemetry, QUERY_VIEWS)
+    from ..store.postgresql import PostgresStore
+
+    if not isinstance(store, PostgresStore):
+        raise InvalidOptions("queries are asked of SQLite and PostgreSQL only; this server has another store")
+    try:
+        from ..store.sandbox_postgresql import PostgresSandbox
+        from .query_copies import COPIED_VIEWS, RELATIONS
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"queries over PostgreSQL need {error.name}; install it with `pip install 'detent[postgres]'`"
+        ) from None
+    return PostgresSandbox(store.url, COPIED_VIEWS, RELATIONS)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..store.sandbox import SandboxView
 
-__all__ = ["QUERY_VIEWS", "describe_views"]
+__all__ = ["ENDS", "QUERY_VIEWS", "describe_views"]
 
 #: A column: its type, its expression, what it is.
 _Column = tuple[str, str, str]
@@ -55,14 +55,14 @@ _RUNS: dict[str, _Column] = {
 }
 
 #: What ends an attempt.
-_ENDS = "('retry', 'lose_lease', 'out_of_memory', 'release', 'finish')"
+ENDS = "('retry', 'lose_lease', 'out_of_memory', 'release', 'finish')"
 _ATTEMPTS_SOURCE = f"""(
     SELECT e.run_id AS run_id, r.env AS env, r.task AS task, e.kind AS kind, e.state AS state, e.at AS ended,
            e.data AS data, r.error AS last_error,
            (SELECT c.seq FROM @store.events c WHERE c.run_id = e.run_id AND c.kind = 'claim' AND c.seq < e.seq
               AND c.seq > coalesce((SELECT max(p.seq) FROM @store.events p WHERE p.run_id = e.run_id AND p.seq < e.seq
-                                      AND p.kind IN {_ENDS}), 0) ORDER BY c.seq LIMIT 1) AS claim
-    FROM @store.events e JOIN @store.runs r ON r.id = e.run_id WHERE e.kind IN {_ENDS}) a
+                                      AND p.kind IN {ENDS}), 0) ORDER BY c.seq LIMIT 1) AS claim
+    FROM @store.events e JOIN @store.runs r ON r.id = e.run_id WHERE e.kind IN {ENDS}) a
   JOIN @store.events b ON b.seq = a.claim"""  # noqa: S608  # ours
 _OUTCOME = (
     "CASE a.kind WHEN 'finish' THEN a.state WHEN 'retry' THEN 'RETRY' WHEN 'lose_lease' THEN 'LOST' "

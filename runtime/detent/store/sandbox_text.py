@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from math import prod
+from typing import Any
 
 from ..errors import InvalidOptions, LimitExceeded
 
-__all__ = ["check_text"]
+__all__ = ["check_text", "names_and_signs", "with_named_parameters"]
 
 #: Characters of a query; copies of what its WITH names, which SQLite makes one for each use of a name, in each copy.
 SQL_CHARS, COPIES = 20_000, 64
@@ -29,7 +31,7 @@ def check_text(sql: str) -> None:
     """Errors: `InvalidOptions` for what is no SELECT; `LimitExceeded` for what is too long or too entangled."""
     if len(sql) > SQL_CHARS:
         raise LimitExceeded(f"the query is {len(sql):,} characters long; the limit is {SQL_CHARS:,}")
-    tokens = [] if "\0" in sql else _tokens(sql)
+    tokens = [] if "\0" in sql else names_and_signs(sql)
     if not tokens or tokens[0] not in {"select", "with"}:
         raise InvalidOptions(_NOT_A_QUESTION)
     counts = Counter(tokens)
@@ -42,7 +44,7 @@ def check_text(sql: str) -> None:
         )
 
 
-def _tokens(sql: str) -> list[str]:
+def names_and_signs(sql: str) -> list[str]:
     """The words and signs of a query, names in lower case and without their quotes."""
     tokens: list[str] = []
     for found in _TOKEN.finditer(sql):
@@ -55,6 +57,30 @@ def _tokens(sql: str) -> list[str]:
         elif found["other"] is not None:
             tokens.append(whole)
     return tokens
+
+
+def with_named_parameters(
+    sql: str, parameters: Sequence[Any] | Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]] | None:
+    """`sql` with ``:p_1`` for its first ``?``, and so on, and the parameters by name; None where the two are mixed, or
+    numbered."""
+    if isinstance(parameters, Mapping):
+        return sql, parameters
+    parts: list[str] = []
+    count = 0
+    for found in _TOKEN.finditer(sql):
+        part = found[0]
+        if found["other"] is not None and part in {"?", ":", "@", "$"}:
+            if part != "?" or sql[found.end() : found.end() + 1].isdigit():
+                return None
+            count += 1
+            part = f":p_{count}"
+        parts.append(part)
+    return (
+        ("".join(parts), {f"p_{n}": value for n, value in enumerate(parameters, 1)})
+        if count == len(parameters)
+        else None
+    )
 
 
 def _defined(tokens: list[str]) -> list[str]:
