@@ -53,7 +53,8 @@ def test_a_presigned_link_is_good_for_one_object_and_for_as_long_as_was_said(sto
     link = store.presigned_url("one/ü.json", 90)
 
     assert link is not None
-    assert httpx.get(link).content == b"[1]"
+    answer = httpx.get(link)
+    assert (answer.content, answer.headers["content-type"]) == (b"[1]", "application/json")
     assert parse_qs(urlsplit(link).query)["X-Amz-Expires"] == ["90"]
     assert SECRET not in link
     with pytest.raises(InvalidOptions, match="7 days"):

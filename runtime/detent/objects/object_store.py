@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Se
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
@@ -70,25 +71,26 @@ class ObjectStore:
     def put(self, key: str, data: bytes) -> None:
         """Write an object; a present one is replaced, and nobody ever sees half of it."""
         with self._errors(key):
-            self._inner.put(_checked(key), data)
+            self._inner.put(_checked(key), data, attributes=self._kind_of(key))
 
     async def put_async(self, key: str, data: bytes) -> None:
         """See `put`."""
         with self._errors(key):
-            await self._inner.put_async(_checked(key), data)
+            await self._inner.put_async(_checked(key), data, attributes=self._kind_of(key))
 
     def put_stream(self, key: str, chunks: Iterable[bytes]) -> int:
         """Write an object piece by piece; it appears when all is there. Returns its size in bytes."""
         counted = _Counted()
         with self._errors(key):
-            self._inner.put(_checked(key), counted.over(chunks))
+            self._inner.put(_checked(key), counted.over(chunks), attributes=self._kind_of(key))
         return counted.size
 
     async def put_stream_async(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         """See `put_stream`."""
         counted = _Counted()
         with self._errors(key):
-            await self._inner.put_async(_checked(key), counted.over_async(chunks))
+            attributes = self._kind_of(key)
+            await self._inner.put_async(_checked(key), counted.over_async(chunks), attributes=attributes)
         return counted.size
 
     def get(self, key: str) -> bytes:
@@ -135,13 +137,13 @@ class ObjectStore:
         return failed
 
     def _deleted_together(self, keys: list[str]) -> bool:
-        # The other kinds have no request for many, and stop at the first that is not there.
-        if self._place.kind != "s3":
+        # Folders, and clouds other than S3, stop at the first that is not there.
+        if self.is_local:
             return False
         try:
             with self._errors(keys[0]):
                 self._inner.delete(keys)
-        except StoreError:
+        except (StoreError, NotFound):
             return False
         return True
 
@@ -230,6 +232,12 @@ class ObjectStore:
         except (StoreError, ConfigError):
             return None
         return link
+
+    def _kind_of(self, key: str) -> dict[str, str] | None:
+        """What browsers are told of an object by the cloud that a link leads to."""
+        if self.is_local:
+            return None
+        return {"Content-Type": guess_type(key)[0] or "application/octet-stream"}
 
     @cached_property
     def _inner(self) -> Any:
