@@ -31,7 +31,7 @@ HOT = [
     "hand_back_run", "has_run", "held_runs", "insert_batch", "insert_run",
     "keep_debounce", "keep_idempotency", "lanes_in_turn",
     "list_children", "list_expired", "list_satisfied", "lose_lease", "mark_progress", "mark_started",
-    "journal_objects", "list_journal_keys", "mark_replay",
+    "list_removed_objects", "list_journal_keys", "mark_replay",
     "next_due", "old_runs", "overdue_cancels", "park_run", "push_debounced", "put_child",
     "put_journal", "put_queue", "put_wait", "queue_due", "read_metadata", "read_results", "record_event",
     "release_idempotency", "remove_batches", "remove_children", "remove_events", "remove_journal",
@@ -51,6 +51,39 @@ HOT = [
     "change_schedule", "due_schedules", "find_schedule", "find_schedule_by_key", "list_declared", "mark_scheduled",
     "next_slot", "pass_slot", "remove_schedule",
 ]  # fmt: skip
+#: Statements, and the index that was made for each.
+MADE_FOR = [
+    ("claim_lane", "runs_queued"),
+    ("claim_lane", "runs_reserved"),
+    ("count_running", "runs_executing"),
+    ("count_running_of_key", "runs_executing"),
+    ("held_runs", "runs_held"),
+    ("queue_due", "runs_delayed"),
+    ("unreserve", "runs_reserved_until"),
+    ("list_expired", "runs_expiring"),
+    ("overdue_cancels", "runs_cancelling"),
+    ("count_down", "children_by_child"),
+    ("lanes_in_turn", "lanes_in_turn"),
+    ("expire_waitpoints", "waitpoints_due"),
+    ("find_waitpoint_by_key", "waitpoints_by_key"),
+    ("waiting_for_waitpoint", "waits_for_waitpoint"),
+    ("forget_debounces", "debounces_old"),
+    ("due_schedules", "schedules_due"),
+    ("next_slot", "schedules_due"),
+    ("old_runs", "runs_finished"),
+    ("end_overrides", "queues_override_until"),
+    ("view_replays", "runs_by_source"),
+    ("view_batch_members", "runs_batch"),
+    ("view_batches", "batches_by_env"),
+    ("next_bulk_action", "bulk_actions_open"),
+    ("view_bulk_actions", "bulk_actions_by_env"),
+    ("forget_bulk_actions", "bulk_actions_old"),
+    ("next_due", "queues_override_until"),
+    ("old_runs", "children_by_child"),
+    ("shared_objects", "runs_payload_ref"),
+    ("shared_objects", "runs_output_ref"),
+    ("shared_objects", "journal_value_ref"),
+]
 TABLES = (
     "runs|r|events|journal|j|children|c|waits|waitpoints|lanes|l|bulk_actions|"
     "inputs|run_notes|streams|stream_chunks|idempotency|i|debounces|batches|queues|q|duties|d|tasks|schedules"
@@ -66,41 +99,7 @@ def test_a_statement_on_the_hot_path_finds_its_rows_by_an_index(bench: Bench, na
     assert not scans, plan
 
 
-@pytest.mark.parametrize(
-    ("name", "index"),
-    [
-        ("claim_lane", "runs_queued"),
-        ("claim_lane", "runs_reserved"),
-        ("count_running", "runs_executing"),
-        ("count_running_of_key", "runs_executing"),
-        ("held_runs", "runs_held"),
-        ("queue_due", "runs_delayed"),
-        ("unreserve", "runs_reserved_until"),
-        ("list_expired", "runs_expiring"),
-        ("overdue_cancels", "runs_cancelling"),
-        ("count_down", "children_by_child"),
-        ("lanes_in_turn", "lanes_in_turn"),
-        ("expire_waitpoints", "waitpoints_due"),
-        ("find_waitpoint_by_key", "waitpoints_by_key"),
-        ("waiting_for_waitpoint", "waits_for_waitpoint"),
-        ("forget_debounces", "debounces_old"),
-        ("due_schedules", "schedules_due"),
-        ("next_slot", "schedules_due"),
-        ("old_runs", "runs_finished"),
-        ("end_overrides", "queues_override_until"),
-        ("view_replays", "runs_by_source"),
-        ("view_batch_members", "runs_batch"),
-        ("view_batches", "batches_by_env"),
-        ("next_bulk_action", "bulk_actions_open"),
-        ("view_bulk_actions", "bulk_actions_by_env"),
-        ("forget_bulk_actions", "bulk_actions_old"),
-        ("next_due", "queues_override_until"),
-        ("old_runs", "children_by_child"),
-        ("shared_objects", "runs_payload_ref"),
-        ("shared_objects", "runs_output_ref"),
-        ("shared_objects", "journal_value_ref"),
-    ],
-)
+@pytest.mark.parametrize(("name", "index"), MADE_FOR)
 def test_a_statement_uses_the_index_that_was_made_for_it(bench: Bench, name: str, index: str) -> None:
     sql = statements("sqlite")[name]
     values = dict.fromkeys(re.findall(r":([a-z_]+)", sql))

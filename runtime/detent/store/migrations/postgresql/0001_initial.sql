@@ -68,7 +68,8 @@ CREATE INDEX runs_queued ON detent.runs (env, queue, concurrency_key, resume DES
 CREATE INDEX runs_reserved ON detent.runs (sticky_worker, env, queue, concurrency_key, order_at) WHERE resume = -1;
 CREATE INDEX runs_reserved_until ON detent.runs (sticky_until) WHERE state = 'QUEUED' AND resume = -1;
 CREATE INDEX runs_executing ON detent.runs (env, queue, concurrency_key) WHERE state = 'EXECUTING';
-CREATE INDEX runs_held ON detent.runs (worker_id) WHERE state = 'EXECUTING';
+-- What is claimed has been claimed at some time: only who asks for all runs of a worker says so, and finds them here.
+CREATE INDEX runs_held ON detent.runs (worker_id) WHERE state = 'EXECUTING' AND claimed_at IS NOT NULL;
 CREATE INDEX runs_sticky ON detent.runs (sticky_worker) WHERE sticky_worker IS NOT NULL;
 CREATE INDEX runs_delayed ON detent.runs (wake_at) WHERE state = 'DELAYED';
 CREATE INDEX runs_expiring ON detent.runs (expires_at) WHERE state = 'QUEUED' AND expires_at IS NOT NULL;
