@@ -24,8 +24,8 @@ FINISHED = 10_000
 NAMES = {20: "BIGINT", 25: "TEXT", 701: "FLOAT8"}
 #: They look for the first of few, in the order of a small index.
 FIRSTS = {"next_due", "next_slot", "next_bulk_action"}
-#: A row or two for each worker.
-SMALL = {"workers", "digest"}
+#: A row or two for each worker, or for what is to be done now.
+SMALL = {"workers", "digest", "duties"}
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +80,11 @@ def test_a_statement_on_the_hot_path_reads_no_table_and_no_index_from_one_end_to
     whole = [
         step
         for step in plan
-        if (step["Node Type"] == "Seq Scan" and step["Relation Name"] not in SMALL)
-        or (step["Node Type"].startswith("Index") and "Index Cond" not in step and name not in FIRSTS)
-        or step["Node Type"] in ("Hash Join", "Merge Join")
+        if step.get("Relation Name") not in SMALL
+        and (
+            step["Node Type"] in ("Seq Scan", "Hash Join", "Merge Join")
+            or (step["Node Type"].startswith("Index") and "Index Cond" not in step and name not in FIRSTS)
+        )
     ]
     assert not whole, plan
 

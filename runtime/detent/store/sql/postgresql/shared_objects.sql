@@ -1,5 +1,14 @@
-SELECT k.value AS key FROM json_array_elements_text(CAST(:keys AS json)) AS k (value)
-WHERE EXISTS (SELECT 1 FROM runs r WHERE r.payload_ref = k.value AND r.id NOT IN (SELECT value FROM json_array_elements_text(CAST(:ids AS json))))
-   OR EXISTS (SELECT 1 FROM runs r WHERE r.output_ref = k.value AND r.id NOT IN (SELECT value FROM json_array_elements_text(CAST(:ids AS json))))
-   OR EXISTS (SELECT 1 FROM journal j WHERE j.value_ref = k.value AND j.run_id NOT IN (SELECT value FROM json_array_elements_text(CAST(:ids AS json))))
-   OR EXISTS (SELECT 1 FROM waitpoints w WHERE w.output_ref = k.value)
+SELECT payload_ref AS key FROM runs
+WHERE payload_ref = ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:keys AS json))))
+  AND id <> ALL (ARRAY(SELECT value FROM json_array_elements_text(CAST(:ids AS json))))
+UNION
+SELECT output_ref FROM runs
+WHERE output_ref = ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:keys AS json))))
+  AND id <> ALL (ARRAY(SELECT value FROM json_array_elements_text(CAST(:ids AS json))))
+UNION
+SELECT value_ref FROM journal
+WHERE value_ref = ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:keys AS json))))
+  AND run_id <> ALL (ARRAY(SELECT value FROM json_array_elements_text(CAST(:ids AS json))))
+UNION
+SELECT output_ref FROM waitpoints
+WHERE output_ref = ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:keys AS json))))
