@@ -9,8 +9,10 @@ one goes on where it stopped. So no page is slow, whatever is looked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -32,6 +34,10 @@ COLUMNS = (
 _MANY = 2_000
 #: Rows of a lead that one page looks at.
 _LOOKED_AT = 2_000
+#: Leads that share them, at most.
+_SHARES = 8
+#: What is the same in a text and in the JSON of that text.
+_PLAIN = re.compile(r"[^\x00-\x1f\x7f-\U0010ffff\"\\:]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +66,11 @@ class _Lead:
     def table(self) -> str:
         return "run_tags t" if self.is_tag else "runs r"
 
-    def where(self, say: Phrases, place: int) -> str:
+    def where(self, place: int) -> str:
         """The range. `place`: its number among the leads of a statement, which its values are named with."""
-        within = say.within(self.equals, self.key)
-        return _at(place, f"{self.only} AND {within}" if self.only else within)
-
-    def newest(self, say: Phrases) -> str:
-        return say.newest(self.equals, self.key)
+        equal = [f"{column} = :{value}" for column, value in self.equals]
+        only = [self.only] if self.only else []
+        return _at(place, " AND ".join([*equal, *only, f"{self.key} > :low", f"{self.key} < :high"]))
 
 
 def page_of_runs(
@@ -128,25 +132,27 @@ def _at(place: int, sql: str) -> str:
 
 def _part(say: Phrases, columns: str, lead: _Lead, place: int, checks: Sequence[str]) -> str:
     """The SELECT of the lead at `place`; of no more rows than ``:each`` where that says less work."""
-    source = f"{lead.table} {say.join} runs r ON r.seq = t.seq" if lead.is_tag else lead.table
-    conditions = [lead.where(say, place), *checks, *([_at(place, lead.check)] if lead.check else [])]
-    select = f"SELECT {columns} FROM {source} WHERE {' AND '.join(conditions)}"  # noqa: S608  # fixed parts only
-    return say.part(select, lead.newest(say), ":each")
+    within = lead.where(place)
+    source = say.tagged("run_tags", "runs r", within) if lead.is_tag else f"runs r WHERE {within}"
+    conditions = [source, *checks, *([_at(place, lead.check)] if lead.check else [])]
+    return say.part(f"SELECT {columns} FROM {' AND '.join(conditions)}", say.newest(lead.key), ":each")  # noqa: S608  # fixed parts only
 
 
 def _floor(store: Store, leads: Sequence[_Lead], checks: Sequence[str], values: Mapping[str, Any]) -> int | None:
-    """The seq above which each lead brings at most `_LOOKED_AT` rows; None where it need not be minded."""
+    """The seq above which the leads bring about `_LOOKED_AT` rows; None where it need not be minded."""
     say = phrases(store.dialect)
-    floors = [
-        f"(SELECT {lead.key} FROM {lead.table} WHERE {lead.where(say, place)} "  # noqa: S608  # fixed parts only
-        f"ORDER BY {lead.newest(say)} LIMIT 1 OFFSET {_LOOKED_AT})"
-        for place, lead in enumerate(leads)
-        # Where nothing is checked, each row that it brings fits.
-        if lead.equals and (checks or lead.check)
-    ]
-    if not floors:
+    # Where nothing is checked, each row that it brings fits.
+    bounded = [(place, lead) for place, lead in enumerate(leads) if lead.equals and (checks or lead.check)]
+    if not bounded:
         return None
-    found = store.read_sql("SELECT " + ", ".join(f"{sql} AS f{n}" for n, sql in enumerate(floors)), values)[0]
+    # Some of many leads bring nothing.
+    each = _LOOKED_AT // min(len(bounded), _SHARES)
+    floors = [
+        f"(SELECT {lead.key} FROM {lead.table} WHERE {lead.where(place)} "  # noqa: S608  # fixed parts only
+        f"ORDER BY {say.newest(lead.key)} LIMIT 1 OFFSET {each}) AS f{place}"
+        for place, lead in bounded
+    ]
+    [found] = store.read_sql("SELECT " + ", ".join(floors), values)
     return max((floor for floor in found if floor is not None), default=None)
 
 
@@ -172,15 +178,14 @@ def _leads(store: Store, env: str, wanted: RunFilter) -> tuple[list[_Lead], str]
     if wanted.queue is not None:
         choices.append([_lead_of_column(say, "queue", "queue", wanted.queue)])
     if wanted.error is not None:
-        check = say.contains(_error(say), ":value")
-        choices.append([_Lead("error", _ENV, wanted.error.lower(), only="r.error IS NOT NULL", check=check)])
+        choices.append([_Lead("error", _ENV, only="r.error IS NOT NULL", check=_has_error(say))])
     if not choices:
         # Not by seq alone: a small environment would have to be looked for among the runs of a large one.
         return [_lead_of_env("all", "state", state) for state in _STATES], "all"
+    best = choices[0]
     if len(choices) > 1:
-        sizes = _sizes(store, env, [lead for leads in choices for lead in leads])
-        choices.sort(key=lambda leads: sum(next(sizes) for _ in leads))
-    return choices[0], choices[0][0].name
+        best = min(zip(_sizes(store, env, choices), choices, strict=True), key=itemgetter(0))[1]
+    return best, best[0].name
 
 
 _ENV = (("r.env", "env"),)
@@ -197,16 +202,20 @@ def _lead_of_column(say: Phrases, name: str, column: str, value: str) -> _Lead:
 _STATES = [status.value for status in Status if status is not Status.DEQUEUED]
 
 
-def _sizes(store: Store, env: str, leads: Sequence[_Lead]) -> Iterator[int]:
-    """How many runs each lead brings, up to `_MANY`."""
+def _sizes(store: Store, env: str, choices: Sequence[Sequence[_Lead]]) -> list[int]:
+    """How many runs the leads of each choice bring together, up to `_MANY`."""
     say = phrases(store.dialect)
-    counts = [
-        f"(SELECT count(*) FROM (SELECT 1 FROM {lead.table} WHERE {lead.where(say, place)} "  # noqa: S608  # fixed parts only
-        f"ORDER BY {lead.newest(say)} LIMIT {_MANY}) AS c{place}) AS n{place}"
+    leads = [lead for choice in choices for lead in choice]
+    parts = iter(
+        say.part(f"SELECT 1 AS one FROM {lead.table} WHERE {lead.where(place)}", say.newest(lead.key), str(_MANY))  # noqa: S608  # fixed parts only
         for place, lead in enumerate(leads)
-    ]
+    )
+    counts = []
+    for place, choice in enumerate(choices):
+        found = " UNION ALL ".join(next(parts) for _ in choice)
+        counts.append(f"(SELECT count(*) FROM ({found} LIMIT {_MANY}) AS c{place}) AS n{place}")  # noqa: S608  # fixed parts only
     values = {"env": env, "low": -1, "high": 2**62, **_named(leads)}
-    return iter(store.read_sql(f"SELECT {', '.join(counts)}", values)[0])
+    return list(store.read_sql(f"SELECT {', '.join(counts)}", values)[0])
 
 
 def _status_lead(status: str) -> _Lead:
@@ -223,9 +232,10 @@ def _state(status: str) -> tuple[str, str]:
     return status, ""
 
 
-def _error(say: Phrases) -> str:
-    """What is searched of an error: type and message, as lists show them."""
-    return say.lower(f"{say.field('r.error', 'type')} || ': ' || {say.field('r.error', 'message')}")
+def _has_error(say: Phrases) -> str:
+    """Whether type and message of a row's error, as lists show them, hold ``:error``."""
+    shown = say.lower(f"{say.field('r.error', 'type')} || ': ' || {say.field('r.error', 'message')}")
+    return f"{say.contains(say.lower('r.error'), ':piece')} AND {say.contains(shown, ':error')}"
 
 
 def _search_leads(store: Store, env: str, text: str) -> list[_Lead]:
@@ -235,7 +245,7 @@ def _search_leads(store: Store, env: str, text: str) -> list[_Lead]:
     leads = [_Lead("search", _ENV, text, only="r.error IS NOT NULL", check=check)]
     if text.startswith("run_"):
         ids = "SELECT i.seq FROM runs i WHERE i.id >= :value AND i.id < :value || 'g' LIMIT 500"
-        leads.append(_Lead("search", (), text, only=f"r.seq IN ({ids})", check=f"{say.aside('r.env')} = :env"))
+        leads.append(_Lead("search", (), text, only=f"r.seq {say.is_in(ids)}", check=f"{say.aside('r.env')} = :env"))
     for row in store.read("view_task_names", env=env, text=text):
         leads.append(_lead_of_env("search", "task", row["task"]))
     return leads
@@ -272,7 +282,10 @@ def _conditions(say: Phrases, wanted: RunFilter, values: dict[str, Any]) -> list
         conditions.append(("status", f"({' OR '.join(any_of)})"))
     if wanted.error is not None:
         values["error"] = wanted.error.lower()
-        conditions.append(("error", f"r.error IS NOT NULL AND {say.contains(_error(say), ':error')}"))
+        # A part of it that has to be in the JSON tells most rows apart at once.
+        pieces = (piece.strip() for piece in _PLAIN.findall(values["error"]))
+        values["piece"] = max(pieces, key=len, default="")
+        conditions.append(("error", f"r.error IS NOT NULL AND {_has_error(say)}"))
     if wanted.since is not None:
         values["since"] = wanted.since
         conditions.append(("since", "r.created_at >= :since"))

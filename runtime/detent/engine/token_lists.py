@@ -27,7 +27,6 @@ class _Lead(NamedTuple):
     """A range of an index that ends in seq: what a part of the list is read from."""
 
     source: str
-    equals: tuple[tuple[str, str], ...]
     value: str | None = None
     key: str = "w.seq"
 
@@ -60,10 +59,8 @@ def page_of_tokens(
         "env": env,
         "now": now,
         "statuses": msgspec.json.encode(wanted).decode(),
-        "low": 0,
-        "high": 2**62 if before is None else before,
+        "before": 2**62 if before is None else before,
         "key": key,
-        "kind": "token",
         "n": limit + 1,
     }
     say = phrases(store.dialect)
@@ -74,25 +71,25 @@ def page_of_tokens(
 
 def _leads(say: Phrases, wanted: Sequence[str], tag: Sequence[str], key: str | None) -> list[_Lead]:
     if tag:
-        source = f"waitpoint_tags t {say.join} waitpoints w ON w.seq = t.seq WHERE true"
-        of_tag = (("t.env", "env"), ("t.tag", "value"))
-        return [_Lead(source, of_tag, each, "t.seq") for each in dict.fromkeys(tag)]
+        within = "t.env = :env AND t.tag = :value AND t.seq < :before"
+        source = say.tagged("waitpoint_tags", "waitpoints w", within)
+        return [_Lead(source, each, "t.seq") for each in dict.fromkeys(tag)]
     if key is not None:
-        return [_Lead("waitpoints w WHERE w.env = :env AND w.idempotency_key = :key", ())]
-    of_status = (("w.env", "env"), ("w.kind", "kind"), ("w.status", "value"))
-    leads = [_Lead("waitpoints w WHERE true", of_status, status) for status in wanted]
+        return [_Lead("waitpoints w WHERE w.env = :env AND w.idempotency_key = :key AND w.seq < :before")]
+    of_status = "waitpoints w WHERE w.env = :env AND w.kind = 'token' AND w.status = :value AND w.seq < :before"
+    leads = [_Lead(of_status, status) for status in wanted]
     if "TIMED_OUT" in wanted and "WAITING" not in wanted:
-        due = f"waitpoints w WHERE w.status = 'WAITING' AND w.due_at <= :now AND {say.aside('w.env')} = :env"
-        leads.append(_Lead(due, ()))
+        of_env = f"{say.aside('w.env')} = :env AND w.seq < :before"
+        leads.append(_Lead(f"waitpoints w WHERE w.status = 'WAITING' AND w.due_at <= :now AND {of_env}"))
     return leads
 
 
 def _range(store: Store, say: Phrases, lead: _Lead, values: dict[str, Any]) -> list[Any]:
     columns = _COLUMNS.format(waiting_runs=say.json_list("run_id", _WAITING_RUNS))
     sql = (
-        f"SELECT {columns} FROM {lead.source} AND {say.within(lead.equals, lead.key)} "  # noqa: S608  # fixed parts only
-        f"AND {say.aside('w.kind')} = :kind AND {_STATUS} {say.is_any_of('statuses')} "
+        f"SELECT {columns} FROM {lead.source} "  # noqa: S608  # fixed parts only
+        f"AND {say.aside('w.kind')} = 'token' AND {_STATUS} {say.is_any_of('statuses')} "
         "AND (CAST(:key AS TEXT) IS NULL OR w.idempotency_key = :key) "
-        f"ORDER BY {say.newest(lead.equals, lead.key)} LIMIT :n"
+        f"ORDER BY {say.newest(lead.key)} LIMIT :n"
     )
     return store.read_sql(sql, values | {"value": lead.value})

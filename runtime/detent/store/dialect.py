@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from .statements import migrations
 
@@ -24,6 +24,7 @@ def postgresql_tables() -> frozenset[str]:
     return frozenset(name for script in migrations("postgresql") for name in pattern.findall(script))
 
 
+@lru_cache(maxsize=512)
 def for_postgresql(sql: str, tables: Iterable[str] | None = None) -> str:
     """`sql` with ``:name`` as ``%(name)s``, and with the schema before each table that follows FROM, JOIN, INTO or
     UPDATE: nothing is left to the settings of a session, which a pooler gives to others."""

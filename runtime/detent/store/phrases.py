@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 __all__ = ["Phrases", "phrases"]
-
-#: Columns of an index, each with the parameter that it equals.
-Equals = Sequence[tuple[str, str]]
 
 
 class Phrases:
     """The phrases of SQLite. Texts are compared by their bytes, and only ASCII letters have a lower case."""
 
-    #: A join that reads its left side first.
-    join = "CROSS JOIN"
-
     def is_any_of(self, parameter: str) -> str:
         """What follows a column that equals one of a JSON list."""
         return f"IN (SELECT value FROM json_each(:{parameter}))"  # noqa: S608  # fixed parts only
+
+    def is_in(self, select: str) -> str:
+        """What follows a column that equals one of the few values that `select` brings."""
+        return f"IN ({select})"
 
     def holds_any_of(self, column: str, parameter: str) -> str:
         """Whether one of the texts of a JSON list, a column, is one of another."""
@@ -44,13 +40,14 @@ class Phrases:
         """A column whose condition is checked on the rows that another one brings."""
         return f"+{column}"
 
-    def within(self, equals: Equals, key: str) -> str:
-        """The range of an index, of the columns of `equals` and then of `key`, between ``:low`` and ``:high``."""
-        return " AND ".join([*(f"{column} = :{value}" for column, value in equals), f"{key} > :low", f"{key} < :high"])
-
-    def newest(self, equals: Equals, key: str) -> str:  # noqa: ARG002  # for those that need it
-        """The order in which such a range is read, from its end."""
+    def newest(self, key: str) -> str:
+        """The order of lists, by a `key` that grows with time."""
         return f"{key} DESC"
+
+    def tagged(self, tags: str, rows: str, within: str) -> str:
+        """What follows FROM to read rows by their tags, in the order of lists. `rows`: a table and its alias, which is
+        the table's last word; `within`: which of the `tags`, table t."""
+        return f"{tags} t CROSS JOIN {rows} ON {rows.rsplit(maxsplit=1)[-1]}.seq = t.seq WHERE {within}"
 
     def part(self, select: str, order: str, limit: str) -> str:  # noqa: ARG002  # for those that need it
         """A part of a UNION of which no more than `limit` rows, in this order, are wanted."""
@@ -58,16 +55,13 @@ class Phrases:
 
 
 class _Postgresql(Phrases):
-    """The phrases of PostgreSQL.
-
-    A range of an index is written as one of rows of its columns, and is ordered by all of them. That says which index
-    it is, whatever the planner knows of the values.
-    """
-
-    join = "JOIN"
+    """The phrases of PostgreSQL."""
 
     def is_any_of(self, parameter: str) -> str:
         return f"= ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:{parameter} AS json))))"  # noqa: S608  # fixed parts only
+
+    def is_in(self, select: str) -> str:
+        return f"= ANY (ARRAY({select}))"
 
     def holds_any_of(self, column: str, parameter: str) -> str:
         elements = f"json_array_elements_text({_json(column)}) AS x (value)"
@@ -88,17 +82,13 @@ class _Postgresql(Phrases):
     def aside(self, column: str) -> str:
         return column
 
-    def within(self, equals: Equals, key: str) -> str:
-        if not equals:
-            return super().within(equals, key)
-        columns = ", ".join([*(column for column, _ in equals), key])
-        values = ", ".join(f":{value}" for _, value in equals)
-        last = equals[-1][0]
-        # The last but for `key` is what a partial index leaves NULL out of.
-        return f"{last} IS NOT NULL AND ({columns}) > ({values}, :low) AND ({columns}) < ({values}, :high)"
+    def newest(self, key: str) -> str:
+        return f"{key} DESC NULLS LAST"
 
-    def newest(self, equals: Equals, key: str) -> str:
-        return ", ".join(f"{column} DESC" for column in [*(column for column, _ in equals), key])
+    def tagged(self, tags: str, rows: str, within: str) -> str:
+        # OFFSET keeps it a part of its own, which is read in its order.
+        first = f"SELECT t.seq FROM {tags} t WHERE {within} ORDER BY {self.newest('t.seq')} OFFSET 0"  # noqa: S608  # fixed parts only
+        return f"({first}) AS t JOIN {rows} ON {rows.rsplit(maxsplit=1)[-1]}.seq = t.seq WHERE true"
 
     def part(self, select: str, order: str, limit: str) -> str:
         return f"SELECT * FROM ({select} ORDER BY {order} LIMIT {limit}) AS part"  # noqa: S608  # fixed parts only

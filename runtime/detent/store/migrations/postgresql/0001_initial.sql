@@ -3,6 +3,9 @@
 --
 -- A row that changes finds its new version room on its own page (fillfactor); an update that touches no indexed column
 -- then touches no index either.
+--
+-- Lists are read by indexes that end in ``seq DESC NULLS LAST``. There is no NULL, but no other index has that order: a
+-- list that asks for it is never read through the primary key, from the newest row on until enough of them fit.
 CREATE SCHEMA IF NOT EXISTS detent;
 
 CREATE TABLE detent.runs (
@@ -75,19 +78,19 @@ CREATE INDEX runs_delayed ON detent.runs (wake_at) WHERE state = 'DELAYED';
 CREATE INDEX runs_expiring ON detent.runs (expires_at) WHERE state = 'QUEUED' AND expires_at IS NOT NULL;
 CREATE INDEX runs_versionless ON detent.runs (env, task) WHERE state = 'PENDING_VERSION';
 CREATE INDEX runs_cancelling ON detent.runs (cancel_requested_at) WHERE state = 'EXECUTING' AND cancel_requested_at IS NOT NULL;
-CREATE INDEX runs_parent ON detent.runs (parent_id) WHERE parent_id IS NOT NULL;
-CREATE INDEX runs_batch ON detent.runs (batch_id, seq) WHERE batch_id IS NOT NULL;
-CREATE INDEX runs_by_task ON detent.runs (env, task, seq);
-CREATE INDEX runs_by_state ON detent.runs (env, state, seq);
-CREATE INDEX runs_by_queue ON detent.runs (queue, seq);
-CREATE INDEX runs_with_error ON detent.runs (env, seq) WHERE error IS NOT NULL;
+CREATE INDEX runs_parent ON detent.runs (parent_id, seq DESC NULLS LAST) WHERE parent_id IS NOT NULL;
+CREATE INDEX runs_batch ON detent.runs (batch_id, seq DESC NULLS LAST) WHERE batch_id IS NOT NULL;
+CREATE INDEX runs_by_task ON detent.runs (env, task, seq DESC NULLS LAST);
+CREATE INDEX runs_by_state ON detent.runs (env, state, seq DESC NULLS LAST);
+CREATE INDEX runs_by_queue ON detent.runs (queue, seq DESC NULLS LAST);
+CREATE INDEX runs_with_error ON detent.runs (env, seq DESC NULLS LAST) WHERE error IS NOT NULL;
 CREATE INDEX runs_finished ON detent.runs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX runs_payload_ref ON detent.runs (payload_ref) WHERE payload_ref IS NOT NULL;
 CREATE INDEX runs_output_ref ON detent.runs (output_ref) WHERE output_ref IS NOT NULL;
-CREATE INDEX runs_schedule ON detent.runs (schedule_id) WHERE schedule_id IS NOT NULL;
-CREATE INDEX runs_by_version ON detent.runs (env, version, seq) WHERE version IS NOT NULL;
-CREATE INDEX runs_by_root ON detent.runs (root_id, seq) WHERE root_id IS NOT NULL;
-CREATE INDEX runs_by_source ON detent.runs (replay_of, seq) WHERE replay_of IS NOT NULL;
+CREATE INDEX runs_schedule ON detent.runs (schedule_id, seq DESC NULLS LAST) WHERE schedule_id IS NOT NULL;
+CREATE INDEX runs_by_version ON detent.runs (env, version, seq DESC NULLS LAST) WHERE version IS NOT NULL;
+CREATE INDEX runs_by_root ON detent.runs (root_id, seq DESC NULLS LAST) WHERE root_id IS NOT NULL;
+CREATE INDEX runs_by_source ON detent.runs (replay_of, seq DESC NULLS LAST) WHERE replay_of IS NOT NULL;
 
 CREATE TABLE detent.lanes (
     env             TEXT   COLLATE "C" NOT NULL,
@@ -131,9 +134,9 @@ CREATE TRIGGER lane_of_queued AFTER UPDATE OF state ON detent.runs
 CREATE TABLE detent.run_tags (
     env TEXT   COLLATE "C" NOT NULL,
     tag TEXT   COLLATE "C" NOT NULL,
-    seq BIGINT NOT NULL,
-    PRIMARY KEY (env, tag, seq)
+    seq BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX run_tags_newest ON detent.run_tags (env, tag, seq DESC NULLS LAST);
 CREATE FUNCTION detent.tags_of_run() RETURNS trigger LANGUAGE plpgsql SET search_path = detent, pg_catalog AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
@@ -321,15 +324,15 @@ CREATE TABLE detent.waitpoints (
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX waitpoints_by_key ON detent.waitpoints (env, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX waitpoints_due ON detent.waitpoints (due_at) WHERE status = 'WAITING' AND due_at IS NOT NULL;
-CREATE INDEX waitpoints_by_status ON detent.waitpoints (env, kind, status, seq);
+CREATE INDEX waitpoints_by_status ON detent.waitpoints (env, kind, status, seq DESC NULLS LAST);
 CREATE INDEX waitpoints_output_ref ON detent.waitpoints (output_ref) WHERE output_ref IS NOT NULL;
 
 CREATE TABLE detent.waitpoint_tags (
     env TEXT   COLLATE "C" NOT NULL,
     tag TEXT   COLLATE "C" NOT NULL,
-    seq BIGINT NOT NULL,
-    PRIMARY KEY (env, tag, seq)
+    seq BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX waitpoint_tags_newest ON detent.waitpoint_tags (env, tag, seq DESC NULLS LAST);
 CREATE FUNCTION detent.tags_of_waitpoint() RETURNS trigger LANGUAGE plpgsql SET search_path = detent, pg_catalog AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
