@@ -90,7 +90,7 @@ def migrated(url: str) -> None:
 def damage(database: Database, statement: str, *values: Any) -> None:
     """Write past the engine what no engine would. `values`: given by place (``?``)."""
     if isinstance(database, Path):
-        with closing(sqlite3.connect(database)) as file, file:
+        with closing(sqlite3.connect(database, timeout=60)) as file, file:
             file.execute(statement, values)
     else:
         with psycopg.connect(database, options="-c search_path=detent") as db:

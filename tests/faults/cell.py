@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import TimeoutError as StillAlive
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from signal import SIGKILL
 
 import psutil
+from tests.databases import Database, Reading, migrated
 from tests.oracle import Report, check, check_ended
+from tests.servers.postgresql import fresh_database
 
 from detent.embedded import RunningServer, running_server
 from detent.engine.failpoints import VARIABLE
@@ -39,11 +40,17 @@ GATE_S = 1.5
 
 
 class Place:
-    """A project's folder in which one cell after another is played; what starts its processes stays."""
+    """A project's folder in which one cell after another is played; what starts its processes stays.
 
-    def __init__(self, root: Path, tasks: str, commands: CommandForks, env: dict[str, str]) -> None:
+    `postgresql`: each is played in a database of its own there, instead of a file.
+    """
+
+    def __init__(
+        self, root: Path, tasks: str, commands: CommandForks, env: dict[str, str], *, postgresql: bool = False
+    ) -> None:
         self.root = root
-        self.database = root / ".detent" / "detent.db"
+        self.database: Database = root / ".detent" / "detent.db"
+        self._postgresql = postgresql
         self.effects = root / "effects.log"
         self._commands = commands
         self._env = env
@@ -72,29 +79,36 @@ class Place:
         self.log.unlink(missing_ok=True)
         (self.root / "gates").mkdir()
         self.server = self.worker = None
-        workload = Workload(self.root)
-        try:
-            yield workload
-        except BaseException:
-            print(self.story())
-            print(self.log.read_text()[-6000:] if self.log.exists() else "no server began")
-            raise
-        finally:
-            self.kill_all()
-            workload.stop()
+        with fresh_database(migrated) if self._postgresql else nullcontext() as url:
+            if url is not None:
+                self.database = url
+                self._env["DETENT_DATABASE_URL"] = url
+            workload = Workload(self.root, self.database)
+            try:
+                yield workload
+            except BaseException:
+                print(self.story())
+                print(self.log.read_text()[-6000:] if self.log.exists() else "no server began")
+                raise
+            finally:
+                self.kill_all()
+                workload.stop()
 
     def story(self) -> str:
         """The runs and workers as they are, for whoever looks into a failure."""
-        if not self.database.exists():
+        if not self._has_database():
             return "no store"
-        with closing(sqlite3.connect(f"{self.database.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            runs = db.execute("SELECT id, task, state, epoch, attempt, worker_id, crashes, paused, error FROM runs")
-            workers = db.execute("SELECT id, pid, state FROM workers")
-            events = db.execute(
+        with Reading(self.database) as db:
+            runs = db.ask("SELECT id, task, state, epoch, attempt, worker_id, crashes, paused, error FROM runs")
+            workers = db.ask("SELECT id, pid, state FROM workers")
+            events = db.ask(
                 "SELECT r.task, e.at, e.kind, e.state, e.epoch, e.worker_id FROM events e "
                 "JOIN runs r ON r.id = e.run_id WHERE r.finished_at IS NULL ORDER BY e.seq"
             )
-            return "\n".join(map(str, [*runs.fetchall(), *workers.fetchall(), *events.fetchall()]))
+            return "\n".join(str(tuple(row)) for row in [*runs, *workers, *events])
+
+    def _has_database(self) -> bool:
+        return not isinstance(self.database, Path) or self.database.exists()
 
     @property
     def log(self) -> Path:
@@ -107,7 +121,18 @@ class Place:
         server = self.run("server", "--port", "0", "--json", failpoint=failpoint)
         self.server = server
         wait_for("the server", lambda: (there := self._running()) and there.pid == server.pid)
+        self._lead_to_socket()
         return server
+
+    def _lead_to_socket(self) -> None:
+        """Servers of a database each have a socket of their own; the workers here know of one."""
+        there = self._running()
+        if there is not None and there.socket != self._socket:
+            link = Path(self._socket)
+            fresh = link.with_suffix(".new")
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(there.socket)
+            fresh.replace(link)
 
     def run(self, *args: str, failpoint: str = "") -> ForkedCommand:
         """Start a `detent` command."""
@@ -211,15 +236,15 @@ class Place:
             time.sleep(0.01)
 
     def _is_at_rest(self, workload: Workload) -> bool:
-        if not self.database.exists():
+        if not self._has_database():
             return False
         report = self.report()
         return report.runs >= workload.completed + workload.canceled and not report.unfinished and not self._duties()
 
     def _duties(self) -> int:
         """Hooks that are still to run."""
-        with closing(sqlite3.connect(f"{self.database.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            return int(db.execute("SELECT count(*) FROM duties").fetchone()[0])
+        with Reading(self.database) as db:
+            return int(db.ask("SELECT count(*) FROM duties")[0][0])
 
     def report(self) -> Report:
         return check(self.database)

@@ -30,6 +30,9 @@ NEVER_SYNC = {"park"}
 #: A plain run has its time-outs in a loop of its own, which is gone with its frame, so that it leaves no wait then.
 LEFT = ("sync", "always", "leave")
 
+#: What a `detent worker` on a PostgreSQL never says: it has an engine of its own, which hears of deaths without a word.
+NEVER_SHARED = {"worker_before_gone", "worker_after_gone"}
+
 #: `make test` plays one cell in so many of each verb, and of the beat, which comes every five seconds, one.
 SHARE = 6
 
@@ -60,6 +63,15 @@ def commands() -> Iterator[CommandForks]:
     commands.close()
 
 
+#: Of those, on PostgreSQL: where the commits of each way of work are that come most often.
+ALWAYS_SHARED = [
+    ("after_claim", "async"),
+    ("before_finish", "sync"),
+    ("worker_after_trigger", "async"),
+    ("worker_before_record", "sync"),
+]
+
+
 @pytest.fixture(scope="module")
 def places(commands: CommandForks, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place]]:
     # The tasks of the cells write their effects by way of a module of these tests.
@@ -68,6 +80,8 @@ def places(commands: CommandForks, tmp_path_factory: pytest.TempPathFactory) -> 
     env = {name: value for name, value in os.environ.items() if not name.startswith(("DETENT_", "PYTEST"))}
     folder = tmp_path_factory.mktemp("cells")
     places = {kind: Place(folder / kind, tasks, commands, env) for kind, tasks in KINDS.items()}
+    for kind, tasks in KINDS.items():
+        places[f"shared {kind}"] = Place(folder / f"shared-{kind}", tasks, commands, env, postgresql=True)
     yield places
     for place in places.values():
         place.close()
@@ -104,6 +118,21 @@ def test_a_process_that_dies_at_a_fail_point_loses_nothing_and_doubles_nothing(
     """Given work under way, when a process is killed at the point and started again, then every run ends as it should,
     the history and every table are right, and what was finished was done once."""
     took.append(play_cell(places[kind], point))
+
+
+@pytest.mark.parametrize(("point", "kind"), ALWAYS_SHARED)
+def test_on_postgresql_a_process_that_dies_at_a_fail_point_loses_and_doubles_nothing_either(
+    places: dict[str, Place], took: list[float], point: str, kind: str
+) -> None:
+    took.append(play_cell(places[f"shared {kind}"], point))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("point", "kind"), [cell for cell in cells() if cell[0] not in NEVER_SHARED])
+def test_on_postgresql_no_fail_point_loses_or_doubles_anything(
+    places: dict[str, Place], took: list[float], point: str, kind: str
+) -> None:
+    took.append(play_cell(places[f"shared {kind}"], point))
 
 
 def replayed_cells() -> list[tuple[str, str, str]]:

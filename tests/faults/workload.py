@@ -6,13 +6,13 @@ is answered, as whoever uses detent would do.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
+
+from tests.databases import Database, damage
 
 from detent import Detent
 from detent.client.http import HttpTransport
@@ -348,8 +348,9 @@ UNWANTED = ("endless", "unwanted")
 class Workload:
     """Drives one workload against the server of the project in `root`, whichever process that is at the moment."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, database: Database) -> None:
         self._root = root
+        self._database = database
         self._here = threading.local()
         self._ways: list[HttpTransport] = []
         self.runs: dict[str, str] = {}
@@ -496,8 +497,7 @@ class Workload:
     def by_the_clock(self) -> None:
         """A schedule falls due; others are made, changed, stopped and removed."""
         due = self._schedule("due")
-        with closing(sqlite3.connect(self._root / ".detent" / "detent.db", timeout=PATIENCE_S)) as db, db:
-            db.execute("UPDATE schedules SET next_at = 1577836800000 WHERE id = ?", [due])
+        damage(self._database, f"UPDATE schedules SET next_at = 1577836800000 WHERE id = '{due}'")
         # To write it again wakes the loop.
         self.insist(lambda client: client.schedules.update(due, external_id="new year"))
         while not (made := self.insist(lambda client: client.runs.list(schedule=due).page().items)):
