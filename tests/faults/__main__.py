@@ -22,7 +22,8 @@ RESULTS = HERE / "RESULTS.md"
 FAULTS = {
     "F1": ["tests/faults/test_kill_storm.py"],
     "F2": ["tests/faults/test_failpoints.py"],
-    "F3": ["tests/faults/test_zombies.py"],
+    "F3": ["tests/faults/test_zombies.py", "tests/faults/test_hosts.py"],
+    "F6": ["tests/faults/test_database_faults.py"],
     "F8": ["tests/faults/test_clock_jumps.py"],
     "F9": ["tests/faults/test_limits.py"],
     "F10": ["tests/faults/test_fan_out.py"],
@@ -32,6 +33,7 @@ FAULTS = {
     "F16": ["tests/faults/test_cancel_races.py"],
     "F18": ["tests/faults/test_herds.py", "tests/engine/test_herd.py"],
     "F19": ["tests/faults/test_rolling_restarts.py"],
+    "F20": ["tests/faults/test_fairness.py"],
     "F24": ["tests/faults/test_cron_slots.py"],
 }
 
