@@ -10,7 +10,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.engine.conftest import DIALECTS, migrated
+from tests.engine.conftest import DIALECTS
+from tests.servers.databases import migrated
 from tests.servers.postgresql import fresh_database
 
 from detent.engine.query_copies import COPIED_VIEWS, RELATIONS
