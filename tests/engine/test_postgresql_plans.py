@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 from tests.engine.bench import Bench
-from tests.engine.conftest import migrated
 from tests.engine.test_plans import HOT, MADE_FOR
+from tests.servers.databases import migrated
 from tests.servers.postgresql import fresh_database
 from tests.store.test_statements import numbered, sent_types
 
