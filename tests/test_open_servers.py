@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from detent.config import load_config
+from detent.dev.running import run_server
 from detent.errors import ConfigError
 from detent.open_servers import is_open, refuse_open_server, shown
+from detent.worker.run import run_workers
 
 GUARDED = [
     "redis://localhost:6379/0",
@@ -61,6 +64,35 @@ def test_an_open_server_is_refused_with_what_to_do_unless_the_user_says_that_it_
     refuse_open_server("redis://cache.internal:6379/0", "DETENT_BROKER_URL", allowed=True)
     refuse_open_server(None, "DETENT_BROKER_URL", allowed=False)
     refuse_open_server("sqlite:////srv/detent.db", "DETENT_DATABASE_URL", allowed=False)
+
+
+def test_a_server_and_workers_with_a_database_refuse_open_servers_before_they_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = load_config(tmp_path, {"DETENT_BROKER_URL": "redis://10.0.0.7"})
+    with pytest.raises(ConfigError, match="DETENT_BROKER_URL names"):
+        run_server(broker, port=0)
+    database = load_config(tmp_path, {"DETENT_DATABASE_URL": "postgresql://db@10.0.0.7/detent"})
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    with pytest.raises(ConfigError, match="DETENT_DATABASE_URL names"):
+        run_workers(database)
+
+
+def test_the_settings_say_whether_open_servers_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "detent.toml").write_text("allow_insecure = true")
+    assert load_config(tmp_path, {}).allow_insecure
+    assert not load_config(tmp_path, {"DETENT_ALLOW_INSECURE": "0"}).allow_insecure
+    with pytest.raises(ConfigError, match="DETENT_ALLOW_INSECURE is 'yes'; expected 1 or 0"):
+        load_config(tmp_path, {"DETENT_ALLOW_INSECURE": "yes"})
+
+
+def test_a_broker_of_no_known_kind_is_refused_without_its_password(tmp_path: Path) -> None:
+    assert load_config(tmp_path, {"DETENT_BROKER_URL": "embedded"}).broker_url is None
+    for url in ("kafka://me:secret@broker", "secret"):
+        with pytest.raises(ConfigError, match="DETENT_BROKER_URL cannot be used") as refused:
+            load_config(tmp_path, {"DETENT_BROKER_URL": url})
+        assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

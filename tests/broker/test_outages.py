@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.broker.town import Town
-from tests.engine.conftest import migrated
+from tests.servers.databases import migrated
 from tests.servers.postgresql import fresh_database
 from tests.servers.process import until
 from tests.servers.proxy import Proxy
@@ -87,6 +87,7 @@ def test_no_run_is_lost_and_none_waits_for_longer_than_the_poll(
         broker_url = server.url.replace(str(server.port), str(proxy.port))
         place = Town(url, broker_url, tmp_path, [], None)
         with workers(tmp_path, url, broker_url):
+            # Besides those of the town, which know no task.
             until("both workers", lambda: len(place.front.store.read("list_workers")) == 4)
             during = suffer(place, fault, proxy, server)
             proxy.heal()

@@ -285,3 +285,20 @@ def test_the_crews_of_an_engine_that_has_left_are_forgotten(tmp_path: Path) -> N
         until("the crews", lambda: bool(crews.queues_for("dev", "work")))
         neighbours(street.there).stop()
         until("the farewell", lambda: not crews.queues_for("dev", "work"))
+
+
+def test_an_engine_that_is_alone_tells_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detent.engine.neighbours._UNSURE_S", 0.0)
+    told: list[News] = []
+    bench = Bench(
+        tmp_path,
+        channel=MemoryChannel(MemoryBus(), lambda data: told.append(msgspec.json.decode(data, type=News)) or False),
+    )
+    bench.worker("work")
+    neighbours(bench).start()
+    until("the first crews", lambda: bool(told))
+    for _ in range(20):
+        bench.trigger()
+    neighbours(bench).stop()
+    assert all(news.crews is not None or news.leaves for news in told)
+    bench.close()

@@ -14,6 +14,8 @@ __all__ = ["TicketPost"]
 _MOST_QUEUES = 256
 #: How often a broker for which there are no tickets is asked whether it is there, in seconds.
 _PING_S = 5.0
+#: Between two words, in seconds: the tickets of a storm are sent together.
+_REST_S = 0.003
 #: After a failure nothing is sent for so long, in seconds.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 
@@ -80,6 +82,7 @@ class TicketPost:
             else:
                 pause_s, patience_s = _PING_S, _FIRST_PAUSE_S
                 self._broken = False
+                time.sleep(_REST_S)
 
     def _deliver(self, wanted: dict[str, int]) -> None:
         began = time.perf_counter()

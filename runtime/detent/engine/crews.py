@@ -44,6 +44,12 @@ class Crews:
             )
         return list(crews.values())
 
+    def has_others(self) -> bool:
+        """Whether another engine was heard of lately."""
+        since = time.monotonic() - _GOOD_S
+        with self._lock:
+            return any(at > since for at, _ in self._others.values())
+
     def learn(self, engine_id: str, crews: list[Crew]) -> None:
         """An engine has told of its crews."""
         with self._lock:

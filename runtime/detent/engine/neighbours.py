@@ -34,8 +34,10 @@ logger = logging.getLogger("detent.engine")
 LOOK_S = 1.0
 #: How often the crews are told, in milliseconds.
 _CREWS_MS = 5_000
-#: Between two messages, in milliseconds: a storm of commits is told together.
-_REST_MS = 2
+#: Between two messages, in seconds: a storm of commits is told together.
+_REST_S = 0.004
+#: So long after the start, or after messages may have been lost, others may not have been heard of, in seconds.
+_UNSURE_S = 10.0
 #: Beyond so many things that changed between two messages, the others look for themselves.
 _MOST = 2_000
 
@@ -60,6 +62,7 @@ class Neighbours:
         self._lock = Lock()
         self._gathered = News(self.engine_id)
         self._has_news = False
+        self._unsure_until = time.monotonic() + _UNSURE_S
         self._herald = _Herald(self._tell)
         self._lookout = _Lookout(engine)
         self._is_started = False
@@ -175,6 +178,8 @@ class Neighbours:
         with self._lock:
             gathered, self._gathered = self._gathered, News(self.engine_id)
             self._has_news = False
+        if not with_crews and time.monotonic() > self._unsure_until and not self._crews.has_others():
+            return  # nobody listens
         if gathered.size() > _MOST:
             gathered = News(self.engine_id, everything=True)
         if with_crews:
@@ -203,6 +208,7 @@ class Neighbours:
 
     def _missed(self) -> None:
         """Messages may have been lost."""
+        self._unsure_until = time.monotonic() + _UNSURE_S
         self._herald.has_asked = False
         self.crews_changed()
         self._apply(News("", everything=True))
@@ -277,7 +283,7 @@ class _Herald(Loop):
         self._told_at = 0.0
 
     def _tick(self) -> int | None:
-        rest = self._told_at + _REST_MS / 1000 - time.monotonic()
+        rest = self._told_at + _REST_S - time.monotonic()
         if rest > 0:
             time.sleep(rest)
         with_crews = time.monotonic() >= self.crews_at
