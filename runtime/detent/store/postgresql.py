@@ -50,28 +50,12 @@ _ROWS = 1_000
 #: "detent", as a number.
 LOCK = int.from_bytes(b"detent", "big")
 
-#: Another value after every start and every crash of the server: what was committed before, and was not on the disk,
-#: may be gone then. A connection alone does not tell, since a pooler keeps it through all of them.
-_LIFE = "concat(extract(epoch FROM pg_postmaster_start_time()), ' ', "
-_LIFE += "extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()))"
-#: What a transaction begins with. A process that is frozen, or cut off, while it holds the lock is thrown out by the
-#: server, and the others go on; so is one that waits for the lock for longer than anybody may hold it.
-_BEGIN = "; ".join(
-    (
-        "BEGIN",
-        "SET LOCAL lock_timeout = '20s'",
-        "SET LOCAL statement_timeout = '30s'",
-        "SET LOCAL idle_in_transaction_session_timeout = '8s'",
-        # A plan is kept, and the tables are empty when it is made: what a state transaction asks has an index, always.
-        "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off",
-        "SET LOCAL jit = off",
-        f"SELECT pg_advisory_xact_lock({LOCK})",
-        f"SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT), {_LIFE}",  # noqa: S608  # a constant
-    )
-)
+#: What a transaction begins with: see the migration that makes these functions.
+_BEGIN = f"BEGIN; SELECT * FROM detent.enter({LOCK})"  # noqa: S608  # a constant
 #: A commit of a transaction that wrote something, so that all before it is durable with it.
 _FLUSH = (
-    f"BEGIN; SET LOCAL synchronous_commit = on; SELECT {_LIFE}, pg_logical_emit_message(true, 'detent', ''); COMMIT"
+    "BEGIN; SET LOCAL synchronous_commit = on; "
+    "SELECT detent.life(), pg_logical_emit_message(true, 'detent', ''); COMMIT"
 )
 _SEEN_FIRST = b"SET LOCAL synchronous_commit = off"
 _MARK = b"SELECT pg_logical_emit_message(true, 'detent', '')"
