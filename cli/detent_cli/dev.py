@@ -120,7 +120,8 @@ def worker(
     config = load_config()
     kind = Kind(processes, threads, async_limit, concurrency, _names(machine), _names(queues))
     url = api_url or config.api_url
-    there = None if url is not None else remote()
+    # A database that is named here goes before a server that one is logged in to.
+    there = None if url is not None or config.database_path is None else remote()
     if url is None and there is None:
         if key is not None:
             raise typer.BadParameter("a key is for a server: name it with --api-url or DETENT_API_URL")

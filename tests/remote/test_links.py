@@ -248,7 +248,7 @@ def test_a_run_cannot_show_an_object_of_another_as_its_own(host: Host, forgers: 
     epoch = claimed.grants[0].epoch
     stolen: list[Said] = [
         Finish("run_own", epoch, "COMPLETED", output_ref="outputs/run_other"),
-        Record("run_own", epoch, [Entry("k", "step", "t", 1, value_ref="runs/run_other/journal/1.json")]),
+        Record("run_own", epoch, [Entry("k", "step", "t", 1, value_ref="envs/env_other/runs/x.json")]),
         Trigger("run_own", epoch, "k", [NewRun("run_new", "child", payload_ref="payloads/run_other")]),
         CompleteToken("waitpoint_1", "by", output_ref="outputs/run_other"),
     ]
@@ -256,7 +256,7 @@ def test_a_run_cannot_show_an_object_of_another_as_its_own(host: Host, forgers: 
         answer = forger.ask(request)
         assert isinstance(answer, Failure)
         assert answer.code == "forbidden"
-    assert forger.ask(Finish("run_own", epoch, "COMPLETED", output_ref="outputs/run_own")) == Done()
+    assert forger.ask(Finish("run_own", epoch, "COMPLETED", output_ref=f"envs/{host.engine.env}/o.json")) == Done()
 
 
 def test_a_worker_is_given_the_variables_of_its_own_environment_alone(host: Host, forgers: list[Forger]) -> None:

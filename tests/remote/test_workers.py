@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.project import TASKS, doubled, wait_for
+from tests.remote.buffering import Buffering
 from tests.remote.far import far
 from tests.servers.proxy import Proxy
 
@@ -25,6 +26,18 @@ async def asks(n: int, ctx: Context) -> str:
     made = await step("made", abs, n)
     effect("variable", os.environ["FAR_AWAY"])
     return f"{made} {(await runs.retrieve(ctx.run.id)).status}"
+
+
+@task(id="large")
+async def large(n: int) -> str:
+    made = await step("made", str.__mul__, "x", n)
+    said = await echo.trigger_and_wait(made)
+    return said.unwrap()
+
+
+@task(id="echo")
+async def echo(text: str) -> str:
+    return text
 
 
 @task(id="apart", isolation="process")
@@ -45,9 +58,11 @@ def test_steps_waits_questions_variables_and_processes_of_their_own_work_over_ht
         parent = client.tasks.trigger("parent", 5)
         asked = client.tasks.trigger("asks", -3)
         apart = client.tasks.trigger("apart", 1)
-        report = made.near.finished(8)
+        large = client.tasks.trigger("large", 300_000)
+        report = made.near.finished(10)
 
-        assert report.states == {"COMPLETED": 8}
+        assert report.states == {"COMPLETED": 10}
+        assert client.runs.retrieve(large.id).output == "x" * 300_000
         assert client.runs.retrieve(parent.id).output == 20
         assert client.runs.retrieve(asked.id).output == "3 EXECUTING"
         assert client.runs.retrieve(apart.id).output == 2
@@ -142,6 +157,32 @@ def test_runs_of_a_host_that_is_lost_whole_go_on_after_the_lease(tmp_path: Path)
         wait_for("it begins again", lambda: len(made.away.effects("began")) == 2)
         made.away.open_gate("door")
         assert made.near.finished(1).lost_leases == 1
+
+
+@pytest.mark.soak
+def test_answers_that_a_proxy_holds_back_are_asked_for_one_by_one(tmp_path: Path) -> None:
+    with far(tmp_path) as made, Buffering(made.port) as proxy:
+        worker = made.work(url=f"http://127.0.0.1:{proxy.port}")
+        made.server.hear("worker")
+        made.client().tasks.trigger("parent", 20)
+        report = made.near.finished(21)
+        assert report.states == {"COMPLETED": 21}
+        assert "held back on the way" in worker.errors()
+
+
+def test_a_run_for_a_label_waits_for_a_worker_that_offers_it(tmp_path: Path) -> None:
+    with far(tmp_path) as made:
+        made.work("--machine", "default")
+        made.server.hear("worker")
+        client = made.client()
+        run = client.tasks.trigger("child", 1, machine="gpu-l4")
+        plain = client.tasks.trigger("child", 2)
+        wait_for("the other run ends", lambda: client.runs.retrieve(plain.id).status == "COMPLETED")
+        reason = client.runs.retrieve(run.id).not_running
+        assert reason is not None
+        assert reason.code == "unserved_machine"
+        made.work("--machine", "gpu-l4", "--concurrency", "1")
+        assert made.near.finished(2).states == {"COMPLETED": 2}
 
 
 def test_a_key_that_is_revoked_ends_the_workers_with_a_sentence(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from .payloads import Objects
 if TYPE_CHECKING:
     from .engine import Engine
 
-__all__ = ["LINK_S", "ObjectOperations", "is_named", "own_key"]
+__all__ = ["LINK_S", "ObjectOperations", "is_named", "own_key", "own_prefix"]
 
 #: How long a link is good where nothing was set, in seconds.
 LINK_S = 3600

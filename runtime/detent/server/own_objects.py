@@ -1,36 +1,29 @@
-"""What a worker far away may name as its object: those of its own environment and its own runs."""
+"""What a worker far away may name as its object: those of its own environment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model.protocol import CompleteToken, Failure, Finish, NewRun, Record, Request, Trigger
+from ..engine.object_operations import own_prefix
+from ..model.protocol import CompleteToken, Failure, Finish, Record, Request, Trigger
 
 __all__ = ["foreign_object"]
 
 
 def foreign_object(env: str, request: Request) -> Failure | None:
-    """The refusal of a request that names an object which may be another environment's: with a name that was guessed,
-    a run would show it as its own."""
-    for ref, own in _named(request):
-        if ref is not None and not ref.startswith((f"envs/{env}/", own)):
-            return Failure("forbidden", f"the object {ref!r} is not one of this run")
+    """The refusal of a request that names an object which is not of `env`: with a name that was guessed, a run would
+    show what is another's as its own."""
+    for ref in _named(request):
+        if ref is not None and not ref.startswith(own_prefix(env)):
+            return Failure("forbidden", f"the object {ref!r} is not one of this environment")
     return None
 
 
-def _named(request: Request) -> Iterator[tuple[str | None, str]]:
-    """Names of objects, each with what the names of the worker's own begin with."""
+def _named(request: Request) -> Iterator[str | None]:
     match request:
-        case Finish(run_id=run_id, output_ref=ref):
-            yield ref, f"outputs/{run_id}"
-        case Record(run_id=run_id, entries=entries):
-            for entry in entries:
-                yield entry.value_ref, f"runs/{run_id}/"
-        case CompleteToken(id=token_id, output_ref=ref):
-            yield ref, f"waitpoints/{token_id}/"
+        case Finish(output_ref=ref) | CompleteToken(output_ref=ref):
+            yield ref
+        case Record(entries=entries):
+            yield from (entry.value_ref for entry in entries)
         case Trigger(runs=runs):
-            yield from map(_payload, runs)
-
-
-def _payload(run: NewRun) -> tuple[str | None, str]:
-    return run.payload_ref, f"payloads/{run.id}"
+            yield from (run.payload_ref for run in runs)

@@ -22,7 +22,6 @@ from ..engine import failpoints
 from ..errors import ConfigError, ServerUnreachable
 from ..model.machine import MACHINES
 from ..model.manifest import Manifest
-from ..objects import open_store
 from ..process_logs import format_of_logs
 from ..sdk.task import Task
 from .capture import capture
@@ -34,6 +33,7 @@ from .fork_server import ForkServer
 from .life import NO_ENGINE, Life, end
 from .link import SocketLink
 from .manifest import make_manifest
+from .object_place import object_place
 from .options import WorkerOptions, replay_mode
 from .secrets import RedactingFormatter, RedactingJsonFormatter, learn
 from .variables import take_variables
@@ -69,6 +69,9 @@ def arguments_of(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--env", help="the id of the environment whose runs it executes")
     parser.add_argument("--offer", action="append", help="a preset or label whose runs it takes; all when left out")
     parser.add_argument("--queue", action="append", help="a queue whose runs it takes; all when left out")
+    parser.add_argument(
+        "--api-url", help="of the server far away that its objects go to; its key is in the environment"
+    )
     parser.add_argument("--environment", help="the name of that environment")
     return parser.parse_args(argv)
 
@@ -120,12 +123,9 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
     if options.env is not None:
         shared += ["--env", options.env, "--environment", options.environment or options.env]
     capture(getattr(logging, config.log_level.upper(), logging.INFO), echo=options.echo)
-    objects = open_store(config.object_store_url)
-
-    def put_object(key: str, text: str) -> str:
-        objects.put(key, text.encode())
-        return key
-
+    if options.api_url is not None:
+        shared += ["--api-url", options.api_url]
+    put_object, get_object = _read(lambda: object_place(config, options.api_url, options.env))
     worker: Worker
     link = SocketLink(options.socket, lambda cause: worker.abandon(cause))  # noqa: PLW0108  # it is made after the link
     worker = Worker(
@@ -150,7 +150,7 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
             broker_url=config.broker_url if not is_cell and is_server(config.broker_url) else None,
         ),
         put_object=put_object,
-        get_object=lambda key: objects.get(key).decode(),
+        get_object=get_object,
         worker_id=options.worker_id,
         fork_server=None if is_cell else partial(ForkServer, config.root, options.socket, shared),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from ..config import Config
@@ -46,6 +47,9 @@ def run_remote_workers(
         refusals.append(error)
         signals.first.set()
 
+    # Not for all to see, as arguments are.
+    given = {"DETENT_SECRET_KEY": key, "DETENT_PROJECT": project}
+    os.environ.update({name: value for name, value in given.items() if value is not None})
     relay = Relay(LinkHttp(url, key, project=project, environment=environment), on_refused)
     try:
         made = relay.start()
@@ -54,7 +58,7 @@ def run_remote_workers(
             relay.socket_path,
             kind.count(config.worker),
             partial(tell_end, relay.socket_path),
-            [*arguments, "--env", made.env, "--environment", made.environment],
+            [*arguments, "--env", made.env, "--environment", made.environment, "--api-url", url],
         )
         supervisor.start()
         signals.first.wait()
