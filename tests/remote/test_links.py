@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from detent.config import load_config
+from detent.errors import Forbidden, ServerUnreachable, Unauthorized
 from detent.model.links import LINK_PROTOCOL, LINKS, DownReader, up_piece, up_pieces
 from detent.model.manifest import Manifest, TaskSpec
 from detent.model.protocol import (
@@ -49,6 +50,7 @@ from detent.model.protocol import (
     Welcome,
 )
 from detent.server.host import Host
+from detent.worker.remote import run_remote_workers
 
 TASKS = Manifest([TaskSpec("secret-work", "q"), TaskSpec("child", "q")])
 _LENGTH = struct.Struct("!I")
@@ -150,6 +152,17 @@ def test_only_a_key_that_may_run_workers_opens_a_link(host: Host, forgers: list[
     with httpx.Client(base_url=host.url, headers={"authorization": f"Bearer {host.key}"}) as http:
         made = http.post("/api/v1/auth/public-tokens", json={"scopes": ["tasks:write:child"]}).json()
     assert forger_of(host, forgers, made["token"]).open().status_code == 403
+
+
+def test_what_cannot_work_is_said_in_a_sentence(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DETENT_SECRET_KEY", "")
+    config = load_config(tmp_path, {})
+    with pytest.raises(Unauthorized):
+        run_remote_workers(config, host.url, "dt_dev_wrong")
+    with pytest.raises(Forbidden, match="workers:write"):
+        run_remote_workers(config, host.url, new_key(host, "dev", ["runs:read"]))
+    with pytest.raises(ServerUnreachable, match="no detent server answers at http"):
+        run_remote_workers(config, "http://127.0.0.1:9", "dt_dev_any")
 
 
 def test_another_protocol_and_a_wrong_clock_are_refused_with_what_to_do(host: Host, forgers: list[Forger]) -> None:

@@ -12,10 +12,6 @@ from tests.remote.buffering import Buffering
 from tests.remote.far import far
 from tests.servers.proxy import Proxy
 
-from detent.config import load_config
-from detent.errors import Forbidden, ServerUnreachable, Unauthorized
-from detent.worker.remote import run_remote_workers
-
 MORE = """
 
 from detent import runs, step
@@ -128,6 +124,7 @@ def test_runs_of_a_host_that_is_cut_off_move_and_what_it_says_late_is_refused(tm
         assert client.runs.retrieve(run.id).status == "COMPLETED"
 
 
+@pytest.mark.soak
 def test_connections_that_break_in_the_middle_lose_nothing_and_do_nothing_twice(tmp_path: Path) -> None:
     with far(tmp_path) as made, Proxy(made.port) as proxy:
         made.work(url=f"http://127.0.0.1:{proxy.port}")
@@ -170,6 +167,7 @@ def test_answers_that_a_proxy_holds_back_are_asked_for_one_by_one(tmp_path: Path
         assert "held back on the way" in worker.errors()
 
 
+@pytest.mark.soak
 def test_a_run_for_a_label_waits_for_a_worker_that_offers_it(tmp_path: Path) -> None:
     with far(tmp_path) as made:
         made.work("--machine", "default")
@@ -196,15 +194,3 @@ def test_a_key_that_is_revoked_ends_the_workers_with_a_sentence(tmp_path: Path) 
         said = worker.errors()
         assert "this key has been revoked; use another one" in said
         assert "Traceback" not in said
-
-
-def test_what_cannot_work_is_said_in_a_sentence(tmp_path: Path) -> None:
-    config = load_config(tmp_path, {})
-    with far(tmp_path / "p") as made:
-        url = made.where.url
-        with pytest.raises(Unauthorized):
-            run_remote_workers(config, url, "dt_dev_wrong")
-        with pytest.raises(Forbidden, match="workers:write"):
-            run_remote_workers(config, url, made.new_key("runs:read"))
-    with pytest.raises(ServerUnreachable, match="no detent server answers at http"):
-        run_remote_workers(config, "http://127.0.0.1:9", "dt_dev_any")
