@@ -183,6 +183,7 @@ def test_a_run_for_a_label_waits_for_a_worker_that_offers_it(tmp_path: Path) -> 
         assert made.near.finished(2).states == {"COMPLETED": 2}
 
 
+@pytest.mark.soak
 def test_a_key_that_is_revoked_ends_the_workers_with_a_sentence(tmp_path: Path) -> None:
     with far(tmp_path) as made:
         worker = made.work()
