@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.engine.bench import Bench, new
+from tests.engine.conftest import DIALECTS
+from tests.servers.databases import emptied
 
 from detent.engine import Engine
 from detent.engine.operations import Operations
@@ -44,8 +46,8 @@ class Reluctant(ObjectStore):
 class Keeper(Bench):
     """A bench with objects, that keeps finished runs for one day."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, url: str) -> None:
+        super().__init__(folder, url)
         self.objects = Reluctant(folder / "objects")
         self.engine = Engine(self.store, self.clock, retention_ms=DAY_S * 1000, objects=self.objects)
         self.operations = Operations(self.engine, objects=self.objects)
@@ -54,9 +56,9 @@ class Keeper(Bench):
         return sorted(self.objects.list())
 
 
-@pytest.fixture
-def keeper(tmp_path: Path) -> Iterator[Keeper]:
-    keeper = Keeper(tmp_path)
+@pytest.fixture(params=DIALECTS)
+def keeper(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Keeper]:
+    keeper = Keeper(tmp_path, emptied() if request.param == "postgresql" else "")
     yield keeper
     keeper.close()
 
