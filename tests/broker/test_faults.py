@@ -83,7 +83,7 @@ def test_a_broker_that_is_away_or_slow_loses_no_run_and_is_shown(
     server = shared_redis()
     with Proxy(server.port) as proxy:
         url = server.url.replace(str(server.port), str(proxy.port))
-        with town(url, tmp_path, plain) as place:
+        with town(url, tmp_path, plain, poll_s=0.2) as place:
             place.know_each_other()
             fault(proxy, server)
             work(place, range(4))
@@ -94,7 +94,7 @@ def test_a_broker_that_is_away_or_slow_loses_no_run_and_is_shown(
 
 
 def test_a_broker_that_forgets_everything_again_and_again_loses_no_run(tmp_path: Path) -> None:
-    with Redis() as server, town(server.url, tmp_path, plain) as place:
+    with Redis() as server, town(server.url, tmp_path, plain, poll_s=0.2) as place:
         place.know_each_other()
         over = threading.Event()
 

@@ -15,8 +15,8 @@ logger = logging.getLogger("detent.broker")
 
 #: A broker that takes longer for a few bytes wakes nobody faster than the poll would, in milliseconds.
 _SLOW_MS = 250.0
-#: One that was slow is quick again below this, so that the log does not tell of every change around one line.
-_QUICK_MS = 100.0
+#: So many more slow words than quick ones make it slow, and as many more quick ones quick: a busy machine is no news.
+_STEPS = 3
 
 
 class Health:
@@ -36,12 +36,15 @@ class Health:
         self._since = _now()
         self._last_error: str | None = None
         self._latency_ms: float | None = None
+        self._slow_words = 0
+        self._is_slow = False
 
     def worked(self, part: str, latency_ms: float | None = None) -> None:
         """`part` got through, in so many milliseconds."""
         with self._lock:
             if latency_ms is not None:
                 self._latency_ms = latency_ms
+                self._count(latency_ms > _SLOW_MS)
             if self._parts.get(part) is not True or latency_ms is not None:
                 self._parts[part] = True
                 self._judge()
@@ -71,11 +74,16 @@ class Health:
             error = None if self._state == "ok" else self._last_error
             return BrokerState(self._url, self._state, self._since, error, self._latency_ms)
 
+    def _count(self, slow: bool) -> None:
+        self._slow_words = max(0, min(_STEPS, self._slow_words + (1 if slow else -1)))
+        if self._slow_words in (0, _STEPS):
+            self._is_slow = self._slow_words == _STEPS
+
     def _judge(self) -> None:
         before, whole = self._state, list(self._parts.values())
         if whole and not any(whole):
             self._state = "down"
-        elif not all(whole) or (self._latency_ms or 0) > (_SLOW_MS if before == "ok" else _QUICK_MS):
+        elif not all(whole) or self._is_slow:
             self._state = "degraded"
         else:
             self._state = "ok"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..errors import StoreError
 from ..model.channel import BrokerState, Channel, Tickets
 from ..model.ids import new_id
 from ..model.protocol import CancelPush, EvictPush, Push, SatisfiedPush
@@ -303,6 +304,15 @@ class _Lookout(Loop):
         self._told: set[tuple[str, int]] = set()
 
     def _tick(self) -> int | None:
+        try:
+            self._tell_canceled()
+        except StoreError as error:
+            logger.debug("the store is not asked for cancellations: %s", error)
+        for listener in self._engine.listeners:
+            listener()
+        return int(LOOK_S * 1000)
+
+    def _tell_canceled(self) -> None:
         sessions = self._engine.sessions
         canceled = self._engine.store.read("list_canceled") if sessions.envs() else []
         here = {(row["id"], row["epoch"]): row for row in canceled if sessions.reaches(row["worker_id"])}
@@ -310,9 +320,6 @@ class _Lookout(Loop):
             if run not in self._told:
                 sessions.push(row["worker_id"], CancelPush(row["id"], row["epoch"], row["cancel_reason"] or ""))
         self._told = set(here)
-        for listener in self._engine.listeners:
-            listener()
-        return int(LOOK_S * 1000)
 
 
 class _Reading:
