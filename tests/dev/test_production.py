@@ -18,8 +18,8 @@ from tests.servers.postgresql import fresh_database
 
 from detent import Detent
 from detent.client.http import HttpTransport
+from detent_cli.__main__ import run
 
-DETENT = Path(sys.executable).parent / "detent"
 TASKS = """\
 from detent import task
 
@@ -98,6 +98,7 @@ def test_a_server_logs_json_says_that_it_is_ready_and_ends_in_order(root: Path, 
     assert server.end() == 0
 
 
+@pytest.mark.soak
 def test_several_servers_and_workers_share_a_database(root: Path, stack: ExitStack) -> None:
     url = stack.enter_context(fresh_database())
     key = "dt_dev_of_all_servers_0123456789"
@@ -116,8 +117,6 @@ def test_several_servers_and_workers_share_a_database(root: Path, stack: ExitSta
     assert servers[1].end() == 0
 
 
-def test_a_format_that_is_not_known_is_misuse(root: Path) -> None:
-    done = subprocess.run([DETENT, "server", "--log-format", "xml"], cwd=root, capture_output=True, text=True)
-
-    assert done.returncode == 2
-    assert "expected text or json" in done.stderr
+def test_a_format_that_is_not_known_is_misuse(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["server", "--log-format", "xml"]) == 2
+    assert "expected text or json" in capsys.readouterr().err
