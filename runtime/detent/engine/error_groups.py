@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..model.plain_text import without_nul
 from ..model.redaction import Redactor
 from ..model.task_error import TaskError
 from .fingerprint import fingerprint
@@ -46,7 +47,12 @@ def failure_of(row: Any, redactor: Redactor) -> Failure:
         error = _decode_error(row["error"] or "null")
     except msgspec.MsgspecError:
         error = TaskError(row["state"], "")
-    shown = msgspec.structs.replace(error, message=redactor.text(error.message))
+    shown = msgspec.structs.replace(
+        error,
+        type=without_nul(error.type),
+        message=without_nul(redactor.text(error.message)),
+        code=without_nul(error.code),
+    )
     return Failure(row["seq"], row["at"], row, shown, _fingerprint(error))
 
 

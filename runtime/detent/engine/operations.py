@@ -17,6 +17,7 @@ from ..accounts import AccountOperations, Accounts, Principal
 from ..errors import InvalidOptions, NotFound, TaskNotFound
 from ..model.ids import is_id
 from ..model.log_query import LineQuery
+from ..model.plain_text import refuse_nul
 from ..model.protocol import Handle, NewRun
 from ..vault import Vault
 from . import failpoints, views
@@ -60,6 +61,10 @@ ChildrenLimit = Annotated[int, Meta(ge=1, le=TRACED_CHILDREN)]
 LinesLimit = Annotated[int, Meta(ge=1, le=LINES)]
 
 
+#: What is kept as JSON, or as a hash, and may hold every character.
+_JSON = frozenset(
+    {"idempotency_key", "metadata", "operations", "options", "output", "parameters", "payload", "sql", "text", "value"}
+)
 #: Runs that a run names, and replays of a run that are shown.
 _RELATIVES = {"parent": "parent_id", "root": "root_id", "replay_of": "replay_of"}
 REPLAYS = 20
@@ -216,6 +221,9 @@ class Operations:
         if unknown:
             taken = ", ".join(sorted(names)) or "nothing"
             raise InvalidOptions(f"{operation} does not take {unknown[0]!r}; it takes: {taken}")
+        for name, value in values.items():
+            if name not in _JSON:
+                refuse_nul(name, value)
         with failpoints.during(operation):
             return redacted(operation, method(**values), self.secrets.redactor)
 

@@ -9,6 +9,7 @@ import msgspec
 
 from ..errors import Conflict, InvalidOptions, TaskNotFound
 from ..model.ids import derived_id
+from ..model.plain_text import NUL, refuse_nul
 from ..model.protocol import Failure, Handle, NewRun, Trigger, Triggered, WaitResult
 from ..model.status import FINAL
 from .batches import begin_batch
@@ -53,6 +54,7 @@ def make_runs(
         if run.id in present:
             handles.append(Handle(run.id))
             continue
+        _check_texts(run)
         present.add(run.id)
         if run.idempotency_key is not None or run.debounce is not None:
             if rows:
@@ -122,6 +124,12 @@ def make_runs(
     if rows:
         tx.many("insert_run", rows)
     return handles
+
+
+def _check_texts(run: NewRun) -> None:
+    if NUL in f"{run.task}{run.queue}{run.concurrency_key}{run.machine}{''.join(run.tags)}":
+        for name in ("task", "queue", "concurrency_key", "machine", "tags"):
+            refuse_nul(name, getattr(run, name))
 
 
 def _found(scene: Scene, run: NewRun) -> Handle | None:

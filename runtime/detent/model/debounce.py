@@ -9,6 +9,7 @@ from typing import Any, Literal, Required, TypedDict
 from ..errors import InvalidOptions
 from .duration import LONGEST, parse_duration
 from .limits import DEBOUNCE_KEY_CHARS, MIN_DEBOUNCE_MS
+from .plain_text import refuse_nul
 from .protocol import Debounce
 
 __all__ = ["DebounceOptions", "check_debounce", "debounce_of"]
@@ -60,6 +61,7 @@ def check_debounce(debounce: Debounce) -> None:
     if not isinstance(key, str) or not 1 <= len(key) <= DEBOUNCE_KEY_CHARS:
         shown = f"{len(key)} characters" if isinstance(key, str) else repr(key)
         raise InvalidOptions(f"debounce.key must be a text of 1 to {DEBOUNCE_KEY_CHARS} characters, got {shown}")
+    refuse_nul("debounce.key", key)
     if not MIN_DEBOUNCE_MS <= delay <= LONGEST:
         raise InvalidOptions(
             f"debounce.delay must be at least {MIN_DEBOUNCE_MS / 1000:g} s and at most 100 years, "

@@ -27,6 +27,7 @@ from .limits import (
 )
 from .machine import machine_name
 from .manifest import QueueSpec
+from .plain_text import refuse_nul
 from .protocol import NewRun
 
 __all__ = [
@@ -177,6 +178,7 @@ def tags_of(value: Any, owner: str = "run") -> list[str]:
     for tag in tags:
         if not isinstance(tag, str) or not 1 <= len(tag) <= TAG_CHARS:
             raise InvalidOptions(f"a tag is a text of 1 to {TAG_CHARS} characters, got {_shown(tag)}")
+        refuse_nul("a tag", tag)
     tags = list(dict.fromkeys(tags))
     if len(tags) > TAGS:
         raise InvalidOptions(f"a {owner} has at most {TAGS} tags, got {len(tags)}")
@@ -210,6 +212,7 @@ def _queue_spec(value: Mapping[str, Any]) -> QueueSpec:
 def _name(option: str, value: Any) -> str:
     if not isinstance(value, str) or not 1 <= len(value) <= NAME_CHARS:
         raise InvalidOptions(f"{option} must be a text of 1 to {NAME_CHARS} characters, got {_shown(value)}")
+    refuse_nul(option, value)
     return value
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, overload
 
 from ..errors import InvalidOptions, NotInRun
 from ..model.limits import NAME_CHARS
+from ..model.plain_text import refuse_nul
 from .call import Call
 from .current import active_run, refuse_in_step, step_info
 from .step_value import value_of
@@ -93,6 +94,7 @@ step = Step()
 def _check(name: Any, fn: Any, what: str) -> None:
     if not isinstance(name, str) or not 1 <= len(name) <= NAME_CHARS:
         raise InvalidOptions(f"a step is named by a text of 1 to {NAME_CHARS} characters, got {name!r}")
+    refuse_nul("the name of a step", name)
     if not callable(fn):
         hint = "; leave the parentheses out: step('name', fn, argument)" if inspect.isawaitable(fn) else ""
         if inspect.iscoroutine(fn):

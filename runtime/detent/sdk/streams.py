@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from ..errors import InvalidOptions, LimitExceeded
 from ..model.limits import NAME_CHARS, STREAM_PART_BYTES
+from ..model.plain_text import refuse_nul
 from .call import Call
 from .current import active_run
 from .inputs import BlockingInput, Input
@@ -264,6 +265,7 @@ def checked_name(name: Any) -> str:
     """A name of a stream. Errors: `InvalidOptions`."""
     if not isinstance(name, str) or not 1 <= len(name) <= NAME_CHARS:
         raise InvalidOptions(f"the name of a stream is a text of 1 to {NAME_CHARS} characters, got {name!r}")
+    refuse_nul("the name of a stream", name)
     return name
 
 

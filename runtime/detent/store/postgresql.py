@@ -26,7 +26,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
-from ..errors import StoreError
+from ..errors import DetentError, InvalidOptions, StoreError
 from .dialect import for_postgresql
 from .flush import SharedFlush
 from .group_commit import Committed, GroupCommit
@@ -353,7 +353,7 @@ class _Session:
     def translate(self, error: Exception) -> Exception:
         if not isinstance(error, psycopg.Error):
             return error
-        failure = StoreError(_advice(error, without_password(self._url)))
+        failure = _failure(error, without_password(self._url))
         failure.__cause__ = error
         return failure
 
@@ -421,8 +421,7 @@ class _Readers:
                     self._drop_all()
                     return self._ask(sql, values)
             except psycopg.Error as error:
-                failure = StoreError(_advice(error, without_password(self._url)))
-                raise failure from error
+                raise _failure(error, without_password(self._url)) from error
 
     def close(self) -> None:
         self._closed = True
@@ -455,6 +454,13 @@ def without_password(url: str) -> str:
         return url
     place = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{place}"))
+
+
+def _failure(error: psycopg.Error, place: str) -> DetentError:
+    """What whoever asked is told of `error`."""
+    if isinstance(error, psycopg.DataError) and ("NUL" in str(error) or error.sqlstate == "22P05"):
+        return InvalidOptions("a text has a NUL character, which PostgreSQL cannot keep; remove it")
+    return StoreError(_advice(error, place))
 
 
 def _advice(error: psycopg.Error, place: str) -> str:
