@@ -55,9 +55,8 @@ def test_an_error_with_a_nul_is_listed_found_and_grouped(bench: Bench) -> None:
     assert [group["message"] for group in operations.call("errors.list")["items"]] == ["bad\u2400byte"]
 
 
+@pytest.mark.parametrize("make_bench", ["postgresql"], indirect=True)
 def test_a_text_that_no_boundary_stopped_is_refused_by_the_store_and_spoils_nothing(bench: Bench) -> None:
-    if bench.store.dialect == "sqlite":
-        pytest.skip("SQLite keeps it")
     with pytest.raises(InvalidOptions, match="NUL"):
         bench.store.write(lambda tx: tx.run("mark_ready", at="\0"))
     with pytest.raises(InvalidOptions, match="NUL"):
