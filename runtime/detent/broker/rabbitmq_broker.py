@@ -163,7 +163,7 @@ class _Consumer(Consumer):
         try:
             if self._taken is None:
                 self._connect()
-            method, _, body = next(self._taken)
+            method, _, _ = next(self._taken)
             broker.health.worked(self._queue)
             self._pause_s = _FIRST_PAUSE_S
             if method is None:
@@ -173,9 +173,8 @@ class _Consumer(Consumer):
                 self._channel.basic_nack(method.delivery_tag, requeue=True)
                 return None
             self._channel.basic_ack(method.delivery_tag)
-            return MessageProxy(dramatiq.Message.decode(body))
-        except dramatiq.DecodeError:
-            return None
+            # Whatever was put there, it is a word to look for work, and nothing of it is read.
+            return MessageProxy(ticket(self._queue))
         except (*FAILURES, StopIteration) as error:
             self._failed(error)
             return None

@@ -136,12 +136,8 @@ class _Consumer(Consumer):
             return None
         broker.health.worked(self._queue)
         self._pause_s = _FIRST_PAUSE_S
-        if found is None:
-            return None
-        try:
-            return MessageProxy(dramatiq.Message.decode(found[1]))
-        except dramatiq.DecodeError:
-            return None
+        # Whatever was put there, it is a word to look for work, and nothing of it is read.
+        return None if found is None else MessageProxy(ticket(self._queue))
 
     def close(self) -> None:
         self._broker.health.forget(self._queue)
