@@ -105,7 +105,7 @@ def test_a_server_that_is_started_anew_finds_parked_frames_and_no_attempt_is_los
 
 def test_runs_of_a_host_that_is_cut_off_move_and_what_it_says_late_is_refused(tmp_path: Path) -> None:
     with far(tmp_path, **LEASE) as made, Proxy(made.port) as proxy:
-        made.work(url=f"http://127.0.0.1:{proxy.port}")
+        cut_off = made.work(url=f"http://127.0.0.1:{proxy.port}")
         made.server.hear("worker")
         client = made.client()
         run = client.tasks.trigger("gated-plain", "door")
@@ -116,8 +116,10 @@ def test_runs_of_a_host_that_is_cut_off_move_and_what_it_says_late_is_refused(tm
         wait_for("it begins elsewhere", lambda: len(made.away.effects("began")) == 2)
         made.away.open_gate("door")
         wait_for("both have said their word", lambda: len(made.away.effects("ended")) == 2)
-        report = made.near.finished(1)
+        made.near.finished(1)
         proxy.heal()
+        wait_for("the late word is refused", lambda: "was given up" in cut_off.errors())
+        report = made.near.finished(1)
 
         assert report.states == {"COMPLETED": 1}
         assert report.lost_leases == 1
