@@ -139,3 +139,22 @@ def test_texts_that_are_looked_up_are_compared_by_their_bytes_whatever_the_datab
         "JOIN pg_collation k ON k.oid = a.attcollation WHERE k.collname <> 'C'"
     ).fetchall()
     assert others == []
+
+
+def test_no_statement_reads_a_table_that_grows_from_one_end_to_the_other(database: psycopg.Connection) -> None:
+    # Given tables that stay small
+    small = {"alert_states", "alerts", "api_keys", "digest", "leaders", "variables", "workers"}
+    database.execute("SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off")
+    read = {}
+    # When each statement is planned for values that are not known
+    for name, written in statements("postgresql").items():
+        sql, count = numbered(written)
+        database.execute(f"PREPARE planned AS {sql}".encode(), prepare=False)
+        values = f"({', '.join(['NULL'] * count)})" if count else ""
+        plan = database.execute(f"EXPLAIN EXECUTE planned{values}".encode(), prepare=False).fetchall()
+        database.execute("DEALLOCATE planned")
+        if found := {table for (step,) in plan for table in re.findall(r"Seq Scan on (\w+)", step)} - small:
+            read[name] = found
+    database.execute("RESET ALL")
+    # Then
+    assert read == {}
