@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from ..client.http import HttpTransport
 from ..config import Config
 from ..embedded import running_server
-from ..errors import DetentError, Forbidden, ServerUnreachable, Unauthorized
+from ..errors import DetentError
 from .finding import Finding, failed, good, said, warning
 
 __all__ = ["check_api"]
@@ -32,8 +33,7 @@ def check_api(config: Config) -> Iterator[Finding]:
         with httpx.Client(base_url=url, timeout=_PATIENCE_S, trust_env=config.api_url is not None) as http:
             ready = http.get("/ready")
             took = round((time.perf_counter() - begun) * 1000, 1)
-            version = str(http.get("/openapi.json").json()["info"]["version"]) if ready.is_success else ""
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+    except (httpx.HTTPError, ValueError) as error:
         told = f"{url} does not answer as a detent server: {said(error, config)}"
         yield failed("api.reach", told, "start the server, or correct DETENT_API_URL", url=url)
         return
@@ -42,8 +42,13 @@ def check_api(config: Config) -> Iterator[Finding]:
         yield failed("api.reach", told, "run `detent doctor` where that server runs", status=ready.status_code)
         return
     yield good("api.reach", f"{url} answers in {took:g} ms", took_ms=took, url=url)
-    yield _version(version)
-    yield _key(url, key, config)
+    transport = HttpTransport(
+        url, key, project=config.project_slug, environment=config.environment, timeout=_PATIENCE_S, max_retries=0
+    )
+    try:
+        yield from _known(transport, config)
+    finally:
+        transport.close()
 
 
 def _version(there: str) -> Finding:
@@ -55,18 +60,14 @@ def _version(there: str) -> Finding:
     return warning("api.version", told, f"pip install 'detent=={there}', or upgrade the server", version=there)
 
 
-def _key(url: str, key: str | None, config: Config) -> Finding:
-    from ..client.http import HttpTransport
-
-    transport = HttpTransport(
-        url, key, project=config.project_slug, environment=config.environment, timeout=_PATIENCE_S, max_retries=0
-    )
+def _known(transport: HttpTransport, config: Config) -> Iterator[Finding]:
     try:
         who = transport.call("auth.whoami")
-    except (Unauthorized, Forbidden, ServerUnreachable, DetentError) as error:
+        version = str(transport.call("health")["version"])
+    except DetentError as error:
         told = f"the key is refused: {said(error, config)}"
-        return failed("api.key", told, "set DETENT_SECRET_KEY to a key of this server: detent keys create")
-    finally:
-        transport.close()
+        yield failed("api.key", told, "set DETENT_SECRET_KEY to a key of this server: detent keys create")
+        return
     whose = f"the key is good, for {who['environment']}"
-    return good("api.key", f"{whose} of the project {who.get('project') or '?'}", environment=who["environment"])
+    yield good("api.key", f"{whose} of the project {who.get('project') or '?'}", environment=who["environment"])
+    yield _version(version)

@@ -30,7 +30,9 @@ _COLUMNS = (
     "SELECT t.relname, a.attname, coalesce(array_position(CAST(i.indkey AS int2[]), a.attnum), -1) "
     "FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace AND n.nspname = 'detent' "
     "JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped "
-    "LEFT JOIN pg_index i ON i.indrelid = t.oid AND i.indisprimary "
+    # A table without a primary key has another index that no two rows are alike in.
+    "LEFT JOIN LATERAL (SELECT x.indkey FROM pg_index x WHERE x.indrelid = t.oid AND x.indisunique "
+    "AND x.indpred IS NULL AND x.indexprs IS NULL ORDER BY x.indisprimary DESC, x.indexrelid LIMIT 1) i ON true "
     "WHERE t.relkind = 'r' ORDER BY t.relname, a.attnum"
 )
 _MOVING = (
