@@ -14,8 +14,8 @@ from detent.objects import ObjectStore, open_store
 from detent.server.app import make_app
 from detent.server.http import HttpServer
 from detent.server.hub import Hub
-from detent.store import SqliteStore
-from detent.telemetry import TelemetryStore
+from detent.store import open_database
+from detent.telemetry import open_telemetry
 
 KEY = "dt_dev_0123456789"
 SCHEMA = {
@@ -38,9 +38,12 @@ MANIFEST = Manifest(
 class Project:
     """Everything below a transport, in one folder."""
 
-    def __init__(self, folder: Path, objects: ObjectStore | None = None) -> None:
-        self.store = SqliteStore(folder / "detent.db", "OFF")
-        self.telemetry = TelemetryStore(folder / "telemetry.db")
+    def __init__(self, folder: Path, objects: ObjectStore | None = None, url: str = "sqlite:///") -> None:
+        file = folder / "detent.db" if url.startswith("sqlite") else None
+        #: The file, or the URL.
+        self.database = file or url
+        self.store = open_database(url, file, "OFF")
+        self.telemetry = open_telemetry(url, folder / "telemetry.db")
         self.objects = objects or open_store("memory://")
         self.engine = Engine(self.store, on_emit=self.telemetry.append)
         self.operations = Operations(self.engine, self.telemetry, self.objects)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from tests.engine.conftest import DIALECTS
 from tests.server.project import KEY, Project
 
 from detent.client.async_detent import AsyncDetent
@@ -17,6 +18,11 @@ from detent.errors import InvalidOptions
 from detent.model.ids import new_id
 from detent.model.protocol import Grant, LogLine, NewRun
 from detent.server.http import HttpServer
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from tests.engine.conftest import DIALECTS
 from tests.server.project import KEY, Project
 
 from detent.client.async_detent import AsyncDetent
@@ -19,6 +20,11 @@ from detent.model.protocol import LogLine, NewRun
 from detent.server.http import HttpServer
 
 PER_TASK = "SELECT r.task, count(*) AS n FROM runs r JOIN logs l ON l.run_id = r.id GROUP BY r.task"
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture

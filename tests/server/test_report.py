@@ -10,11 +10,14 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.databases import damage
+from tests.engine.conftest import DIALECTS
 from tests.server.project import KEY, Project
 
 from detent.client.async_detent import AsyncDetent
 from detent.client.detent import Detent
 from detent.engine.engine import Engine
+from detent.engine.metrics import MetricsOperations
 from detent.engine.report_operations import ReportOperations
 from detent.engine.report_verdicts import LITTLE, verdicts_on
 from detent.errors import InvalidOptions
@@ -58,14 +61,15 @@ def client(project: Project) -> Detent:
 def well(project: Project) -> None:
     """No problem but those that a test makes: the manifest of the tests has a file that cannot be used."""
     project.worker()
-    project.store.write(lambda tx: tx._db.execute("UPDATE workers SET problems = '[]'"))  # type: ignore[attr-defined]
+    damage(project.database, "UPDATE workers SET problems = '[]'")
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_where_work_flows_all_is_well_and_the_figures_say_so(project: Project, client: Detent) -> None:
     end(project, times=4)
     end(project, "FAILED", "no 1")
     end(project, "FAILED", "no 2")
-    project.store.write(lambda tx: tx._db.execute("UPDATE workers SET problems = '[]'"))  # type: ignore[attr-defined]
+    damage(project.database, "UPDATE workers SET problems = '[]'")
     found = client.report("1h")
     assert (found.status, found.verdicts, found.env, found.period_ms) == ("ok", [], "dev", 3_600_000)
     assert found.summary == "work is flowing: 6 triggered and 6 ended, now 0 queued and 0 running"
@@ -78,7 +82,9 @@ def test_where_work_flows_all_is_well_and_the_figures_say_so(project: Project, c
     assert (task.task, task.finished, task.failed) == ("plain", 6, 2)
     assert found.liveness.connected == 1
     assert [worker.id for worker in found.liveness.workers] == ["worker_1"]
-    assert found.liveness.store_ms is not None and found.liveness.disk_free_bytes
+    assert found.liveness.store_ms is not None
+    # The disk of a database server is its own affair.
+    assert (found.liveness.disk_free_bytes is not None) == (project.store.dialect == "sqlite")
     assert {loop.alive for loop in found.liveness.loops} == {None}
 
 
@@ -101,25 +107,25 @@ def test_a_task_that_nobody_has_and_a_paused_queue_are_named(project: Project, c
     assert found.flow.oldest is not None
     assert found.flow.oldest.reason == "queue 'task/plain' is paused; position 1"
     assert found.verdicts[0].next == ["detent queues resume task/plain"]
-    project.store.write(lambda tx: tx._db.execute("UPDATE runs SET task = 'gone'"))  # type: ignore[attr-defined]
+    damage(project.database, "UPDATE runs SET task = 'gone'")
     assert ("unknown_task", "failing", "yours") in codes(client.report())
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.usefixtures("well")
 def test_failures_count_against_the_period_before(project: Project, client: Detent) -> None:
     end(project, "FAILED", "broken", times=6)
     end(project, times=6)
-    project.store.write(lambda tx: tx._db.execute("UPDATE workers SET problems = '[]'"))  # type: ignore[attr-defined]
+    damage(project.database, "UPDATE workers SET problems = '[]'")
     assert codes(client.report()) == [("failure_rate", "failing", "yours")]
     # Given that it was as bad in the period before, though not as bad as to fail
     end(project, times=12)
-    project.store.write(lambda tx: tx._db.execute("UPDATE workers SET problems = '[]'"))  # type: ignore[attr-defined]
+    damage(project.database, "UPDATE workers SET problems = '[]'")
     assert codes(client.report()) == [("failure_rate", "degraded", "yours")]
-    project.store.write(
-        lambda tx: tx._db.execute(  # type: ignore[attr-defined]
-            "INSERT INTO runs (id, env, task, queue, state, order_at, created_at, finished_at) "
-            "SELECT 'x' || id, env, task, queue, state, 1, 1, finished_at - 3600000 FROM runs"
-        )
+    damage(
+        project.database,
+        "INSERT INTO runs (id, env, task, queue, state, order_at, created_at, finished_at) "
+        "SELECT 'x' || id, env, task, queue, state, 1, 1, finished_at - 3600000 FROM runs",
     )
     assert codes(client.report()) == []
 
@@ -209,15 +215,18 @@ def test_the_async_client_asks_too(project: Project) -> None:
     assert (found.status, found.period_ms) == ("ok", 86_400_000)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_readiness_needs_no_key_and_a_store_that_can_be_written(project: Project, server: HttpServer) -> None:
     answer = httpx.get(f"{server.url}/ready", trust_env=False)
     assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
     # Given a store that can be read and not written
-    project.store._session._db.execute("PRAGMA query_only = ON")
+    db = project.store._session._db
+    is_file = project.store.dialect == "sqlite"
+    db.execute("PRAGMA query_only = ON" if is_file else "SET default_transaction_read_only = on")
     ready = project.operations.methods["ready"].__self__  # type: ignore[attr-defined]
     ready._ready_at = -(10**6)
     refused = httpx.get(f"{server.url}/ready", trust_env=False)
-    project.store._session._db.execute("PRAGMA query_only = OFF")
+    db.execute("PRAGMA query_only = OFF" if is_file else "RESET default_transaction_read_only")
     assert (refused.status_code, refused.json()["code"]) == (503, "store_error")
 
 
@@ -232,6 +241,7 @@ def figures(http: httpx.Client) -> dict[tuple[str, str], float]:
     return found
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_metrics_count_what_happens_between_two_looks(project: Project, http: httpx.Client) -> None:
     end(project)
     first = figures(http)
@@ -253,6 +263,25 @@ def test_metrics_count_what_happens_between_two_looks(project: Project, http: ht
     assert ("detent_queue_limit", "task/plain") not in now
     again = figures(http)
     assert again["detent_runs_finished_total", "COMPLETED,plain"] == 3
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"])
+def test_servers_that_share_a_database_count_each_thing_once_and_tell_the_same(project: Project) -> None:
+    # Given two servers, of which the second starts later
+    end(project)
+    one = MetricsOperations(project.engine, project.telemetry)
+    assert "detent_runs_triggered_total 0.0" in one.metrics()
+    end(project, times=2)
+    other = MetricsOperations(Engine(project.store), project.telemetry)
+    # When they are looked at in turn while work goes on
+    told = [other.metrics(), one.metrics()]
+    end(project, "FAILED", "x")
+    told += [one.metrics(), other.metrics()]
+    # Then they say the same, each counting on where the other stopped, and know of the same workers
+    counts = [[line for line in text.splitlines() if "_total" in line or "workers" in line] for text in told]
+    assert counts[0] == counts[1] != counts[2] == counts[3]
+    assert "detent_runs_triggered_total 3.0" in counts[3]
+    assert "detent_workers 1.0" in counts[3]
 
 
 def test_metrics_need_a_key(server: HttpServer) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from tests.engine.conftest import DIALECTS
 from tests.server.project import Project
 
 from detent.model.protocol import NewRun, SpanLine, Trigger
@@ -19,6 +21,11 @@ def made(project: Project, **options: Any) -> str:
 def shape(span: dict[str, Any]) -> Any:
     inner = [shape(child) for child in span["children"]]
     return (span["kind"], span["name"], inner) if inner else (span["kind"], span["name"])
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 def test_a_run_that_did_nothing_has_its_time_in_the_queue_and_its_attempt(project: Project) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..errors import StoreError
 from ..store import SqliteStore
 from .engine import Engine
+from .metric_figures import BUCKETS, Figures
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,9 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["MetricsOperations"]
 
-#: Upper bounds of durations, in seconds; events that one look adds to the counters at most.
-BUCKETS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0, 3_600.0)
-EVENTS = 50_000
+#: Events that one look adds to the counters at most; how often it is tried to be the one who adds them.
+EVENTS, TRIES = 50_000, 3
 
 _TOTALS = {
     "trigger": ("detent_runs_triggered", "Runs that were triggered."),
@@ -27,6 +28,13 @@ _TOTALS = {
     "park": ("detent_runs_parked", "Times that a run began to wait and freed its slot."),
     "lose_lease": ("detent_leases_lost", "Runs that lost their worker."),
 }
+
+#: Bytes of the tables, in PostgreSQL.
+_SIZES = """
+SELECT CASE WHEN c.relname IN ('log_lines', 'spans', 'telemetry_counts') THEN 'telemetry' ELSE 'store' END AS name,
+       CAST(sum(pg_total_relation_size(c.oid)) AS BIGINT) AS bytes
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'detent' AND c.relkind = 'r' GROUP BY 1 ORDER BY 1"""
 
 
 class Told(Protocol):
@@ -37,17 +45,14 @@ class Told(Protocol):
 
 
 class MetricsOperations:
-    """The metrics of an environment. The counters begin at the first look after the start of the server."""
+    """The metrics of an environment. The counters are kept in the store, from the first look on: they go on after a
+    restart, and all servers that share a store tell the same."""
 
     def __init__(self, engine: Engine, telemetry: Told | None) -> None:
         self._engine = engine
         self._telemetry = telemetry
         self._lock = Lock()
-        self._seen: int | None = None
-        self._totals: dict[str, int] = dict.fromkeys(_TOTALS, 0)
-        self._finished: dict[tuple[str, str], int] = {}
-        self._durations: dict[str, list[int]] = {}
-        self._seconds: dict[str, float] = {}
+        self._figures = Figures()
 
     @property
     def by_name(self) -> dict[str, Callable[..., Any]]:
@@ -71,36 +76,41 @@ class MetricsOperations:
         yield from self._gauges()
 
     def _count(self) -> None:
-        """Add what happened since the last look; the first one only begins."""
-        if self._seen is None:
-            self._seen = int(self._engine.store.read("last_event_seq")[0]["seq"])
-            return
-        rows = self._engine.store.read("metrics_events", env=self._engine.env, after=self._seen, n=EVENTS)
-        for row in rows:
-            kind = row["kind"]
-            if kind in self._totals:
-                self._totals[kind] += 1
-            elif kind == "finish":
-                key = (row["state"], row["task"])
-                self._finished[key] = self._finished.get(key, 0) + 1
-                self._observe(row["task"], row["used_ms"] / 1000)
-        if rows:
-            self._seen = rows[-1]["seq"]
+        """Add what happened since the last look, of whichever server; the very first one only begins."""
+        store, env = self._engine.store, self._engine.env
+        for _ in range(TRIES):
+            kept = next(iter(store.read("get_metrics", env=env)), None)
+            self._figures = Figures() if kept is None else Figures.of_text(kept["figures"])
+            before = -1 if kept is None else kept["seen"]
+            seen = self._last() if kept is None else self._add(before)
+            if seen == before or self._put(before, seen):
+                return
 
-    def _observe(self, task: str, seconds: float) -> None:
-        counts = self._durations.setdefault(task, [0] * (len(BUCKETS) + 1))
-        place = next((place for place, most in enumerate(BUCKETS) if seconds <= most), len(BUCKETS))
-        counts[place] += 1
-        self._seconds[task] = self._seconds.get(task, 0.0) + seconds
+    def _put(self, before: int, seen: int) -> bool:
+        values = {"env": self._engine.env, "seen": seen, "before": before, "figures": self._figures.as_text()}
+        try:
+            return self._engine.store.write(lambda tx: tx.run("put_metrics", **values)) > 0
+        except StoreError:
+            # What was counted can be told all the same; the next look counts it again.
+            return True
+
+    def _last(self) -> int:
+        return int(self._engine.store.read("last_event_seq")[0]["seq"])
+
+    def _add(self, seen: int) -> int:
+        rows = self._engine.store.read("metrics_events", env=self._engine.env, after=seen, n=EVENTS)
+        self._figures.add(rows)
+        return int(rows[-1]["seq"]) if rows else seen
 
     def _counters(self) -> Iterator[Metric]:
         from prometheus_client.core import CounterMetricFamily
 
         for kind, (name, about) in _TOTALS.items():
-            yield CounterMetricFamily(name, about, value=self._totals[kind])
+            yield CounterMetricFamily(name, about, value=self._figures.totals[kind])
         finished = CounterMetricFamily("detent_runs_finished", "Runs that ended.", labels=["status", "task"])
-        for (status, task), n in sorted(self._finished.items()):
-            finished.add_metric([status, task], n)
+        for status, tasks in sorted(self._figures.finished.items()):
+            for task, n in sorted(tasks.items()):
+                finished.add_metric([status, task], n)
         yield finished
 
     def _histograms(self) -> Iterator[Metric]:
@@ -109,13 +119,13 @@ class MetricsOperations:
         family = HistogramMetricFamily(
             "detent_run_duration_seconds", "Executing time of runs that ended, without waits.", labels=["task"]
         )
-        for task, counts in sorted(self._durations.items()):
+        for task, counts in sorted(self._figures.durations.items()):
             total = 0
             buckets: list[tuple[str, float]] = []
             for most, n in zip((*map(str, BUCKETS), "+Inf"), counts, strict=True):
                 total += n
                 buckets.append((most, total))
-            family.add_metric([task], buckets, self._seconds[task])
+            family.add_metric([task], buckets, self._figures.seconds[task])
         yield family
 
     def _gauges(self) -> Iterator[Metric]:
@@ -131,21 +141,29 @@ class MetricsOperations:
         yield from self._queues(now)
         workers = [row for row in engine.store.read("list_workers") if row["env"] == engine.env]
         lag = max((row["lag_ms"] for row in workers), default=0)
-        connected = len(engine.sessions.of_env(engine.env))
+        # Of a shared store, those of the other servers too.
+        is_shared = engine.store.is_shared
+        connected = (
+            sum(row["parent"] is None for row in workers) if is_shared else len(engine.sessions.of_env(engine.env))
+        )
         yield GaugeMetricFamily("detent_workers", "Workers that are connected.", value=connected)
         yield GaugeMetricFamily("detent_worker_lag_seconds", "How late the latest event loop is.", value=lag / 1000)
-        files = {
-            "store": engine.store.path if isinstance(engine.store, SqliteStore) else None,
-            "telemetry": None if self._telemetry is None else self._telemetry.path,
-        }
-        for name, file in files.items():
-            if file is not None and file.exists():
-                size = file.stat().st_size
-                yield GaugeMetricFamily(f"detent_{name}_bytes", f"Size of the {name}'s file.", value=size)
+        for name, size in self._sizes():
+            yield GaugeMetricFamily(f"detent_{name}_bytes", f"Size of the {name}.", value=size)
         errors = CounterMetricFamily("detent_loop_errors", "Failures of the engine's loops.", labels=["loop"])
         for loop in engine.loops:
             errors.add_metric([loop.name], loop.errors)
         yield errors
+
+    def _sizes(self) -> Iterator[tuple[str, int]]:
+        store = self._engine.store
+        if not isinstance(store, SqliteStore):
+            yield from ((row["name"], row["bytes"]) for row in store.read_sql(_SIZES, {}))
+            return
+        telemetry = None if self._telemetry is None else self._telemetry.path
+        for name, file in (("store", store.path), ("telemetry", telemetry)):
+            if file is not None and file.exists():
+                yield name, file.stat().st_size
 
     def _queues(self, now: int) -> Iterator[Metric]:
         from prometheus_client.core import GaugeMetricFamily

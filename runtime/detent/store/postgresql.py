@@ -141,12 +141,11 @@ class Prepares:
 
     def refused(self, error: Exception) -> bool:
         """Whether `error` says so; from then on nothing is prepared."""
-        if not isinstance(error, psycopg.Error) or error.sqlstate not in _UNPREPARED:
-            return False
-        if self.allowed:
+        if self.allowed and isinstance(error, psycopg.Error) and error.sqlstate in _UNPREPARED:
             logger.info("a pooler keeps no prepared statements; going on without them")
-        self.allowed = False
-        return True
+            self.allowed = False
+            return True
+        return False
 
 
 def connect(url: str, prepares: Prepares | None = None, *, patience_s: float = 0.0) -> psycopg.Connection[Row]:
@@ -190,12 +189,7 @@ def connect(url: str, prepares: Prepares | None = None, *, patience_s: float = 0
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(str, StrDumper)
     connection.adapters.register_dumper(bool, _FlagDumper)
-    # A pooler makes up the number of the session that it tells. There a name may be that of the statement of somebody
-    # else, which would be run without a word.
-    connection.prepare_threshold = None
-    [(pid,)] = connection.execute("SELECT pg_backend_pid()").fetchall()
-    if pid == connection.info.backend_pid and (prepares is None or prepares.allowed):
-        connection.prepare_threshold = 2
+    connection.prepare_threshold = 2 if prepares is None or prepares.allowed else None
     connection.prepared_max = 1_000
     return connection
 
@@ -352,10 +346,9 @@ class _Session:
 
     def may_repeat(self, error: Exception) -> bool:
         """Whether the database was away in the middle: what was asked may be stored or not, and may be asked again."""
-        if self._prepares.refused(error):
-            self._db.prepare_threshold = None
-            return True
-        return isinstance(error, psycopg.OperationalError) and (self._db.broken or self._db.closed)
+        return self._prepares.refused(error) or (
+            isinstance(error, psycopg.OperationalError) and (self._db.broken or self._db.closed)
+        )
 
     def translate(self, error: Exception) -> Exception:
         if not isinstance(error, psycopg.Error):
@@ -437,8 +430,6 @@ class _Readers:
     def _ask(self, sql: bytes, values: Mapping[str, Any]) -> list[Any]:
         try:
             reader = self._free.pop()
-            if not self._prepares.allowed:
-                reader.prepare_threshold = None
         except IndexError:
             reader = connect(self._url, self._prepares, patience_s=_PATIENCE_S)
         try:

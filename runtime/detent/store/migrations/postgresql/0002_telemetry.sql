@@ -43,7 +43,7 @@ CREATE TABLE detent.telemetry_counts (
     note          BIGINT
 ) WITH (fillfactor = 70);
 
--- The counters of an environment that all servers answer with: `seen` is the last event that is in `figures`, JSON.
+-- The counters of an environment that Prometheus is told: `seen` is the last event that is in `figures`, JSON.
 CREATE TABLE detent.metrics (
     env     TEXT COLLATE "C" PRIMARY KEY,
     seen    BIGINT NOT NULL,

@@ -1,0 +1,1 @@
+SELECT seen, figures FROM metrics WHERE env = :env
