@@ -167,7 +167,7 @@ def test_a_task_that_no_worker_knows_is_refused_as_a_trigger_of_it_is(bench: Ben
     old = bench.worker("old")
     first = bench.trigger("old")
     old.finish(old.take())
-    bench.engine.disconnect(old.session)
+    bench.engine.lose_worker(old.id, "stopped")
     bench.worker("new")
     with pytest.raises(TaskNotFound, match="old"):
         replay(bench, first)

@@ -94,13 +94,13 @@ def test_workers_and_restarts_do_not_double_a_declared_schedule(bench: Bench) ->
 
 def test_a_declared_schedule_changes_and_goes_with_the_code(bench: Bench) -> None:
     first = connect(bench, report=ScheduleSpec("0 * * * *"), other=ScheduleSpec("0 0 * * *"))
-    bench.engine.disconnect(first.session)
+    bench.engine.lose_worker(first.id, "stopped")
     second = connect(bench, report=ScheduleSpec("30 9 * * *", BERLIN), other=None)
     [changed] = listed(bench)
     assert (changed["cron"], changed["timezone"], changed["next_at"]) == (
         "30 9 * * *", BERLIN, "2027-01-15T08:30:00.000Z",
     )  # fmt: skip
-    bench.engine.disconnect(second.session)
+    bench.engine.lose_worker(second.id, "stopped")
     connect(bench, another=None)
     assert listed(bench) == []
 
@@ -110,8 +110,8 @@ def test_a_schedule_stays_while_another_worker_runs_its_task_or_a_file_cannot_be
     first = connect(bench, report=spec)
     second = connect(bench, another=spec)
     assert {row["task"] for row in listed(bench)} == {"report", "another"}
-    bench.engine.disconnect(first.session)
-    bench.engine.disconnect(second.session)
+    bench.engine.lose_worker(first.id, "stopped")
+    bench.engine.lose_worker(second.id, "stopped")
     connect(bench, ProblemSpec("tasks/report.py", 1, "no import"), another=None)
     assert {row["task"] for row in listed(bench)} == {"report"}
     bench.pass_time(HOUR)

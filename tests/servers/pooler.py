@@ -21,7 +21,7 @@ import psycopg
 from .process import Server, unprivileged_user
 from .relay import Relay
 
-__all__ = ["PgBouncer", "Pooler"]
+__all__ = ["POOLERS", "PgBouncer", "Pooler"]
 
 _CANCEL, _TLS, _GSS = 80877102, 80877103, 80877104
 #: Messages of a client that the server answers with one ReadyForQuery each: Query, Sync, FunctionCall.
@@ -271,3 +271,7 @@ class PgBouncer(Server):
             psycopg.connect(f"postgresql://postgres@127.0.0.1:{self.port}/postgres", connect_timeout=5).close()
             return True
         return False
+
+
+#: Those that there are on this machine.
+POOLERS = (Pooler, *([PgBouncer] if PgBouncer.find() else []))

@@ -7,7 +7,7 @@ from typing import LiteralString
 
 import psycopg
 import pytest
-from tests.servers.pooler import PgBouncer, Pooler
+from tests.servers.pooler import POOLERS, PgBouncer, Pooler
 from tests.servers.postgresql import fresh_database, shared_postgresql
 from tests.servers.process import until
 
@@ -123,9 +123,9 @@ def test_one_who_leaves_in_the_middle_loses_only_that_transaction(pooler: Pooler
             psycopg.connect(f"{url}_other")
 
 
-@pytest.mark.skipif(PgBouncer.find() is None, reason="pgbouncer is not on PATH; the pooler here stands for it")
-def test_the_real_pooler_shares_sessions_too() -> None:
-    with PgBouncer(shared_postgresql().port) as pooler, fresh_database() as url, ExitStack() as stack:
+@pytest.mark.parametrize("kind", POOLERS)
+def test_whichever_pooler_stands_between_clients_share_sessions(kind: type[Pooler] | type[PgBouncer]) -> None:
+    with kind(shared_postgresql().port) as pooler, fresh_database() as url, ExitStack() as stack:
         there = through(pooler, url)
         clients = [stack.enter_context(psycopg.connect(there, autocommit=True)) for _ in range(10)]
         assert len({number(client, "SELECT pg_backend_pid()") for client in clients}) <= 2

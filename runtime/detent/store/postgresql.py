@@ -141,11 +141,12 @@ class Prepares:
 
     def refused(self, error: Exception) -> bool:
         """Whether `error` says so; from then on nothing is prepared."""
-        if self.allowed and isinstance(error, psycopg.Error) and error.sqlstate in _UNPREPARED:
+        if not isinstance(error, psycopg.Error) or error.sqlstate not in _UNPREPARED:
+            return False
+        if self.allowed:
             logger.info("a pooler keeps no prepared statements; going on without them")
-            self.allowed = False
-            return True
-        return False
+        self.allowed = False
+        return True
 
 
 def connect(url: str, prepares: Prepares | None = None, *, patience_s: float = 0.0) -> psycopg.Connection[Row]:
@@ -189,7 +190,12 @@ def connect(url: str, prepares: Prepares | None = None, *, patience_s: float = 0
     connection.adapters.register_dumper(int, Int8Dumper)
     connection.adapters.register_dumper(str, StrDumper)
     connection.adapters.register_dumper(bool, _FlagDumper)
-    connection.prepare_threshold = 2 if prepares is None or prepares.allowed else None
+    # A pooler makes up the number of the session that it tells. There a name may be that of the statement of somebody
+    # else, which would be run without a word.
+    connection.prepare_threshold = None
+    [(pid,)] = connection.execute("SELECT pg_backend_pid()").fetchall()
+    if pid == connection.info.backend_pid and (prepares is None or prepares.allowed):
+        connection.prepare_threshold = 2
     connection.prepared_max = 1_000
     return connection
 
@@ -346,9 +352,10 @@ class _Session:
 
     def may_repeat(self, error: Exception) -> bool:
         """Whether the database was away in the middle: what was asked may be stored or not, and may be asked again."""
-        return self._prepares.refused(error) or (
-            isinstance(error, psycopg.OperationalError) and (self._db.broken or self._db.closed)
-        )
+        if self._prepares.refused(error):
+            self._db.prepare_threshold = None
+            return True
+        return isinstance(error, psycopg.OperationalError) and (self._db.broken or self._db.closed)
 
     def translate(self, error: Exception) -> Exception:
         if not isinstance(error, psycopg.Error):
@@ -430,6 +437,8 @@ class _Readers:
     def _ask(self, sql: bytes, values: Mapping[str, Any]) -> list[Any]:
         try:
             reader = self._free.pop()
+            if not self._prepares.allowed:
+                reader.prepare_threshold = None
         except IndexError:
             reader = connect(self._url, self._prepares, patience_s=_PATIENCE_S)
         try:
