@@ -55,7 +55,6 @@ def plan_of(store: PostgresStore, name: str) -> list[dict[str, Any]]:
     types = [NAMES[kind] for kind in sent_types(db, sql, count)]
 
     def explain(_: object) -> dict[str, Any]:
-        db.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         named, values = (f"({', '.join(each)})" if count else "" for each in (types, ["NULL"] * count))
         db.execute(f"PREPARE looked_at {named} AS {sql}".encode())
         [([plan],)] = db.execute(f"EXPLAIN (FORMAT JSON) EXECUTE looked_at {values}".encode()).fetchall()
