@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 from tests.servers.pooler import Pooler
 from tests.servers.postgresql import fresh_database
 from tests.servers.process import free_port
@@ -222,6 +223,7 @@ def test_a_pooler_that_stands_between_is_noticed(tmp_path: Path) -> None:
     assert (with_broker["database.pooler"].status, with_broker["database.pooler"].figures) == ("ok", {"pooler": True})
 
 
+@pytest.mark.soak
 def test_who_holds_the_lock_of_all_writes_for_long_is_named(tmp_path: Path) -> None:
     with fresh_database() as url, psycopg.connect(url) as held:
         held.execute(f"SELECT pg_advisory_xact_lock({LOCK})".encode())

@@ -205,6 +205,7 @@ def test_a_move_that_is_done_is_not_done_again(project: Path, database: str) -> 
         move(source_of(project), database, config_of(project))
 
 
+@pytest.mark.soak
 def test_an_unfinished_move_from_elsewhere_is_refused_until_it_is_thrown_away(
     project: Path, database: str, tmp_path: Path
 ) -> None:
