@@ -49,7 +49,7 @@ class Caller(threading.Thread):
 
 
 def test_nothing_is_lost_or_doubled_while_the_database_comes_and_goes(tmp_path: Path) -> None:
-    pester(tmp_path, faults=5, every_s=(0.15, 0.3), callers=2)
+    pester(tmp_path, faults=4, every_s=(0.1, 0.2), callers=2)
 
 
 @pytest.mark.soak
@@ -77,10 +77,10 @@ def pester(
         migrated(server.url)
         url = server.url.replace(f":{server.port}/", f":{proxy.port}/")
         kinds: dict[str, Callable[[], None]] = {
-            "restart": server.restart,
             "crash": lambda: (server.kill(), server.start())[0],
             "reset": proxy.reset,
             "cut": lambda: cut(proxy, 0.3),
+            "restart": server.restart,
             "refusal": lambda: refuse(proxy, 0.3),
         }
         with Fleet(folder, TASKS, workers=2, database_url=server.url, settings={"DETENT_DATABASE_URL": url}) as fleet:

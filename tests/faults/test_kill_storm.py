@@ -59,11 +59,6 @@ def test_workers_that_are_killed_all_the_time_lose_nothing_and_double_nothing(tm
     storm(tmp_path, runs=1_000, workers=3, kills=10)
 
 
-def test_on_postgresql_they_lose_and_double_nothing_either(tmp_path: Path) -> None:
-    with fresh_database(migrated) as url:
-        storm(tmp_path, url, runs=100, workers=2, kills=2)
-
-
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -77,8 +77,7 @@ sys.stdin.read()
 """
 
 
-@pytest.mark.parametrize("how", ["kill", "end"])
-def test_a_server_and_its_folder_are_gone_when_the_tests_are(how: str) -> None:
+def test_a_server_and_its_folder_are_gone_when_the_tests_were_killed() -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", SERVES],
         stdin=subprocess.PIPE,
@@ -91,8 +90,7 @@ def test_a_server_and_its_folder_are_gone_when_the_tests_are(how: str) -> None:
         assert child.stdout is not None
         pid, folder = child.stdout.readline().split()
         server = psutil.Process(int(pid))
-        if how == "kill":
-            child.kill()
+        child.kill()
         child.communicate()
     until("the end of the server", lambda: is_gone(server) and not Path(folder).exists())
 

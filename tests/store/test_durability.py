@@ -28,9 +28,9 @@ def queues(url: str) -> list[str]:
         return [name for (name,) in db.ask("SELECT name FROM queues ORDER BY name")]
 
 
-@pytest.mark.parametrize("pooled", [False, True], ids=["direct", "behind a pooler"])
+@pytest.mark.parametrize("pooled", [pytest.param(False, marks=pytest.mark.soak), True], ids=["direct", "pooled"])
 def test_a_commit_that_a_crash_took_is_not_acknowledged_by_a_flush_after_it(pooled: bool) -> None:
-    with Postgresql(durable=True) as server, Pooler(server.port) as pooler:
+    with Postgresql(settings={"synchronous_commit": "on"}) as server, Pooler(server.port) as pooler:
         migrated(server.url)
         url = server.url.replace(f":{server.port}/", f":{pooler.port}/") if pooled else server.url
         store = PostgresStore(url)
