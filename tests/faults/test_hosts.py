@@ -61,10 +61,10 @@ class Hosts:
 
     def work(self) -> ForkedCommand:
         """The workers of a machine with an engine of their own, once they are there."""
-        alive = "SELECT count(*) FROM workers WHERE state = 'alive'"
-        [before] = self.ask(alive)
+        alive = "SELECT id FROM workers WHERE state = 'alive'"
+        before = set(self.ask(alive))
         host = self.begin("worker", "--processes", "1", "--threads", "40")
-        wait_for("a worker", lambda: self.ask(alive) > [before])
+        wait_for("a worker", lambda: set(self.ask(alive)) - before)
         return host
 
     def leaders(self) -> set[object]:
