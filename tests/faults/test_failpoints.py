@@ -64,7 +64,7 @@ def commands() -> Iterator[CommandForks]:
 
 
 #: Of those, on PostgreSQL: where the commits of each way of work are that come most often.
-ALWAYS_SHARED = [("after_claim", "async"), ("worker_before_record", "sync")]
+ALWAYS_SHARED = [("before_finish", "async"), ("worker_before_record", "sync")]
 
 
 @pytest.fixture(scope="module")

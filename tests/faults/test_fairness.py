@@ -23,6 +23,7 @@ async def serve(ms: int) -> None:
 """
 
 
+@pytest.mark.soak
 def test_a_backlog_of_one_tenant_lets_the_other_pass(tmp_path: Path) -> None:
     with fresh_database(migrated) as url:
         share(tmp_path, url, backlog=400, seconds=1)

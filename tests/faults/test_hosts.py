@@ -155,6 +155,7 @@ def cut_off(folder: Path, *, runs: int, lease_ms: int, still_s: float = 0) -> No
     )
 
 
+@pytest.mark.soak
 def test_when_the_leader_of_the_loops_is_killed_another_leads_and_what_is_due_is_done(tmp_path: Path) -> None:
     kill_leaders(tmp_path, kills=1)
 

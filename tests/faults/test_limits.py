@@ -33,6 +33,7 @@ def test_limits_hold_while_they_change_and_workers_die(tmp_path: Path) -> None:
     change_limits(tmp_path, seconds=4, workers=3)
 
 
+@pytest.mark.soak
 def test_on_postgresql_limits_hold_too(tmp_path: Path) -> None:
     with fresh_database(migrated) as url:
         change_limits(tmp_path, url, seconds=1, workers=2)
