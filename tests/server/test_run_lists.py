@@ -36,9 +36,9 @@ class Watched:
 
 
 @pytest.fixture
-def database(project: Project) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(project.store.path)) as database:
-        yield database
+def db(project: Project) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(project.store.path)) as opened:
+        yield opened
 
 
 def plan(database: sqlite3.Connection, sql: str, values: Mapping[str, Any]) -> str:
@@ -66,7 +66,7 @@ def plan(database: sqlite3.Connection, sql: str, values: Mapping[str, Any]) -> s
     ],
 )
 def test_each_filter_reads_an_index_and_sorts_nothing(
-    project: Project, database: sqlite3.Connection, wanted: RunFilter, index: str
+    project: Project, db: sqlite3.Connection, wanted: RunFilter, index: str
 ) -> None:
     watched = Watched(project.store)
 
@@ -75,7 +75,7 @@ def test_each_filter_reads_an_index_and_sorts_nothing(
     pages = [(sql, values) for sql, values in watched.selects if "ORDER BY" in sql]
     assert pages
     for sql, values in pages:
-        shown = plan(database, sql, values)
+        shown = plan(db, sql, values)
         assert index in shown
         assert not re.search(r"^SCAN r\b|TEMP B-TREE", shown, re.MULTILINE), shown
 
@@ -90,12 +90,12 @@ def test_each_filter_reads_an_index_and_sorts_nothing(
     ],
 )
 def test_the_indexes_of_lists_do_not_lure_the_engine_away_from_its_own(
-    database: sqlite3.Connection, statement: str, index: str
+    db: sqlite3.Connection, statement: str, index: str
 ) -> None:
     sql = statements("sqlite")[statement]
     values = dict.fromkeys(re.findall(r":(\w+)", sql), "x")
 
-    assert index in plan(database, sql, values)
+    assert index in plan(db, sql, values)
 
 
 def test_a_page_of_several_statuses_is_merged_newest_first(project: Project) -> None:

@@ -10,7 +10,7 @@ from ..errors import InvalidOptions
 from ..model import json_text
 from ..model.change_views import KeyReset, Rescheduled, RunMetadata, RunTags
 from ..model.duration import When, is_moment, parse_when
-from ..model.options import tags_of
+from ..model.options import idempotency_hash, tags_of
 from .calls import Call
 
 __all__ = ["add_tags", "reschedule_run", "reset_key", "update_metadata"]
@@ -41,5 +41,6 @@ def add_tags(run_id: str, tags: str | Sequence[str]) -> Call[list[str]]:
 
 
 def reset_key(task_id: str, key: str | Sequence[str]) -> Call[KeyReset]:
-    text = key if isinstance(key, str) else "\0".join(key)
+    # Several texts are one key only as it is kept.
+    text = key if isinstance(key, str) else idempotency_hash(key)
     return Call("idempotency.reset", {"id": text, "task": task_id}, KeyReset.model_validate)
