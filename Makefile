@@ -31,10 +31,11 @@ $(BIN)/python:
 demo: install
 	$(BIN)/detent demo
 
-# On two cores, of which tests use half, since they wait for processes. What fails beside others, on a machine that is busy, is tried once more alone; what fails twice
-# fails the whole. The second run loses every work ticket on purpose: what remains is the poll, and nothing may be lost
-# by it. The third replays every run at each durable wait: the documentation, the examples and the shipped tasks. The
-# fourth runs tasks on PostgreSQL; a loop of a thousand waits takes too long there.
+# Three at a time on two cores: tests wait for processes half of their time. What fails beside others, on a machine that is
+# busy, is tried once more alone; what fails twice fails the whole. The second run loses every work ticket on purpose:
+# what remains is the poll, and nothing may be lost by it. The third replays every run at each durable wait: the
+# documentation, the examples and the shipped tasks. The fourth runs tasks on PostgreSQL; a loop of a thousand waits takes
+# too long there.
 PARALLEL := -n 3 --dist worksteal
 ALONE := --last-failed --last-failed-no-failures none -p no:xdist
 # Where a run waits on a thread of its own, a harness tells only by the silence that time has to pass; the poll breaks it.
