@@ -165,6 +165,7 @@ def assert_all_is_said_in_order(path: Path, chunks: list[str]) -> None:
         at += length - 0.05
 
 
+@pytest.mark.soak
 def test_the_demo_finishes_when_its_worker_is_killed(demo: Demo) -> None:
     demo.start()
     demo.wait_until_in_the_middle()
