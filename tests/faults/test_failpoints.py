@@ -1,8 +1,8 @@
 """A process dies at each fail point, one by one; then everything completes and nothing finished is done twice (F2).
 
 The points are those of `detent.engine.failpoints`, so that a new verb has cells of its own; a workload that does not
-reach one fails. `make test` plays one in nine of the cells; `make soak` all of them, also with runs that are replayed after
-each of their waits.
+reach one fails. `make test` plays one in nine of the cells; `make soak` all of them, also with runs that are replayed
+after each of their waits.
 """
 
 from __future__ import annotations
