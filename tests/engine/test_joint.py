@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tests.engine.bench import Bench, new
 
-from detent.model.protocol import Beat, Claim, Claimed, Done, Failure, Finish, Grant
+from detent.model.protocol import Beat, Claim, Claimed, Done, Failure, Finish, Grant, Trigger, Triggered
 
 
 def test_the_answers_of_a_frame_are_in_its_order_whatever_is_done_first(bench: Bench) -> None:
@@ -59,3 +59,21 @@ def test_a_place_in_a_limited_queue_that_is_freed_by_the_frame_is_claimed_by_it(
 
 def finish(grant: Grant) -> Finish:
     return Finish(grant.run_id, grant.epoch, "COMPLETED")
+
+
+def test_a_run_that_is_claimed_by_the_frame_that_makes_it_rings_nobody(bench: Bench) -> None:
+    worker = bench.worker("work", "child")
+    idle = bench.worker("work", "child")
+    bench.trigger()
+    grant = worker.take()
+    assert idle.claim(5) == []
+    idle.rung()
+
+    made, claimed = worker.say(Trigger(grant.run_id, grant.epoch, "key", [new("child")]), Claim(sync=0, async_=5))
+
+    assert isinstance(made, Triggered)
+    assert isinstance(claimed, Claimed)
+    assert [one.run_id for one in claimed.grants] == [made.handles[0].id]
+    assert not idle.rung()
+    worker.trigger(grant, "other", "child")
+    assert idle.rung()

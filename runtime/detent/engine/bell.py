@@ -41,6 +41,8 @@ class Bell:
         self._ended: list[str] = []
         #: How many runs of each task, by environment.
         self._queued: dict[str, dict[str, int]] = {}
+        #: Of those, the ones whose ids are known: where they are, and their tasks.
+        self._unclaimed: dict[str, tuple[str, str]] = {}
         self._sticky: list[tuple[str, str, str]] = []
         #: Queues, and whether they have a limit, where that is known.
         self._freed: dict[tuple[str, str], bool | None] = {}
@@ -48,12 +50,26 @@ class Bell:
         self._pushes: list[tuple[str, Push]] = []
         self._due: int | None = None
 
-    def queued(self, env: str, task: str, sticky_worker: str | None = None) -> None:
-        """A run of `task` is claimable; the worker that holds its frame is asked first."""
+    def queued(self, env: str, task: str, sticky_worker: str | None = None, *, run_id: str | None = None) -> None:
+        """A run of `task` is claimable; the worker that holds its frame is asked first. `run_id`: see `claimed`."""
         if sticky_worker is not None:
             self._sticky.append((env, task, sticky_worker))
-        else:
-            self._count(env, task)
+            return
+        self._count(env, task)
+        if run_id is not None:
+            self._unclaimed[run_id] = env, task
+
+    def claimed(self, run_id: str) -> None:
+        """The run has a worker: if it was queued in this very transaction, nobody need be rung for it."""
+        env, task = self._unclaimed.pop(run_id, ("", ""))
+        if not task:
+            return
+        tasks = self._queued[env]
+        tasks[task] -= 1
+        if not tasks[task]:
+            del tasks[task]
+        if not tasks:
+            del self._queued[env]
 
     def freed(self, env: str, queue: str, *, limited: bool | None = None) -> None:
         """A slot of `queue` became free. `limited`: whether the queue has limits, where that is known."""

@@ -32,7 +32,7 @@ def claim_runs(scene: Scene, session: Session, request: Claim, env_limit: int | 
     more = False
     if request.async_ > 0:
         demand = min(request.async_, _MOST)
-        duties = claim_duties(scene, session, demand, session.async_tasks)
+        duties = claim_duties(scene, session, demand, session.async_tasks & session.with_hooks)
         runs = _claim_of(scene, session, min(demand - len(duties), room), session.async_tasks)
         found = duties + runs
         session.hungry_async = request.async_ - len(found) if len(found) < demand else 0
@@ -41,7 +41,7 @@ def claim_runs(scene: Scene, session: Session, request: Claim, env_limit: int | 
         grants += found
     if request.sync > 0:
         demand = min(request.sync, _MOST)
-        duties = claim_duties(scene, session, demand, session.sync_tasks)
+        duties = claim_duties(scene, session, demand, session.sync_tasks & session.with_hooks)
         found = duties + _claim_of(scene, session, min(demand - len(duties), room), session.sync_tasks)
         session.hungry_sync = request.sync - len(found) if len(found) < demand else 0
         more = more or len(found) >= demand
@@ -138,6 +138,7 @@ def _lane(scene: Scene, queue: Any, key: str) -> dict[str, str]:
 def _grant(scene: Scene, session: Session, row: dict[str, Any]) -> Grant:
     run_id, epoch = row["id"], row["epoch"]
     scene.record("claim", row, "EXECUTING", session.worker_id)
+    scene.bell.claimed(run_id)
     results: list[WaitResult] = []
     if row["has_waits"]:
         for wait in scene.tx.all("list_satisfied", run_id=run_id):

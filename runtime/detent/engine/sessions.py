@@ -34,6 +34,8 @@ class Session:
         apart = {task.id for task in hello.manifest.tasks if task.sync or (hello.isolates and task.isolation != "none")}
         self.sync_tasks = frozenset(apart)
         self.async_tasks = frozenset(task.id for task in hello.manifest.tasks if task.id not in apart)
+        #: Tasks that have hooks: only of those can some be owed.
+        self.with_hooks = frozenset(task.id for task in hello.manifest.tasks if task.hooks)
         #: The queues and machines of the runs that it takes; None: of any.
         self.queues = None if hello.queues is None else frozenset(hello.queues)
         self.machines = None if hello.machines is None else frozenset(hello.machines)

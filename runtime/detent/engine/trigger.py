@@ -119,7 +119,7 @@ def make_runs(
             }
         )
         if state == "QUEUED":
-            scene.bell.queued(env, run.task)
+            scene.bell.queued(env, run.task, run_id=run.id)
         handles.append(Handle(run.id))
     if rows:
         tx.many("insert_run", rows)
