@@ -67,13 +67,13 @@ def test_a_run_that_is_claimed_by_the_frame_that_makes_it_rings_nobody(bench: Be
     bench.trigger()
     grant = worker.take()
     assert idle.claim(5) == []
-    idle.rung()
+    worker.rung()
 
     made, claimed = worker.say(Trigger(grant.run_id, grant.epoch, "key", [new("child")]), Claim(sync=0, async_=5))
 
     assert isinstance(made, Triggered)
     assert isinstance(claimed, Claimed)
     assert [one.run_id for one in claimed.grants] == [made.handles[0].id]
-    assert not idle.rung()
+    assert (idle.rung(), worker.rung()) == (False, False)
     worker.trigger(grant, "other", "child")
-    assert idle.rung()
+    assert idle.rung() or worker.rung()
