@@ -52,10 +52,20 @@ def _found(path: Path) -> str:
 
 
 def _made(path: Path) -> str:
+    """A new key in `path`, or the one that another process has put there meanwhile."""
     made = new_key("dev").text
-    fresh = path.with_suffix(".new")
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(made + "\n")
-    fresh.replace(path)
-    return made
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(made + "\n")
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            found = _found(path)
+            if found:
+                return found
+            fresh.replace(path)
+        return made
+    finally:
+        fresh.unlink(missing_ok=True)

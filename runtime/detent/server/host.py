@@ -106,7 +106,6 @@ class Host:
                 self._lock = ProjectLock(self._state_dir)
                 self._take_lock()
                 started.callback(self._lock.release)
-            # Under the lock, so that two that start at once do not each make one.
             self._key = local_key(self._state_dir)
             self._open(started)
             self._closing = started.pop_all()
@@ -264,7 +263,7 @@ class Host:
             "socket": self.socket_path,
             "started_at": int(time.time() * 1000),
         }
-        fresh = self._file.with_suffix(".new")
+        fresh = self._file.with_suffix(f".{os.getpid()}.new")
         fresh.unlink(missing_ok=True)
         fresh.touch(mode=0o600)
         fresh.write_bytes(msgspec.json.encode(told))
