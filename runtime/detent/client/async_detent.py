@@ -48,6 +48,7 @@ from .diagnoses import diagnose_run
 from .errors import AsyncErrorsResource
 from .http_options import HttpOptions
 from .logs import AsyncLogsResource
+from .overviews import AsyncRunOverviews
 from .pages import AsyncRuns
 from .queues import AsyncQueuesResource
 from .run_changes import AsyncRunChanges
@@ -174,7 +175,7 @@ async def _do(transport: Transport, call: Call[T]) -> T:
     return await call.ask_async(transport)
 
 
-class AsyncRunsResource(AsyncRunChanges):
+class AsyncRunsResource(AsyncRunChanges, AsyncRunOverviews):
     """Runs: find, look at, wait for, cancel, run again."""
 
     def __init__(self, transport: Transport) -> None:

@@ -42,6 +42,7 @@ from .diagnoses import diagnose_run
 from .errors import ErrorsResource
 from .http_options import HttpOptions
 from .logs import LogsResource
+from .overviews import RunOverviews
 from .pages import Runs
 from .queues import QueuesResource
 from .run_changes import RunChanges
@@ -168,7 +169,7 @@ def _do(transport: Transport, call: Call[T]) -> T:
     return call.ask(transport)
 
 
-class RunsResource(RunChanges):
+class RunsResource(RunChanges, RunOverviews):
     """Runs: find, look at, wait for, cancel, run again."""
 
     def __init__(self, transport: Transport) -> None:

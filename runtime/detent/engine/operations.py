@@ -31,6 +31,7 @@ from .error_operations import ErrorOperations
 from .log_operations import LogOperations
 from .metrics import MetricsOperations
 from .object_operations import LINK_S, ObjectOperations
+from .overview_operations import OverviewOperations
 from .payloads import Objects, check_payloads, read_json, store_large_payloads
 from .queries import Cursor, Level, Moment, PageSize, Seq, StatusName, whole
 from .query_operations import QueryOperations
@@ -155,6 +156,7 @@ class Operations:
             **self.tokens.by_name,
             **DiagnosisOperations(engine, telemetry, sources if is_first else None).by_name,
             **LogOperations(engine, telemetry).by_name,
+            **OverviewOperations(self.retrieve_run, self.trace_of_run, self.logs_of_run, self.secrets.redactor).by_name,
             **QueryOperations(engine, telemetry, self.secrets.redactor).by_name,
             **ReportOperations(engine).by_name,
             **MetricsOperations(engine, telemetry).by_name,
