@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from detent.deploy_settings import DeploySettings, read_deploy_settings
 from detent.errors import ConfigError
 from detent.model.rate_limit import Rate, read_rates
 from detent.model.retry import RetryPolicy
@@ -30,6 +31,7 @@ from detent.settings import Table
 
 __all__ = [
     "Config",
+    "DeploySettings",
     "QueueSettings",
     "Settings",
     "WorkerSettings",
@@ -103,6 +105,7 @@ class Config:
     retention: float | None = None
     object_link_ttl: float = LINK_S
     worker: WorkerSettings = WorkerSettings()
+    deploy: DeploySettings = field(default_factory=DeploySettings)
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     log_level: str = "info"
@@ -172,6 +175,7 @@ def load_config(start: Path | None = None, env: Mapping[str, str] | None = None)
         retention=table.seconds("retention", least=60.0),
         object_link_ttl=_object_link_ttl(table),
         worker=_worker(table.table("worker")),
+        deploy=read_deploy_settings(table.table("deploy"), settings.file if settings else None),
         host=table.text("host") or DEFAULT_HOST,
         port=table.count("port", DEFAULT_PORT, least=0, most=65535),
         log_level=table.choice("log_level", LOG_LEVELS) or "info",

@@ -15,6 +15,8 @@
      ├─ StepFailed             a step raised
      ├─ WaitTimedOut           a token was not completed in time (raised by unwrap)
      ├─ RunFailed              a child run did not complete (raised by unwrap)
+     ├─ DeployError            the project cannot be deployed
+     │   └─ InvalidBundle      a bundle is damaged, or asks for what no bundle may
      ├─ StoreError             the store refused: disk full, damaged, newer schema
      ├─ Unauthorized           the key is missing or wrong
      ├─ Forbidden              the key does not allow this
@@ -33,16 +35,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .deploy.problems import Problem
     from .model.task_error import TaskError
 
 __all__ = [
     "AbortTaskRunError",
     "ConfigError",
     "Conflict",
+    "DeployError",
     "DetentError",
     "DiscoveryError",
     "Forbidden",
     "InsideStep",
+    "InvalidBundle",
     "InvalidOptions",
     "InvalidPayload",
     "LimitExceeded",
@@ -200,6 +205,30 @@ class RunFailed(DetentError):
         self.error = error
 
 
+class DeployError(DetentError):
+    """The project cannot be deployed, or a version cannot be prepared; the environment is as it was.
+
+    Parameters:
+      message: what is wrong, one line for each problem, and what to do.
+      problems: the same one by one, where there are several (`detent.deploy.Problem`).
+      output: what a command wrote that failed, "" where there was none.
+    """
+
+    code = "deploy_failed"
+
+    def __init__(self, message: str, *, problems: Sequence[Problem] = (), output: str = "") -> None:
+        super().__init__(message)
+        self.problems = list(problems)
+        self.output = output
+
+
+class InvalidBundle(DeployError):
+    """A bundle is damaged, is not the one that was asked for, or asks for what no bundle may. Nothing of it is used."""
+
+    code = "invalid_bundle"
+    status = 422
+
+
 class StoreError(DetentError):
     """The store refused. Nothing that was acknowledged before is lost; the text says what to do."""
 
@@ -277,6 +306,8 @@ _BY_CODE: dict[str, type[DetentError]] = {
         InsideStep,
         WaitTimedOut,
         Unserializable,
+        DeployError,
+        InvalidBundle,
         StoreError,
         Unauthorized,
         Forbidden,

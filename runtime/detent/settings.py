@@ -63,6 +63,17 @@ class Table:
             raise self._refuse(key, value, 'a list of texts, such as ["tasks"]')
         return tuple(value)
 
+    def command(self, key: str) -> tuple[str, ...]:
+        """A program with its arguments as a list; or one line for the shell, as text. Empty where it is not set."""
+        value = self._take(key)
+        if value is None:
+            return ()
+        if isinstance(value, str) and value.strip():
+            return ("sh", "-c", value)
+        if isinstance(value, list) and value and all(isinstance(item, str) for item in value) and value[0]:
+            return tuple(value)
+        raise self._refuse(key, value, 'a command, such as "make assets" or ["make", "assets"]')
+
     def flag(self, key: str, default: bool) -> bool:
         value = self._take(key)
         if value is None:

@@ -12,7 +12,7 @@ from tests.docs.blocks import ROOT
 
 import detent
 from detent import errors
-from detent.config import Config, QueueSettings, WorkerSettings
+from detent.config import Config, DeploySettings, QueueSettings, WorkerSettings
 from detent.model.options import TriggerOptions
 from detent.model.retry import RetryPolicy
 from detent.model.status import Status
@@ -21,7 +21,7 @@ from detent_cli.app import make_command
 DOCS = ROOT / "docs"
 SOURCES = ("runtime", "cli")
 #: What `Config` holds that is no key of the settings, or is spelled otherwise there.
-NOT_KEYS = {"root", "file", "retries", "worker", "queues"}
+NOT_KEYS = {"root", "file", "retries", "worker", "queues", "deploy"}
 FROM_ENVIRONMENT = {
     "api_url",
     "project_slug",
@@ -51,6 +51,7 @@ def test_every_key_of_the_settings_is_described() -> None:
     keys = {field.name for field in dataclasses.fields(Config)} - NOT_KEYS - FROM_ENVIRONMENT
     for kind in (QueueSettings, WorkerSettings, RetryPolicy):
         keys |= {field.name for field in dataclasses.fields(kind)}
+    keys |= {field.name for field in dataclasses.fields(DeploySettings)} - {"place"}
     assert not missing(keys | {"[retries.default]", "[worker]", "[queues.NAME]"}, page("configuration.md"))
 
 
