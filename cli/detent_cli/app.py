@@ -51,6 +51,7 @@ COMMANDS = {
     "migrate": LazyCommand("detent_cli.migrate", "migrate", "The present schema; everything into another database."),
     "server": LazyCommand("detent_cli.dev", "server", "Run the server alone."),
     "worker": LazyCommand("detent_cli.dev", "worker", "Run workers alone."),
+    "mcp": LazyCommand("detent_cli.mcp", "mcp", "Serve assistants: the MCP server."),
 }
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -37,12 +41,14 @@ def dev(
     threads: Threads = None,
     async_limit: AsyncLimit = None,
     no_reload: Annotated[bool, typer.Option("--no-reload", help="Do not watch the files.")] = False,
+    until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input ends.", hidden=True)] = False,
     as_json: EventsAsJson = False,
 ) -> None:
     """Run server and workers of the project here, show runs as they happen, reload when files change."""
     from detent.config import load_config
     from detent.dev import run_dev
     from detent.errors import InvalidOptions
+    from detent_cli.mcp_mount import McpMount
 
     config = load_config()
     if config.environment not in (None, "dev"):
@@ -50,6 +56,8 @@ def dev(
             f"`detent dev` serves the environment dev, not {config.environment}; leave --env and DETENT_ENVIRONMENT "
             f"out, and serve the other one beside it with `detent worker --env {config.environment}`"
         )
+    if until_eof:
+        threading.Thread(target=_stop_at_eof, name="detent-eof", daemon=True).start()
     status = run_dev(
         config,
         host=host,
@@ -59,6 +67,7 @@ def dev(
         async_limit=async_limit,
         reload=not no_reload,
         json=as_json,
+        mcp=McpMount(),
     )
     raise typer.Exit(status)
 
@@ -72,9 +81,11 @@ def server(
     """
     from detent.config import load_config
     from detent.dev import run_server
+    from detent_cli.mcp_mount import McpMount
 
     _log_as(log_format)
-    status = run_server(load_config(), host=host, port=port, json=as_json, view=as_json or log_format is None)
+    view = as_json or log_format is None
+    status = run_server(load_config(), host=host, port=port, json=as_json, view=view, mcp=McpMount())
     raise typer.Exit(status)
 
 
@@ -139,6 +150,12 @@ def worker(
         environment=env or config.environment or (there.environment if there else None),
     )
     raise typer.Exit(status)
+
+
+def _stop_at_eof() -> None:
+    """Stop as by Ctrl-C when whoever started this has gone: nothing is ever written to standard input."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _log_as(kind: str | None) -> None:

@@ -9,6 +9,7 @@ import threading
 from ..config import Config
 from ..open_servers import refuse_open_servers
 from ..server.addresses import Reach
+from ..server.beside import Beside
 from ..server.host import Host
 from ..worker.stop_signals import StopSignals
 from ..worker.supervisor import Supervisor
@@ -35,14 +36,18 @@ def run_dev(
     async_limit: int | None = None,
     reload: bool = True,
     json: bool = False,
+    mcp: Beside | None = None,
 ) -> int:
     """Server and workers of a project, with reload on file changes and a view of the runs. The exit status.
+
+    Parameters:
+      mcp: what is served at ``/mcp``.
 
     Errors: `ProjectLocked` when a server of the project is running already, `ConfigError` for a busy port.
     """
     signals = StopSignals()
     # A receiver of webhooks that is being developed runs on the same machine.
-    held = Host(config, host=host, port=port, reach=Reach.LOOPBACK)
+    held = Host(config, host=host, port=port, reach=Reach.LOOPBACK, mcp=mcp)
     url = held.start()
     try:
         supervisor = Supervisor(
@@ -72,18 +77,25 @@ def run_dev(
 
 
 def run_server(
-    config: Config, *, host: str | None = None, port: int | None = None, json: bool = False, view: bool = True
+    config: Config,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    json: bool = False,
+    view: bool = True,
+    mcp: Beside | None = None,
 ) -> int:
     """The API and the engine's loops of a project, without workers. The exit status.
 
     Parameters:
       json: of the view, as in `run_dev`. `view`: show the runs on standard output; else only what is logged.
+      mcp: what is served at ``/mcp``.
 
     A first SIGTERM or SIGINT lets requests under way end, a second one ends the process at once. Errors: as `run_dev`.
     """
     signals = StopSignals()
     refuse_open_servers(config)
-    held = Host(config, host=host, port=port, sync="FULL")
+    held = Host(config, host=host, port=port, sync="FULL", mcp=mcp)
     url = held.start()
     threading.Thread(target=_end_at_once, args=(signals,), name="detent-second-signal", daemon=True).start()
     try:

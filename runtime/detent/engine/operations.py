@@ -48,6 +48,7 @@ from .source_lines import SourceFiles
 from .stream_operations import StreamOperations
 from .token_operations import TokenOperations
 from .trace import trace_of
+from .trigger_checks import TriggerChecks
 from .unserved import unserved
 from .variable_operations import VariableOperations
 from .variables import Secrets
@@ -153,6 +154,7 @@ class Operations:
             "runs.trace": self.trace_of_run,
             "tasks.list": self.list_tasks,
             "tasks.retrieve": self.retrieve_task,
+            **TriggerChecks(engine).by_name,
             **self.tokens.by_name,
             **DiagnosisOperations(engine, telemetry, sources if is_first else None).by_name,
             **LogOperations(engine, telemetry).by_name,

@@ -131,6 +131,7 @@ ROUTES: dict[str, Route] = {
     "query.schema": Route("GET", "/api/v1/query/schema", "query:read", answer="QuerySchema"),
     "tasks.list": Route("GET", "/api/v1/tasks", "tasks:read", answer="list[TaskView]"),
     "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}", "tasks:read", answer="TaskView"),
+    "tasks.check": Route("POST", "/api/v1/tasks/{id}/check", "tasks:read", repeatable=True, answer="TriggerCheck"),
     "batches.list": Route("GET", "/api/v1/batches", "batches:read", answer="BatchPage"),
     "batches.retrieve": Route("GET", "/api/v1/batches/{id}", "batches:read", answer="BatchDetail"),
     "batches.results": Route("GET", "/api/v1/batches/{id}/results", "batches:read", answer="BatchResults"),

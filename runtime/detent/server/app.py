@@ -35,11 +35,12 @@ from ..model.http_api import Route as RouteOf
 from ..model.limits import INLINE_BYTES
 from ..model.protocol import Handle, NewRun
 from ..model.rate_limit import Rate
+from .beside import Beside
 from .bodies import JSON_LINES, batch_lines, batch_of, batch_of_lines, object_of, read_body, run_of, trigger_body
 from .callbacks import output_of
-from .doorkeeper import PUBLIC, ScopedRoute, check_queues, principal_of
+from .doorkeeper import ANY, PUBLIC, ScopedRoute, check_queues, principal_of
 from .following import following
-from .gate import Gate
+from .gate import MCP, Gate
 from .hub import Hub
 from .links import Links
 from .objects import ObjectRoutes
@@ -75,6 +76,7 @@ def make_app(
     rates: Mapping[str, Rate] | None = None,
     links: Links | None = None,
     public_name: str | None = None,
+    mcp: Beside | None = None,
 ) -> ASGIApp:
     """The app of a server.
 
@@ -83,6 +85,7 @@ def make_app(
       host: where the server listens, see `Gate`. `hub`: tells those who follow something; one of its own when None.
       rates: how many requests a key may make, see `RateLimits`. `links`: where workers far away connect, if they may.
       public_name: of the server's public address, see `Gate`.
+      mcp: what is served at ``/mcp`` to whoever has a key.
     """
     if key is not None:
         operations.accounts.trust(key)
@@ -94,6 +97,12 @@ def make_app(
     app.router.redirect_slashes = False
     app.state.tags_of_run = api.tags_of_run
     public = {(method, route.path) for route in routes if route.needs == PUBLIC for method in route.methods or ()}
+    if mcp is not None:
+        # A request to it counts once, and not again for what it asks of the API.
+        mcp.api = Gate(app, operations.accounts, host, public, public_name)
+        # Starlette takes ASGI apps as endpoints, and does not say so.
+        endpoint: Any = mcp
+        app.router.routes.append(ScopedRoute(MCP, endpoint, methods=["GET", "POST", "DELETE"], needs=ANY))
     limited = RateLimitLayer(app, RateLimits(rates))
     return RequestLimits(Gate(limited, operations.accounts, host, public, public_name))
 

@@ -25,7 +25,10 @@ from .callbacks import is_callback
 from .objects import is_object_link
 from .problems import problem, refusal_of
 
-__all__ = ["Gate"]
+__all__ = ["MCP", "Gate"]
+
+#: Where assistants speak to the server, see docs/mcp.md.
+MCP = "/mcp"
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
 #: A name or an address, and its port. What is written in any other way is the name of nobody here.
@@ -79,7 +82,9 @@ class Gate:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             detail = f"the Host header {', '.join(hosts)!r} does not name this server; use one of {self._names}"
-            await problem(403, "forbidden_host", detail)(scope, receive, send)
+            # Clients of MCP expect the status that means: not the server that you think.
+            status = 421 if scope["path"] == MCP else 403
+            await problem(status, "forbidden_host", detail)(scope, receive, send)
             return
         origins = headers.getlist("origin")
         origin = ", ".join(origins) if origins else None

@@ -39,6 +39,7 @@ from ..vault import Vault, vault_of
 from .addresses import Reach
 from .alerting import Alerting
 from .app import make_app
+from .beside import Beside
 from .engine_socket import EngineSocket
 from .http import HttpServer
 from .hub import Hub
@@ -68,6 +69,7 @@ class Host:
       sync: SQLite's ``synchronous`` where the settings do not say.
       reach: how far webhooks of alerts may go, likewise.
       listens: False for the workers of this machine alone: no API.
+      mcp: see `make_app`.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Host:
         sync: str = "NORMAL",
         reach: Reach = Reach.PUBLIC,
         listens: bool = True,
+        mcp: Beside | None = None,
     ) -> None:
         self.config = config
         self._host = host or config.host
@@ -86,6 +89,7 @@ class Host:
         self._sync = config.sqlite_sync or sync
         self._reach = reach
         self._listens = listens
+        self._mcp = mcp
         self._key = ""
         self._closing = ExitStack()
         self._stopping = threading.Event()
@@ -171,9 +175,10 @@ class Host:
             rates=self.config.rate_limit,
             links=links,
             public_name=urlsplit(self.config.public_url or "").hostname,
+            mcp=self._mcp,
         )
         http = HttpServer(app, self._host, self._port)
-        http.on_stop += [hub.close, links.stop]
+        http.on_stop += [hub.close, links.stop, *([] if self._mcp is None else [self._mcp.stop])]
         self.url = http.start()
         self.engine.callbacks.base = self.config.public_url or self.url
         started.callback(http.stop)

@@ -1,0 +1,1 @@
+"""The tools, a noun to a file."""
