@@ -41,7 +41,7 @@ def dev(
     threads: Threads = None,
     async_limit: AsyncLimit = None,
     no_reload: Annotated[bool, typer.Option("--no-reload", help="Do not watch the files.")] = False,
-    until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input ends.", hidden=True)] = False,
+    until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop when standard input ends, for parents.")] = False,
     as_json: EventsAsJson = False,
 ) -> None:
     """Run server and workers of the project here, show runs as they happen, reload when files change."""

@@ -136,6 +136,13 @@ def everywhere(request: pytest.FixtureRequest, served: HttpServer, tmp_path: Pat
     return Assistant(served.url, way, era, folder=tmp_path)
 
 
+@pytest.fixture(params=[(way, era) for way in ("memory", "http") for era in ERAS], ids=lambda pair: "-".join(pair))
+def nearby(request: pytest.FixtureRequest, served: HttpServer, tmp_path: Path) -> Assistant:
+    """An assistant over the ways that need no process of their own."""
+    way, era = request.param
+    return Assistant(served.url, way, era, folder=tmp_path)
+
+
 @pytest.fixture
 def assistant(served: HttpServer, tmp_path: Path) -> Assistant:
     """An assistant in memory."""

@@ -119,3 +119,8 @@ def _repeated(place: str) -> _Before | None:
     if kept.delivered is None and now - kept.began < _SLOW_S:
         return None  # two calls at once: two runs are meant
     return kept
+
+
+def forget() -> None:
+    """Forget earlier calls."""
+    _before.clear()
