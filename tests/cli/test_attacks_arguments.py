@@ -14,7 +14,7 @@ from detent_cli.__main__ import run
 from detent_cli.app import make_command
 
 #: What goes on until somebody ends it, asks, or makes a voice.
-_NOT_ASKED = {"dev", "server", "worker", "demo", "tts", "init", "login", "env set"}
+_NOT_ASKED = {"mcp", "dev", "server", "worker", "demo", "tts", "init", "login", "env set"}
 #: A value for every argument.
 _NO_ID = "nothing-has-this-name"
 
