@@ -20,6 +20,7 @@ from .model.transport import FeedEvent
 
 if TYPE_CHECKING:
     from .client.http import HttpTransport
+    from .deploy.shelf import Shelf
     from .engine.operations import Operations
     from .server.lock import ProjectLock
 
@@ -119,6 +120,19 @@ class EmbeddedTransport:
                     yield event
             if not more and not ended:
                 await asyncio.sleep(_LOOK_S)
+
+    def put_bundle(self, digest: str, path: Path) -> None:
+        """See `Transport.put_bundle`."""
+        self._shelf().put(digest, path)
+
+    def get_bundle(self, digest: str, path: Path) -> None:
+        """See `Transport.get_bundle`."""
+        self._shelf().get(digest, path)
+
+    def _shelf(self) -> Shelf:
+        from .deploy.shelf import Shelf
+
+        return Shelf(self._operations.objects.store, self._operations.env)
 
     def close(self) -> None:
         """Nothing: the engine is closed by its owner."""
@@ -257,6 +271,14 @@ class ProjectTransport:
                     yield event
             if not more and not ended:
                 await asyncio.sleep(_LOOK_S)
+
+    def put_bundle(self, digest: str, path: Path) -> None:
+        """See `Transport.put_bundle`."""
+        self._do(lambda way: way.put_bundle(digest, path))
+
+    def get_bundle(self, digest: str, path: Path) -> None:
+        """See `Transport.get_bundle`."""
+        self._do(lambda way: way.get_bundle(digest, path))
 
     def _told_by(self) -> HttpTransport | None:
         """The server that holds the project at the moment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ..connection import default_transport
@@ -50,6 +51,14 @@ class DefaultTransport:
     def follow_async(self, operation: str, values: Mapping[str, Any], after: str | None) -> AsyncIterator[FeedEvent]:
         """See `Transport.follow`."""
         return default_transport().follow_async(operation, values, after)
+
+    def put_bundle(self, digest: str, path: Path) -> None:
+        """See `Transport.put_bundle`."""
+        default_transport().put_bundle(digest, path)
+
+    def get_bundle(self, digest: str, path: Path) -> None:
+        """See `Transport.get_bundle`."""
+        default_transport().get_bundle(digest, path)
 
     def close(self) -> None:
         """Nothing: connections of the process are kept."""

@@ -7,6 +7,7 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from ..errors import ConfigError, InvalidOptions, ServerUnreachable
 from ..model.protocol import Handle, NewRun
 from ..model.transport import FeedEvent
+from .bundles import get_bundle, put_bundle
 from .events import Follower, hear_end, hear_end_async
 from .http_messages import HttpRequest, handles_in, request_of, retry_after, trigger_request, value_in
 
@@ -124,6 +126,14 @@ class HttpTransport:
         """See `Transport.follow`."""
         follower = Follower(request_of(operation, dict(values)), after, self._outcome, patience_s)
         return follower.events_async(self._open_async())
+
+    def put_bundle(self, digest: str, path: Path) -> None:
+        """See `Transport.put_bundle`."""
+        put_bundle(self._open(), digest, path, self._outcome)
+
+    def get_bundle(self, digest: str, path: Path) -> None:
+        """See `Transport.get_bundle`."""
+        get_bundle(self._open(), digest, path, self._outcome)
 
     def close(self) -> None:
         """Close the connections of blocking calls. Those of an event loop are closed on it, by `aclose`."""

@@ -17,7 +17,7 @@ __all__ = ["blockers_of"]
 #: Children, waits and holders of slots that are named; children whose own reason is looked up.
 NAMED, EXPLAINED = 20, 3
 
-_NOBODY = {"unserved_queue": "unserved_queue", "unserved_machine": "machine"}
+_NOBODY = {"unserved_queue": "unserved_queue", "unserved_machine": "machine", "unserved_version": "version"}
 _LIMITS = {"queue_limit", "key_limit", "env_limit"}
 
 
@@ -43,6 +43,8 @@ def blockers_of(engine: Engine, row: Any, waits: Sequence[Any], reason: dict[str
         return [{"kind": "undeclared_queue", "name": row["queue"]} if served else _worker(engine, row)]
     if code in _NOBODY:
         return [{"kind": _NOBODY[code], "name": reason["name"]}]
+    if code == "pending_version":
+        return [{"kind": "undeployed", "name": row["task"]}]
     kind = {"paused": "paused_queue", "queued": "queue"}.get(code, code)
     blocker = {"kind": kind, "name": row["queue"]} | {
         name: reason[name] for name in ("limit", "running", "position") if name in reason

@@ -64,7 +64,9 @@ def claim_duties(scene: Scene, session: Session, demand: int, tasks: frozenset[s
     if demand <= 0 or not tasks or not _any_open(scene):
         return []
     names = _encode(list(tasks)).decode()
-    rows = tx.all("claim_duties", env=scene.env, worker=session.worker_id, tasks=names, n=demand)
+    rows = tx.all(
+        "claim_duties", env=scene.env, worker=session.worker_id, version=session.version, tasks=names, n=demand
+    )
     return [_grant(tx.one("find_run", id=row["run_id"]), row) for row in rows]
 
 

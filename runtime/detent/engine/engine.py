@@ -62,7 +62,7 @@ from .isolation import assign
 from .joint import JointOperation, Patient
 from .journal import recall, record
 from .leases import LEASE_MS, beat, hand_back_all, lose_worker, release
-from .loops import BulkActions, Leases, Leftovers, Loop, OnRemove, Retention, Schedules, Sweeper, Timers
+from .loops import BulkActions, Deployments, Leases, Leftovers, Loop, OnRemove, Retention, Schedules, Sweeper, Timers
 from .neighbours import LOOK_S, Neighbours
 from .notebook import write_notes
 from .park import park
@@ -155,6 +155,7 @@ class Engine:
         #: The other engines of the store; None where there is no way to tell them anything.
         self.neighbours = None if channel is None else Neighbours(self, channel, tickets)
         self._bulk = BulkActions(self.write, store, self._is_known)
+        self._deployments = Deployments(self.write, store, self.clock)
         self._loops: tuple[Loop, ...] = (
             self._timers,
             self.schedules,
@@ -163,6 +164,7 @@ class Engine:
             self._retention,
             self._leftovers,
             self._bulk,
+            self._deployments,
         )
 
     def in_env(self, env: str) -> Self:
@@ -268,6 +270,15 @@ class Engine:
     def work_on_bulk(self) -> bool:
         """Do one batch of a bulk action; whether there was one."""
         return self._bulk.sweep()
+
+    def deployments_changed(self) -> None:
+        """A deployment has begun, or another version is current: their loop is woken, and that of schedules."""
+        self._wake(self._deployments)
+        self._wake(self.schedules)
+
+    def look_after_deployments(self) -> int:
+        """Time out deployments that nobody speaks of; how many are under way."""
+        return self._deployments.sweep()
 
     def resume(self, run_id: str) -> None:
         """Let a paused run go on. Errors: `NotFound`, `Conflict`."""

@@ -8,11 +8,10 @@ from typing import Any
 import msgspec
 
 from ..model.protocol import CancelPush, Failure, Hello, Release, Welcome
+from .describe import describe
 from .duties import held_duties
 from .leases import BEATS, LEASE_MS, release
 from .scene import Scene
-from .schedules import declare_schedules
-from .trigger import TASKS_NOTE
 
 __all__ = ["enlist"]
 
@@ -24,7 +23,8 @@ def enlist(
 ) -> Welcome | Failure:
     """Take the worker in. A worker that was given up as dead must come back under a new id.
 
-    Tasks that are neither its own nor run `elsewhere`, by other connected workers, are forgotten.
+    Tasks that are neither its own nor run `elsewhere`, by other connected workers, are forgotten, where no version was
+    deployed.
     """
     tx, env, now = scene.tx, scene.env, scene.now
     manifest = request.manifest
@@ -43,6 +43,8 @@ def enlist(
         version=manifest.version,
         problems=_encode(manifest.problems).decode(),
         parent=request.parent,
+        queues=_listed(request.queues),
+        machines=_listed(request.machines),
         now=now,
     )
     if not taken:
@@ -52,36 +54,24 @@ def enlist(
     return Welcome(lease_ms // BEATS, lease_ms, env, _settle(scene, request) if request.again else [])
 
 
+def _listed(names: list[str] | None) -> str | None:
+    return None if names is None else _encode(names).decode()
+
+
 def _is_of(worker: Any, env: str) -> bool:
     """Whether a worker lives, and in this environment: an id alone, which may be guessed, takes nothing over."""
     return worker is not None and worker["env"] == env and worker["state"] != "dead"
 
 
 def _describe(scene: Scene, request: Hello, elsewhere: Collection[str]) -> None:
-    """Its queues, tasks and schedules are known from now on, and runs that waited for them are queued."""
-    tx, env, now = scene.tx, scene.env, scene.now
-    manifest = request.manifest
-    for queue in manifest.queues:
-        tx.run("put_queue", env=env, name=queue.name, limit_n=queue.limit, limit_per_key=queue.limit_per_key)
+    """What it can run is known from now on. Where a version was promoted, that alone says what the environment runs."""
+    tx, manifest = scene.tx, request.manifest
     tx.run("drop_worker_tasks", worker=request.worker_id)
     tx.many("put_worker_task", [{"worker": request.worker_id, "task": task.id} for task in manifest.tasks])
-    tx.notes.pop(TASKS_NOTE, None)
-    kept = [*(task.id for task in manifest.tasks), *elsewhere]
-    tx.run("forget_other_tasks", env=env, ids=_encode(kept).decode())
-    for task in manifest.tasks:
-        spec = _encode(task).decode()
-        tx.run("put_task", env=env, id=task.id, spec=spec, worker_id=request.worker_id, now=now)
-        for row in tx.all("unblock_versionless", env=env, task=task.id, queue=task.queue, now=now):
-            scene.record("version_found", row, row["state"])
-            if row["state"] == "QUEUED":
-                scene.bell.queued(env, task.id)
-            else:
-                scene.bell.due(row["wake_at"])
-            if row["expires_at"] is not None:
-                scene.bell.due(row["expires_at"])
-    declare_schedules(scene, manifest, elsewhere)
-    # Limits may be others now.
-    scene.bell.anyone(env)
+    if tx.one("find_current_version", env=scene.env) is None:
+        describe(scene, manifest, request.worker_id, elsewhere)
+    else:
+        scene.bell.anyone(scene.env)
 
 
 def _settle(scene: Scene, request: Hello) -> list[CancelPush]:

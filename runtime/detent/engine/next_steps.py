@@ -186,6 +186,26 @@ def _queue(_row: Any, blockers: Sequence[Mapping[str, Any]]) -> list[Step]:
     return [step("start", "start a worker that claims from this queue", f"detent worker --queues {queue}")]
 
 
+def _version(_row: Any, blockers: Sequence[Mapping[str, Any]]) -> list[Step]:
+    return [
+        step("start", "start workers of the deployed versions", "detent worker --env ENVIRONMENT"),
+        step(
+            "deployment",
+            "look at this version",
+            f"detent deploys get {quote(blockers[0]['name'])}",
+            "deployments.retrieve",
+            {"id": blockers[0]["name"]},
+        ),
+    ]
+
+
+def _undeployed(_row: Any, _blockers: Sequence[Mapping[str, Any]]) -> list[Step]:
+    return [
+        step("deploy", "deploy a version that has it", "detent deploy --env ENVIRONMENT"),
+        step("deployments", "see what was deployed", "detent deploys list", "deployments.list"),
+    ]
+
+
 def _blocked(_row: Any, _blockers: Sequence[Mapping[str, Any]]) -> list[Step]:
     return [step("report", "see whether other workers have the same problem", "detent report", "report")]
 
@@ -206,6 +226,7 @@ _STEPS: dict[str, Callable[[Any, Sequence[Mapping[str, Any]]], list[Step]]] = {
     "key_limit": _limit,
     "no_worker": _worker,
     "out_of_memory": _out_of_memory,
+    "pending_version": _undeployed,
     "queue_limit": _limit,
     "queue_paused": _paused_queue,
     "queued": _limit,
@@ -216,6 +237,7 @@ _STEPS: dict[str, Callable[[Any, Sequence[Mapping[str, Any]]], list[Step]]] = {
     "unknown_task": _worker,
     "unserved_machine": _machine,
     "unserved_queue": _queue,
+    "unserved_version": _version,
     "waiting_for_input": _input,
     "waiting_for_runs": _children,
     "waiting_for_time": _time,

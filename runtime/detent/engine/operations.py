@@ -25,6 +25,7 @@ from .alert_operations import AlertOperations
 from .answers import Answers
 from .batch_operations import BatchOperations
 from .bulk_operations import BulkOperations
+from .deployment_operations import DeploymentOperations
 from .diagnosis_operations import DiagnosisOperations
 from .engine import Engine
 from .error_operations import ErrorOperations
@@ -172,6 +173,7 @@ class Operations:
             **ErrorOperations(engine).by_name,
             **VariableOperations(engine, vault, self.secrets).by_name,
             **AlertOperations(engine, vault).by_name,
+            **DeploymentOperations(engine, objects).by_name,
         }
         accounts_of_owner = AccountOperations(self.accounts, lambda: self.accounts.owner(engine.env))
         #: The operations whose answer depends on who asks; here they are those of the owner.

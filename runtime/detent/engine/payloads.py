@@ -4,7 +4,7 @@ large."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol
@@ -39,6 +39,12 @@ class Objects(Protocol):
     def put(self, key: str, data: bytes) -> object: ...
 
     def get(self, key: str) -> bytes: ...
+
+    def exists(self, key: str) -> bool: ...
+
+    def put_stream(self, key: str, chunks: Iterable[bytes]) -> int: ...
+
+    def get_stream(self, key: str) -> Iterator[bytes]: ...
 
     async def put_stream_async(self, key: str, chunks: AsyncIterable[bytes]) -> int: ...
 

@@ -48,15 +48,31 @@ def why_not_running(
     if state not in {"QUEUED", "PENDING_VERSION"}:
         return None
     served = knows(row["task"])
+    nobody = unserved(row) if state == "QUEUED" else None
+    if nobody is not None and nobody.code == "unserved_version":
+        return _reason(row, nobody.code, nobody.message, name=nobody.name)
+    if state == "PENDING_VERSION" and (current := store.read("find_current_version", env=row["env"])):
+        return _reason(row, "pending_version", _no_version(store, row, current[0]["version"]))
     if served is None:
         return _reason(row, "no_worker", "no worker is connected; start `detent dev` or `detent worker`")
     if not served:
         known = [task["id"] for task in store.read("list_tasks", env=row["env"])]
         return _reason(row, "no_worker", f"no connected worker has this task: {near_names('task', row['task'], known)}")
-    nobody = unserved(row) if state == "QUEUED" else None
     if nobody is not None:
         return _reason(row, nobody.code, nobody.message, name=nobody.name)
     return _queue_reason(store, row, env_limit)
+
+
+def _no_version(store: Store, row: Any, current: str) -> str:
+    """Why a run waits for a version that is not deployed yet."""
+    known = [task["id"] for task in store.read("list_tasks", env=row["env"])]
+    if row["task"] not in known:
+        told = near_names("task", row["task"], known)
+    else:
+        told = near_names(
+            "queue", row["queue"], [queue["name"] for queue in store.read("list_queue_names", env=row["env"])]
+        )
+    return f"the current version {current} has {told}; it starts when a version that has it is deployed"
 
 
 def _waits_for(waits: Sequence[Any]) -> str:

@@ -57,9 +57,9 @@ class Session:
         return task in self.async_tasks or task in self.sync_tasks
 
     @property
-    def kind(self) -> tuple[frozenset[str] | None, frozenset[str] | None]:
-        """Sessions of one kind take the runs of the same queues and machines."""
-        return self.queues, self.machines
+    def kind(self) -> tuple[str | None, frozenset[str] | None, frozenset[str] | None]:
+        """Sessions of one kind take the runs of the same version, queues and machines."""
+        return self.version, self.queues, self.machines
 
     def takes_queue(self, queue: str) -> bool:
         return self.queues is None or queue in self.queues
@@ -196,7 +196,7 @@ class Sessions:
             else:
                 session.send(ring)
         # Those that take only some runs may not take these.
-        return {task: n for task, n in left_of.get((None, None), queued).items() if n}
+        return {task: n for task, n in left_of.get((None, None, None), queued).items() if n}
 
     def wake_one(self, worker_id: str, task: str) -> bool:
         """Ring the worker that holds a parked run of `task`; False when it is not connected."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import Conflict, InvalidOptions, TaskNotFound
+from ..errors import Conflict, InvalidOptions, TaskNotFound, near_names
 from ..model.ids import derived_id
 from ..model.plain_text import NUL, refuse_nul
 from ..model.protocol import Failure, Handle, NewRun, Trigger, Triggered, WaitResult
@@ -20,12 +20,14 @@ from .park import is_parked, park_run
 from .results import results_of
 from .scene import Scene
 
-__all__ = ["TASKS_NOTE", "Known", "is_plain", "make_runs", "trigger_from_run"]
+__all__ = ["DEPLOYED_NOTE", "TASKS_NOTE", "Known", "is_plain", "make_runs", "trigger_from_run"]
 
 _encode = msgspec.json.Encoder().encode
 
 #: Under this note a transaction keeps the tasks that it has looked up.
 TASKS_NOTE = "tasks"
+#: And under this one, which environments have a current version.
+DEPLOYED_NOTE = "deployed"
 
 #: Tells whether a connected worker runs this task: True, False, or None while no worker is connected.
 Known = Callable[[str], bool | None]
@@ -65,7 +67,9 @@ def make_runs(
             if found is not None:
                 handles.append(found)
                 continue
-        queue, state = _place(scene, run, known)
+        # A run that a run waits for belongs to the version that its parent runs on (C15).
+        version = run.version or (parent["version"] if parent is not None and awaited else None)
+        queue, state = _place_in(scene, run, version, known) if version is not None else _place(scene, run, known)
         begins = max(now, run.run_at or 0, now + (run.delay_ms or 0))
         if run.debounce is not None:
             begins = now + run.debounce.delay_ms
@@ -81,8 +85,7 @@ def make_runs(
                 "queue": queue,
                 "concurrency_key": run.concurrency_key,
                 "state": state,
-                # A run that a run waits for belongs to the version that its parent runs on (C15).
-                "version": parent["version"] if parent is not None and awaited else None,
+                "version": version,
                 "order_at": begins - int(run.priority * 1000),
                 "wake_at": begins if begins > now else None,
                 "expires_at": begins + run.ttl_ms if run.ttl_ms and state != "PENDING_VERSION" else None,
@@ -282,25 +285,60 @@ def _place(scene: Scene, run: NewRun, known: Known) -> tuple[str, str]:
     """The queue of `run`, and whether it may be queued or must wait for a version that knows its task."""
     tx, env = scene.tx, scene.env
     queue = run.queue
-    if queue is not None and (run.queue_limit is not None or run.queue_limit_per_key is not None):
-        limits = {"limit_n": run.queue_limit, "limit_per_key": run.queue_limit_per_key}
-        if tx.run("put_queue", env=env, name=queue, **limits):
-            scene.bell.anyone(env)
-    elif queue is not None and run.queue_given and tx.one("find_queue", env=env, name=queue) is None:
-        if known(run.task) is not None:
+    if not _has_queue(scene, run):
+        assert queue is not None
+        if known(run.task) is not None and not _is_deployed(scene):
             names = [row["name"] for row in tx.all("list_queue_names", env=env)]
             raise InvalidOptions(_unknown_queue(queue, names))
         return queue, "PENDING_VERSION"
     served = known(run.task)
-    if run.known:
+    if run.known and (served or not _is_deployed(scene)):
         return queue or f"task/{run.task}", "PENDING_VERSION" if served is False else "QUEUED"
     own_queue = _queue_of(scene, run.task)
     if own_queue is not None:
         # Its worker may be away for a moment while others are connected.
         return queue or own_queue, "QUEUED"
-    if served is not None:
+    if served is not None and not _is_deployed(scene):
         raise TaskNotFound.among(run.task, [task["id"] for task in tx.all("list_tasks", env=env)])
     return queue or "", "PENDING_VERSION"
+
+
+def _place_in(scene: Scene, run: NewRun, version: str, known: Known) -> tuple[str, str]:
+    """The same for a run that is pinned to a version, which knows its task or never will."""
+    if not _has_queue(scene, run):
+        names = [row["name"] for row in scene.tx.all("list_queue_names", env=scene.env)]
+        raise InvalidOptions(_unknown_queue(run.queue or "", names))
+    row = scene.tx.one("find_version_task", env=scene.env, version=version, id=run.task)
+    if row is not None:
+        return run.queue or msgspec.json.decode(row["spec"])["queue"], "QUEUED"
+    tasks = [task["id"] for task in scene.tx.all("list_version_tasks", env=scene.env, version=version)]
+    if not tasks and run.version is None:
+        # The parent's worker names a version that was not deployed here.
+        return _place(scene, run, known)
+    if not tasks:
+        versions = scene.tx.all("recent_versions", env=scene.env)
+        known = [each["version"] for each in versions if each["state"] == "DEPLOYED"]
+        raise InvalidOptions(f"{near_names('deployed version', version, known)}; list them with `detent deploys list`")
+    raise TaskNotFound(near_names(f"task of version {version}", run.task, tasks))
+
+
+def _has_queue(scene: Scene, run: NewRun) -> bool:
+    """Whether the queue that `run` names, if it names one, is there; one that comes with its limits is made."""
+    tx, env, queue = scene.tx, scene.env, run.queue
+    if queue is not None and (run.queue_limit is not None or run.queue_limit_per_key is not None):
+        limits = {"limit_n": run.queue_limit, "limit_per_key": run.queue_limit_per_key}
+        if tx.run("put_queue", env=env, name=queue, **limits):
+            scene.bell.anyone(env)
+        return True
+    return queue is None or not run.queue_given or tx.one("find_queue", env=env, name=queue) is not None
+
+
+def _is_deployed(scene: Scene) -> bool:
+    """Whether a version says what the environment runs, and not the workers that are connected."""
+    known: dict[str, bool] = scene.tx.notes.setdefault(DEPLOYED_NOTE, {})
+    if scene.env not in known:
+        known[scene.env] = scene.tx.one("find_current_version", env=scene.env) is not None
+    return known[scene.env]
 
 
 def _queue_of(scene: Scene, task: str) -> str | None:
@@ -314,8 +352,6 @@ def _queue_of(scene: Scene, task: str) -> str | None:
 
 
 def _unknown_queue(queue: str, names: list[str]) -> str:
-    from ..errors import near_names
-
     return (
         f"{near_names('queue', queue, names)}; declare it with queue(name, concurrency_limit=...) in a "
         "task file, or pass a queue object with its limit"

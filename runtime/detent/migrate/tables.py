@@ -13,7 +13,7 @@ __all__ = ["FILLED_BY_TRIGGERS", "MOVED_FROM", "Mark", "Row", "Source", "Sum", "
 Row = tuple[Any, ...]
 
 #: What belongs to a store itself or to processes that are gone, and is made anew.
-_LEFT_OUT = frozenset({"leaders", "metrics", "moving", "schema_version"})
+_LEFT_OUT = frozenset({"leaders", "metrics", "moving", "schema_version", "supervisors"})
 #: Rows of these appear by themselves with rows of others; theirs are written over.
 FILLED_BY_TRIGGERS = frozenset({"lanes", "run_tags", "waitpoint_tags"})
 #: The setting that says where all of a store came from; it stays where it is.

@@ -69,7 +69,9 @@ class Blocker(View):
     ``queue_limit``, ``key_limit``, ``env_limit`` (`limit`, `running`, and the runs that hold the slots),
     ``paused_queue``, ``queue`` (only runs before it: `position`), ``worker`` (none of the `connected` ones has this
     task: `known` are near names), ``undeclared_queue`` (`name`), ``unserved_queue`` and ``machine`` (`name`: no worker
-    that has the task claims from this queue, offers this machine), ``journal`` (`key`, `expected`, `received`).
+    that has the task claims from this queue, offers this machine), ``version`` (`name`: no worker of this version is
+    connected), ``undeployed`` (`name`: the current version does not have this task, or its queue), ``journal``
+    (`key`, `expected`, `received`).
     """
 
     kind: str

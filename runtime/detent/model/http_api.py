@@ -13,7 +13,9 @@ from .protocol import Handle, NewRun
 __all__ = [
     "BATCH_BODY_BYTES",
     "BODY_BYTES",
+    "BUNDLE",
     "CALLBACK_BYTES",
+    "MANIFEST_BYTES",
     "OBJECT_LINK",
     "OPENAPI",
     "ROUTES",
@@ -32,6 +34,8 @@ __all__ = [
 BODY_BYTES = PAYLOAD_BYTES + 512 * 1024
 #: Largest body of a batch, whose items share it.
 BATCH_BODY_BYTES = 32 * 1024 * 1024
+#: Largest body of a deployment's manifest: schemas of many tasks.
+MANIFEST_BYTES = 32 * 1024 * 1024
 #: Largest body that a callback of a token takes.
 CALLBACK_BYTES = 3 * 1024 * 1024
 
@@ -46,6 +50,8 @@ TOKEN_CALLBACK = "/api/v1/waitpoints/tokens/{id}/callback/{digest}"  # noqa: S10
 
 #: Reads a large object without a key: the signature in the query is the right to do so.
 OBJECT_LINK = "/api/v1/objects/{key}"
+#: Where the bundle of a version is, by its SHA-256.
+BUNDLE = "/api/v1/bundles/{digest}"
 #: Where a worker without access to the object store reads and writes what is large.
 WORKER_OBJECT = "/api/v1/workers/objects/{key}"
 
@@ -76,6 +82,34 @@ class Route(NamedTuple):
 
 #: By the name of the operation, see `engine/operations.py`.
 ROUTES: dict[str, Route] = {
+    "deployments.list": Route("GET", "/api/v1/deployments", "deployments:read", answer="DeploymentPage"),
+    "deployments.create": Route("POST", "/api/v1/deployments", "deployments:write", answer="Deployment"),
+    "deployments.rollback": Route("POST", "/api/v1/deployments/rollback", "deployments:write", answer="Deployment"),
+    "deployments.supervise": Route(
+        "POST", "/api/v1/deployments/supervise", "workers:write", repeatable=True, answer="SupervisorOrders"
+    ),
+    "deployments.retrieve": Route("GET", "/api/v1/deployments/{id}", "deployments:read", answer="DeploymentDetail"),
+    "deployments.log": Route("GET", "/api/v1/deployments/{id}/log", "deployments:read", answer="DeploymentLog"),
+    "deployments.progress": Route(
+        "POST", "/api/v1/deployments/{id}/progress", "deployments:write", answer="DeploymentProgress"
+    ),
+    "deployments.finalize": Route(
+        "POST",
+        "/api/v1/deployments/{id}/finalize",
+        "deployments:write",
+        repeatable=True,
+        body_bytes=MANIFEST_BYTES,
+        answer="Deployment",
+    ),
+    "deployments.fail": Route(
+        "POST", "/api/v1/deployments/{id}/fail", "deployments:write", repeatable=True, answer="Deployment"
+    ),
+    "deployments.cancel": Route(
+        "POST", "/api/v1/deployments/{id}/cancel", "deployments:write", repeatable=True, answer="Deployment"
+    ),
+    "deployments.promote": Route(
+        "POST", "/api/v1/deployments/{id}/promote", "deployments:write", repeatable=True, answer="Deployment"
+    ),
     "health": Route("GET", "/health", "any", answer="Health"),
     "auth.whoami": Route("GET", "/api/v1/whoami", "any", answer="WhoAmI", public_token=True),
     "auth.public_token": Route("POST", "/api/v1/auth/public-tokens", "any", answer="PublicToken"),

@@ -6,6 +6,8 @@ from __future__ import annotations
 PAYLOAD_BYTES = 3 * 1024 * 1024
 #: Largest output, in bytes of JSON.
 OUTPUT_BYTES = 10 * 1024 * 1024
+#: Largest bundle of a deployment, in bytes of the archive.
+BUNDLE_BYTES = 100 * 1024 * 1024
 #: Payloads and outputs above this go to the object store (DESIGN.md invariant 10).
 INLINE_BYTES = 128 * 1024
 #: Largest metadata of a run, in bytes of JSON.

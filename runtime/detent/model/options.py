@@ -29,6 +29,7 @@ from .machine import machine_name
 from .manifest import QueueSpec
 from .plain_text import refuse_nul
 from .protocol import NewRun
+from .version import check_version
 
 __all__ = [
     "IdempotencyKey",
@@ -68,6 +69,7 @@ class TriggerOptions(TypedDict, total=False):
     - ``tags``: at most 10 texts of 1 to 128 characters. ``metadata``: a JSON object of at most 256 KiB.
     - ``max_attempts``: 1 to 250. ``max_duration``: executing time of an attempt, at least 1 s.
     - ``machine``: for an isolated task, the preset that limits its CPU and memory; any other name is a label.
+    - ``version``: the deployed version that runs it, such as ``20261122.1``; else the one that is current by then.
     - ``debounce``: triggers in quick succession make one run, see `DebounceOptions`; not together with ``delay``.
     """
 
@@ -83,6 +85,7 @@ class TriggerOptions(TypedDict, total=False):
     max_attempts: int | None
     max_duration: str | float | timedelta | None
     machine: str | None
+    version: str | None
     debounce: DebounceOptions | None
 
 
@@ -140,6 +143,8 @@ def new_run(
         run.max_duration_ms = _duration("max_duration", given["max_duration"])
     if "machine" in given:
         run.machine = machine_name(given["machine"])
+    if "version" in given:
+        run.version = check_version(given["version"])
     if "tags" in given:
         run.tags = tags_of(given["tags"])
     if "metadata" in given:

@@ -103,6 +103,7 @@ class NewRun(Struct, omit_defaults=True):
     max_attempts: int | None = None
     max_duration_ms: int | None = None
     machine: str | None = None
+    version: str | None = None
     batch_id: str | None = None
     known: bool = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from .protocol import Handle, NewRun
@@ -48,5 +49,19 @@ class Transport(Protocol):
     def follow_async(
         self, operation: str, values: Mapping[str, Any], after: str | None
     ) -> AsyncIterator[FeedEvent]: ...
+
+    def put_bundle(self, digest: str, path: Path) -> None:
+        """Upload the bundle of a deployment, unless it is there already.
+
+        Parameters:
+          digest: the SHA-256 of the file at `path`, in hexadecimal digits.
+
+        Errors: `InvalidPayload`, `LimitExceeded`, `NotFound` where no objects are kept.
+        """
+        ...
+
+    def get_bundle(self, digest: str, path: Path) -> None:
+        """Write a bundle to `path`; it appears when it is whole and checked. Errors: `NotFound`, `InvalidPayload`."""
+        ...
 
     def close(self) -> None: ...

@@ -37,6 +37,7 @@ from ..model.protocol import Handle, NewRun
 from ..model.rate_limit import Rate
 from .beside import Beside
 from .bodies import JSON_LINES, batch_lines, batch_of, batch_of_lines, object_of, read_body, run_of, trigger_body
+from .bundles import BundleRoutes
 from .callbacks import output_of
 from .doorkeeper import ANY, PUBLIC, ScopedRoute, check_queues, principal_of
 from .following import following
@@ -119,6 +120,7 @@ def _routes(api: _Api, operations: Operations, hub: Hub) -> list[ScopedRoute]:
         ScopedRoute(TOKEN_CALLBACK, api.call_back, methods=["POST"], needs=PUBLIC),
         ScopedRoute(OPENAPI, api.openapi, methods=["GET"], needs=PUBLIC),
         *ObjectRoutes(operations.objects, api.on_thread).routes,
+        *BundleRoutes(operations.objects.store, partial(api.on_thread, objects=True)).routes,
     ]
     for operation, route in ROUTES.items():
         if route.answer == "events":

@@ -28,6 +28,7 @@ from ..model.limits import (
 from ..model.machine import machine_name
 from ..model.options import idempotency_hash, new_run, tags_of
 from ..model.protocol import NewRun
+from ..model.version import check_version
 from .json_checks import check_json
 
 __all__ = [
@@ -242,6 +243,8 @@ def _check(run: NewRun, task: str) -> None:
     _within("priority", run.priority, -31_536_000, 31_536_000)
     if run.machine is not None:
         machine_name(run.machine)
+    if run.version is not None:
+        check_version(run.version)
     _within("max_attempts", run.max_attempts, 1, ATTEMPTS)
     _within("max_duration_ms", run.max_duration_ms, MIN_DURATION_MS, 2**53)
     _within("queue_limit", run.queue_limit, 0, 100_000)

@@ -15,11 +15,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ..accounts import Principal
-from ..errors import Forbidden
+from ..accounts.accounts import WRONG_KEY
+from ..errors import Forbidden, Unauthorized
 from ..model.protocol import NewRun
 from .problems import problem
 
-__all__ = ["ANY", "PUBLIC", "ScopedRoute", "check_queues", "may_pass", "principal_of"]
+__all__ = ["ANY", "PUBLIC", "ScopedRoute", "check_queues", "holder_of", "may_pass", "principal_of"]
 
 #: Needs no key; or any key that is good.
 PUBLIC, ANY = "public", "any"
@@ -63,6 +64,14 @@ def principal_of(scope: Scope) -> Principal | None:
     """The holder of the key that came with a request."""
     found = scope.get("state", {}).get("principal")
     return found if isinstance(found, Principal) else None
+
+
+def holder_of(request: Request) -> Principal:
+    """The same, for a request that cannot have come without one. Errors: `Unauthorized`."""
+    principal = principal_of(request.scope)
+    if principal is None:
+        raise Unauthorized(WRONG_KEY)
+    return principal
 
 
 def may_pass(principal: Principal | None, route: ScopedRoute, request: Request) -> Response | None:

@@ -10,15 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Scope
 
-from ..accounts import Principal
-from ..accounts.accounts import WRONG_KEY
 from ..engine.object_operations import ObjectOperations
 from ..engine.payloads import Objects
-from ..errors import InvalidPayload, LimitExceeded, NotFound, Unauthorized
+from ..errors import InvalidPayload, LimitExceeded, NotFound
 from ..model.http_api import OBJECT_LINK, WORKER_OBJECT
 from ..model.limits import OUTPUT_BYTES
 from .bodies import coming
-from .doorkeeper import PUBLIC, ScopedRoute, principal_of
+from .doorkeeper import PUBLIC, ScopedRoute, holder_of
 from .problems import problem
 
 __all__ = ["ObjectRoutes", "is_object_link"]
@@ -74,13 +72,13 @@ class ObjectRoutes:
         return await self._answer(key)
 
     async def read(self, request: Request) -> Response:
-        key, env = request.path_params["key"], _who(request).env
+        key, env = request.path_params["key"], holder_of(request).env
         await self._work(lambda: self._objects.check_readable(env, key))
         return await self._answer(key)
 
     async def write(self, request: Request) -> Response:
         key = request.path_params["key"]
-        digest = self._objects.check_writable(_who(request).env, key)
+        digest = self._objects.check_writable(holder_of(request).env, key)
         await self._store.put_stream_async(key, _checked(coming(request), digest))
         return Response(status_code=204)
 
@@ -117,10 +115,3 @@ async def _checked(chunks: AsyncIterator[bytes], digest: str) -> AsyncIterator[b
         yield chunk
     if sum_of.hexdigest()[: len(digest)] != digest:
         raise InvalidPayload("the object is not what its key says (SHA-256); it was changed on the way, send it again")
-
-
-def _who(request: Request) -> Principal:
-    principal = principal_of(request.scope)
-    if principal is None:
-        raise Unauthorized(WRONG_KEY)
-    return principal

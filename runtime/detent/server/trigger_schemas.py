@@ -37,6 +37,11 @@ _OPTIONS: dict[str, Any] = {
         "max_attempts": {"type": ["integer", "null"], "minimum": 1, "maximum": ATTEMPTS},
         "max_duration": _LENGTH | {"description": "Executing time of an attempt, at least 1 s."},
         "machine": _NAME,
+        "version": {
+            "type": ["string", "null"],
+            "pattern": r"^[0-9]{8}\.[1-9][0-9]{0,8}$",
+            "description": "The deployed version that runs it; the current one when it starts, unless set.",
+        },
         "debounce": {
             "type": ["object", "null"],
             "description": "Triggers in quick succession make one run: key, delay, mode, max_delay.",

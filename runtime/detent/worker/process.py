@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+import msgspec
+
 from ..broker import is_server
 from ..config import Config, load_config
 from ..engine import failpoints
@@ -73,6 +75,7 @@ def arguments_of(argv: Sequence[str]) -> argparse.Namespace:
         "--api-url", help="of the server far away that its objects go to; its key is in the environment"
     )
     parser.add_argument("--environment", help="the name of that environment")
+    parser.add_argument("--version", help="the deployed version that its code is; none for code that was not deployed")
     return parser.parse_args(argv)
 
 
@@ -131,7 +134,7 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
     worker = Worker(
         link,
         prepared.tasks,
-        prepared.manifest,
+        msgspec.structs.replace(prepared.manifest, version=options.version),
         WorkerOptions(
             threads=0 if is_cell else options.threads or config.worker.threads,
             async_limit=0 if is_cell else options.async_limit or config.worker.async_limit,

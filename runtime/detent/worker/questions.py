@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..errors import InvalidOptions
 from ..model.protocol import Answer, Ask, Handle, NewRun, Told
 from ..model.transport import FeedEvent
 
@@ -87,8 +89,19 @@ class Questions:
             if not seen["more"] and not ended:
                 await asyncio.sleep(_LOOK_S)
 
+    def put_bundle(self, digest: str, path: Path) -> None:  # noqa: ARG002  # as all transports have it
+        """Bundles are for those who deploy. Errors: `InvalidOptions`."""
+        raise InvalidOptions(_NO_BUNDLES)
+
+    def get_bundle(self, digest: str, path: Path) -> None:  # noqa: ARG002  # likewise
+        """Bundles are for those who deploy. Errors: `InvalidOptions`."""
+        raise InvalidOptions(_NO_BUNDLES)
+
     def close(self) -> None:
         """Nothing: the connection is the worker's."""
+
+
+_NO_BUNDLES = "bundles cannot be moved from inside a run; use Detent(api_url=..., secret_key=...) there"
 
 
 def _question(operation: str, values: dict[str, Any]) -> Ask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .bulk import BulkActions
+from .deployments import Deployments
 from .digest import Digest
 from .leases import Leases
 from .leftovers import Leftovers
@@ -14,6 +15,7 @@ from .timers import Timers
 
 __all__ = [
     "BulkActions",
+    "Deployments",
     "Digest",
     "Leases",
     "Leftovers",

@@ -41,6 +41,7 @@ def _sweep(scene: Scene) -> int:
         scene.tx.run("forget_debounces", before=scene.now - FORGET_AFTER_MS, n=_BATCH),
         scene.tx.run("forget_workers", before=scene.now - _DEAD_MS, n=_BATCH),
         scene.tx.run("forget_answers", before=scene.now - KEPT_MS, n=_BATCH),
+        scene.tx.run("forget_supervisors", before=scene.now - _DEAD_MS),
         forget_duties(scene, _BATCH),
         scene.tx.run("forget_bulk_actions", before=scene.now - _BULK_MS, n=_BATCH),
     )

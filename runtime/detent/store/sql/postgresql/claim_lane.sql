@@ -1,4 +1,4 @@
-UPDATE runs SET state = 'EXECUTING', worker_id = :worker, epoch = epoch + 1, claimed_at = :now, version = coalesce(version, :version),
+UPDATE runs SET state = 'EXECUTING', worker_id = :worker, epoch = epoch + 1, claimed_at = :now, version = coalesce(version, CAST(:version AS TEXT)),
        attempt_started_at = NULL, resume = 0, expires_at = NULL, sticky_until = NULL
 WHERE seq = ANY (ARRAY(
     SELECT seq FROM (
@@ -10,6 +10,10 @@ WHERE seq = ANY (ARRAY(
                    OR CASE WHEN machine IS NULL
                            THEN task = ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:unnamed AS json))))
                            ELSE machine = ANY (ARRAY(SELECT value FROM json_array_elements_text(CAST(:machines AS json)))) END)
+              AND (version = CAST(:version AS TEXT)
+                   OR (version IS NULL
+                       AND coalesce((SELECT c.version FROM current_versions c WHERE c.env = :env), CAST(:version AS TEXT))
+                           IS NOT DISTINCT FROM CAST(:version AS TEXT)))
             ORDER BY resume DESC, order_at, seq LIMIT :n FOR UPDATE SKIP LOCKED) AS free
         UNION ALL
         SELECT * FROM (

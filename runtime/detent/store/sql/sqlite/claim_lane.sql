@@ -8,6 +8,10 @@ WHERE seq IN (
               AND task IN (SELECT value FROM json_each(:tasks))
               AND (:machines IS NULL OR CASE WHEN machine IS NULL THEN task IN (SELECT value FROM json_each(:unnamed))
                                              ELSE machine IN (SELECT value FROM json_each(:machines)) END)
+              AND (version = :version
+                   OR (version IS NULL
+                       AND coalesce((SELECT c.version FROM current_versions c WHERE c.env = :env), :version)
+                           IS :version))
             ORDER BY resume DESC, order_at, seq LIMIT :n)
         UNION ALL
         SELECT * FROM (

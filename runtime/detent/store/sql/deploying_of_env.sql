@@ -1,0 +1,1 @@
+SELECT * FROM deployments WHERE env = :env AND state = 'DEPLOYING' ORDER BY day, number

@@ -1,0 +1,1 @@
+DELETE FROM supervisors WHERE id = :id AND env = :env

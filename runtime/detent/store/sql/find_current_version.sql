@@ -1,0 +1,1 @@
+SELECT version, deployment_id, at FROM current_versions WHERE env = :env

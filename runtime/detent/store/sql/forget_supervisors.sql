@@ -1,0 +1,1 @@
+DELETE FROM supervisors WHERE beat_at < :before

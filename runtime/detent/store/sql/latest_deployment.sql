@@ -1,0 +1,1 @@
+SELECT * FROM deployments WHERE env = :env ORDER BY day DESC, number DESC LIMIT 1

@@ -1,0 +1,1 @@
+UPDATE deployments SET promoted_at = :now, note = :note WHERE id = :id

@@ -1,0 +1,1 @@
+SELECT version, state FROM deployments WHERE env = :env ORDER BY day DESC, number DESC LIMIT 100
