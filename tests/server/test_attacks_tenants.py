@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -68,11 +69,31 @@ def test_parents_and_batches_of_the_run_that_a_client_sends_are_not_taken(tenant
         made = tenants.ask("staging", "POST", "/api/v1/tasks/plain/trigger", json={"payload": 1, "run": run}).json()
         shown = tenants.ask("staging", "GET", f"/api/v1/runs/{made['id']}").json()
         assert (shown["batch_id"], shown["parent_id"], shown["payload"]) == (None, None, 1)
-    for field in ("parent_id", "root_id", "env", "state", "version"):
+    for field in ("parent_id", "root_id", "env", "state"):
         run = {"id": new_id("run"), "task": "plain", field: things["run"]}
         made = tenants.ask("staging", "POST", "/api/v1/tasks/plain/trigger", json={"payload": 1, "run": run})
         shown = tenants.ask("staging", "GET", f"/api/v1/runs/{made.json()['id']}").json()
         assert (shown["parent_id"], shown["root_id"], shown["env"]) == (None, None, "staging"), field
+
+
+def test_a_deployment_with_the_id_of_anothers_is_refused_and_its_version_is_unknown_there(tenants: Tenants) -> None:
+    taken = tenants.ask("ours", "POST", "/api/v1/deployments", json={"id": new_id("dep")}).json()
+    for who in ("staging", "other"):
+        again = tenants.ask(who, "POST", "/api/v1/deployments", json={"id": taken["id"]})
+        assert as_told(again) == (409, "conflict")
+        for name in (taken["id"], taken["version"]):
+            assert tenants.ask(who, "GET", f"/api/v1/deployments/{name}").status_code == 404
+            assert tenants.ask(who, "POST", f"/api/v1/deployments/{name}/promote").status_code == 404
+
+
+def test_a_bundle_is_found_by_its_hash_in_its_own_environment_alone(tenants: Tenants) -> None:
+    content = b"a bundle"
+    place = f"/api/v1/bundles/{sha256(content).hexdigest()}"
+    assert tenants.ask("ours", "PUT", place, content=content).status_code == 204
+    assert tenants.ask("ours", "GET", place).content == content
+    for who in ("staging", "other"):
+        assert tenants.ask(who, "GET", place).status_code == 404
+    assert as_told(tenants.ask("ours", "PUT", f"/api/v1/bundles/{'ab' * 32}", content=content))[0] == 422
 
 
 def test_bulk_actions_on_the_runs_of_others_find_none(tenants: Tenants) -> None:

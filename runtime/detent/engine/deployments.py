@@ -91,7 +91,7 @@ def create_deployment(scene: Scene, values: Mapping[str, Any]) -> Any:
     last: Any = scene.tx.one("last_deployment_number", env=scene.env, day=day)
     number = last["n"] + 1
     deployment_id = values.get("id") or new_id("dep", scene.now)
-    scene.tx.run(
+    inserted = scene.tx.run(
         "insert_deployment",
         id=deployment_id,
         env=scene.env,
@@ -104,6 +104,8 @@ def create_deployment(scene: Scene, values: Mapping[str, Any]) -> Any:
         git=None if values.get("git") is None else _encode(values["git"]).decode(),
         now=scene.now,
     )
+    if not inserted:
+        raise Conflict(f"the id {deployment_id!r} is taken; leave it out")
     return _found(scene, deployment_id)
 
 
