@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..deploy.files import write_checked
 from ..model.bundle_key import check_digest
 from ..model.http_api import BUNDLE
 from .http_messages import error_in
@@ -48,6 +47,8 @@ def put_bundle(client: httpx.Client, digest: str, path: Path, outcome: Outcome) 
 
 def get_bundle(client: httpx.Client, digest: str, path: Path, outcome: Outcome) -> None:
     """Download a bundle to `path`. Errors: those of the server; `ServerUnreachable`; `InvalidPayload`."""
+    from ..deploy.files import write_checked
+
     place = BUNDLE.format(digest=check_digest(digest))
 
     def download() -> httpx.Response:

@@ -317,8 +317,10 @@ def _place_in(scene: Scene, run: NewRun, version: str, known: Known) -> tuple[st
         return _place(scene, run, known)
     if not tasks:
         versions = scene.tx.all("recent_versions", env=scene.env)
-        known = [each["version"] for each in versions if each["state"] == "DEPLOYED"]
-        raise InvalidOptions(f"{near_names('deployed version', version, known)}; list them with `detent deploys list`")
+        deployed = [each["version"] for each in versions if each["state"] == "DEPLOYED"]
+        raise InvalidOptions(
+            f"{near_names('deployed version', version, deployed)}; list them with `detent deploys list`"
+        )
     raise TaskNotFound(near_names(f"task of version {version}", run.task, tasks))
 
 
