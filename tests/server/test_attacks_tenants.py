@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.server.listening import listening
 from tests.server.test_tenants import CANARY, Tenants, fill, tenants
 
+from detent.config import load_config
+from detent.deploy import build_bundle
 from detent.model.ids import new_id
 
 __all__ = ["tenants"]
@@ -86,8 +89,9 @@ def test_a_deployment_with_the_id_of_anothers_is_refused_and_its_version_is_unkn
             assert tenants.ask(who, "POST", f"/api/v1/deployments/{name}/promote").status_code == 404
 
 
-def test_a_bundle_is_found_by_its_hash_in_its_own_environment_alone(tenants: Tenants) -> None:
-    content = b"a bundle"
+def test_a_bundle_is_found_by_its_hash_in_its_own_environment_alone(tenants: Tenants, tmp_path: Path) -> None:
+    (tmp_path / "detent.toml").write_text("")
+    content = build_bundle(load_config(tmp_path), tmp_path / "out").path.read_bytes()
     place = f"/api/v1/bundles/{sha256(content).hexdigest()}"
     assert tenants.ask("ours", "PUT", place, content=content).status_code == 204
     assert tenants.ask("ours", "GET", place).content == content

@@ -10,6 +10,7 @@ from ..engine.payloads import Objects
 from ..errors import InvalidPayload, LimitExceeded, NotFound
 from ..model.bundle_key import bundle_key
 from ..model.limits import BUNDLE_BYTES
+from .extraction import check_bundle
 from .files import write_checked
 
 __all__ = ["Shelf"]
@@ -33,7 +34,10 @@ class Shelf:
         return self._store.exists(bundle_key(self._env, digest))
 
     def put(self, digest: str, path: Path) -> None:
-        """Keep the file at `path`. Errors: `InvalidPayload` where it is not what the hash says; `LimitExceeded`."""
+        """Keep the file at `path`, once all of it was looked through.
+
+        Errors: `InvalidPayload` where it is not what the hash says; `InvalidBundle`, `LimitExceeded`.
+        """
         key = bundle_key(self._env, digest)
         size = path.stat().st_size
         if size > BUNDLE_BYTES:
@@ -41,6 +45,7 @@ class Shelf:
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != digest:
                 raise InvalidPayload("the bundle is not what its hash (SHA-256) says; it was changed on the way")
+        check_bundle(path, digest)
         if not self._store.exists(key):
             self._store.put_stream(key, _chunks(path))
 

@@ -20,4 +20,4 @@ def check_digest(value: Any) -> str:
 
 def bundle_key(env: str, digest: Any) -> str:
     """The object that is a bundle of an environment, by the SHA-256 of its bytes. Errors: `InvalidOptions`."""
-    return f"bundles/{env}/{check_digest(digest)}.tar.gz"
+    return f"bundles/{env}/{check_digest(digest)}.tar"
