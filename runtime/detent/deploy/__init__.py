@@ -3,6 +3,19 @@
 from .bundle import build_bundle
 from .entries import Bundle, FileEntry
 from .extraction import check_bundle, extract_bundle
+from .locks import Lock, lock_of
 from .problems import Problem
+from .venvs import Environments, cache_folder
 
-__all__ = ["Bundle", "FileEntry", "Problem", "build_bundle", "check_bundle", "extract_bundle"]
+__all__ = [
+    "Bundle",
+    "Environments",
+    "FileEntry",
+    "Lock",
+    "Problem",
+    "build_bundle",
+    "cache_folder",
+    "check_bundle",
+    "extract_bundle",
+    "lock_of",
+]

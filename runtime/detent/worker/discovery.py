@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from detent.config import Config
 from detent.errors import DiscoveryError
 from detent.worker.import_failure import import_problem, without_place
+from detent.worker.import_folders import import_folders
 from detent.worker.problem import Problem, shown
 from detent.worker.task_files import Place, place_of, task_files
 
@@ -65,6 +66,8 @@ def discover(config: Config, registry: Declarations | None = None) -> Discovery:
     files = list(task_files(config, problems))
     modules: dict[Path, ModuleType] = {}
     importlib.invalidate_caches()
+    # At the end: what is installed, the project's own package perhaps, goes before.
+    sys.path += [str(folder) for folder in import_folders(config.root) if str(folder) not in sys.path]
     for file in files:
         module = _import(file, config, problems)
         if module is not None:
