@@ -44,6 +44,7 @@ from .auth import AsyncAuthResource
 from .batches import AsyncBatchesResource
 from .bulk import AsyncBulkResource
 from .calls import Call
+from .deployments import AsyncDeploymentsResource
 from .diagnoses import diagnose_run
 from .errors import AsyncErrorsResource
 from .http_options import HttpOptions
@@ -98,6 +99,7 @@ class AsyncDetent:
         self.batches = AsyncBatchesResource(self._transport)
         self.queues = AsyncQueuesResource(self._transport)
         self.schedules = AsyncSchedulesResource(self._transport)
+        self.deployments = AsyncDeploymentsResource(self._transport)
         self.tokens = AsyncTokensResource(self._transport)
         self.logs = AsyncLogsResource(self._transport)
         self.errors = AsyncErrorsResource(self._transport)

@@ -38,6 +38,7 @@ from .auth import AuthResource
 from .batches import BatchesResource
 from .bulk import BulkResource
 from .calls import Call
+from .deployments import DeploymentsResource
 from .diagnoses import diagnose_run
 from .errors import ErrorsResource
 from .http_options import HttpOptions
@@ -92,6 +93,7 @@ class Detent:
         self.batches = BatchesResource(self._transport)
         self.queues = QueuesResource(self._transport)
         self.schedules = SchedulesResource(self._transport)
+        self.deployments = DeploymentsResource(self._transport)
         self.tokens = TokensResource(self._transport)
         self.logs = LogsResource(self._transport)
         self.errors = ErrorsResource(self._transport)

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from ..model.alert_views import DeliveryPage, DeliverySummary
 from ..model.batch_views import BatchPage, BatchResults, BatchSummary
 from ..model.bulk_views import BulkAction, BulkPage
+from ..model.deployment_views import Deployment, DeploymentPage
 from ..model.error_views import ErrorPage, ErrorSummary
 from ..model.log_views import FoundLine, LogPage
 from ..model.queue_views import QueueKey, QueueKeyPage
@@ -19,6 +20,7 @@ __all__ = [
     "AsyncBatches",
     "AsyncBulkActions",
     "AsyncDeliveries",
+    "AsyncDeployments",
     "AsyncErrors",
     "AsyncLogs",
     "AsyncQueueKeys",
@@ -29,6 +31,7 @@ __all__ = [
     "Batches",
     "BulkActions",
     "Deliveries",
+    "Deployments",
     "Errors",
     "Logs",
     "QueueKeys",
@@ -170,3 +173,11 @@ class BatchOutcomes(_Pages[BatchResults, RunOutcome]):
 class AsyncBatchOutcomes(_AsyncPages[BatchResults, RunOutcome]):
     """How runs of a batch stand, in the order of the items: ``async for`` goes on to further pages; `page()` gives the
     first page alone."""
+
+
+class Deployments(_Pages[DeploymentPage, Deployment]):
+    """Deployments, newest first. Iterating goes on to further pages; `page()` gives the first page alone."""
+
+
+class AsyncDeployments(_AsyncPages[DeploymentPage, Deployment]):
+    """Deployments, newest first: ``async for`` goes on to further pages; `page()` gives the first page alone."""

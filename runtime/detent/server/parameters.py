@@ -27,7 +27,8 @@ class Taken(NamedTuple):
     @property
     def is_several(self) -> bool:
         """Whether a query may give it several times."""
-        return any(part.get("type") == "array" for part in _parts(self.schema))
+        kinds = [part.get("type") for part in _parts(self.schema)]
+        return any(kind == "array" or (isinstance(kind, list) and "array" in kind) for kind in kinds)
 
 
 class Parameters:
