@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detent.errors import ConfigError
+from detent.model.limits import BUNDLE_BYTES
 from detent.settings import Table
 
-__all__ = ["MOST_BUNDLE_BYTES", "DeploySettings", "read_deploy_settings"]
-
-#: Of one bundle: what servers take.
-MOST_BUNDLE_BYTES = 100 * 1024 * 1024
+__all__ = ["DeploySettings", "read_deploy_settings"]
 
 _PACKAGE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _SYSTEM = re.compile(r"[A-Za-z0-9+._-]+")
@@ -40,7 +38,7 @@ class DeploySettings:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     allow_secrets: tuple[str, ...] = ()
-    max_bytes: int = MOST_BUNDLE_BYTES
+    max_bytes: int = BUNDLE_BYTES
     pre_build: tuple[str, ...] = ()
     system_packages: tuple[str, ...] = ()
     external: tuple[str, ...] = ()
@@ -57,7 +55,7 @@ def read_deploy_settings(table: Table, file: Path | None) -> DeploySettings:
         include=_patterns(table, "include"),
         exclude=_patterns(table, "exclude"),
         allow_secrets=_patterns(table, "allow_secrets"),
-        max_bytes=table.count("max_bytes", MOST_BUNDLE_BYTES, least=1_024, most=MOST_BUNDLE_BYTES),
+        max_bytes=table.count("max_bytes", BUNDLE_BYTES, least=1_024, most=BUNDLE_BYTES),
         pre_build=table.command("pre_build"),
         system_packages=_names(
             table, "system_packages", _SYSTEM, 'programs and shared libraries, such as ["ffmpeg", "libsndfile.so.1"]'

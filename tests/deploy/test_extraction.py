@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from tests.deploy.attacks import ATTACKS, bundle, file
 
-from detent.deploy import check_bundle, entries, extract_bundle, extraction
+from detent.deploy import check_bundle, extract_bundle, extraction
 from detent.errors import DeployError, InvalidBundle
+from detent.model.limits import BUNDLE_BYTES
 
 
 def stored(folder: Path, content: bytes) -> tuple[Path, str]:
@@ -106,7 +107,7 @@ def test_a_file_that_changes_while_it_is_taken_apart_leaves_nothing(
 def test_a_bundle_that_is_too_large_is_not_even_read(tmp_path: Path) -> None:
     path = tmp_path / "bundle.tar"
     with path.open("wb") as stream:
-        stream.truncate(entries.MOST_BUNDLE_BYTES + 512)
+        stream.truncate(BUNDLE_BYTES + 512)
 
     with pytest.raises(InvalidBundle, match="the most are 104,857,600"):
         check_bundle(path, "0" * 64)

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..deploy_settings import MOST_BUNDLE_BYTES
-
-__all__ = ["MOST_BUNDLE_BYTES", "MOST_FILES", "Bundle", "FileEntry"]
+__all__ = ["MOST_FILES", "Bundle", "FileEntry"]
 
 #: Of one bundle.
 MOST_FILES = 20_000

@@ -18,8 +18,9 @@ from io import BufferedReader
 from pathlib import Path
 
 from ..errors import DeployError, InvalidBundle
+from ..model.limits import BUNDLE_BYTES
 from .archive import BLOCK, END, header, padding
-from .entries import MOST_BUNDLE_BYTES, MOST_FILES, FileEntry
+from .entries import MOST_FILES, FileEntry
 from .names import MOST_NAME_BYTES, doubles, name_fault
 
 __all__ = ["check_bundle", "extract_bundle"]
@@ -138,8 +139,8 @@ def _opened(path: Path) -> BufferedReader:
 def _verify(stream: BufferedReader, digest: str | None) -> None:
     """Compare size and hash; the stream is then at its beginning."""
     size = stream.seek(0, os.SEEK_END)
-    if size > MOST_BUNDLE_BYTES:
-        raise InvalidBundle(f"the bundle has {size:,} bytes, the most are {MOST_BUNDLE_BYTES:,}")
+    if size > BUNDLE_BYTES:
+        raise InvalidBundle(f"the bundle has {size:,} bytes, the most are {BUNDLE_BYTES:,}")
     stream.seek(0)
     if digest is not None:
         actual = hashlib.file_digest(stream, "sha256").hexdigest()

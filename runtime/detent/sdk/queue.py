@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from ..errors import InvalidOptions
 from ..model.limits import NAME_CHARS
 from ..model.manifest import QueueSpec
@@ -10,10 +12,12 @@ __all__ = ["Queue", "queue"]
 
 
 class Queue:
-    """A named queue; made by `queue`."""
+    """A named queue; made by `queue`, in `file` at `line`."""
 
-    def __init__(self, spec: QueueSpec) -> None:
+    def __init__(self, spec: QueueSpec, file: str = "", line: int = 0) -> None:
         self.spec = spec
+        self.file = file
+        self.line = line
 
     @property
     def name(self) -> str:
@@ -54,6 +58,10 @@ def queue(name: str, concurrency_limit: int | None = None, *, concurrency_limit_
             raise InvalidOptions(f"{label} of queue {name!r} must be a whole number of 1 or more, got {limit!r}")
     from .registry import registry
 
-    made = Queue(QueueSpec(name, concurrency_limit, concurrency_limit_per_key))
+    caller = sys._getframe(1)
+    made = Queue(
+        QueueSpec(name, concurrency_limit, concurrency_limit_per_key), caller.f_code.co_filename, caller.f_lineno
+    )
     registry.queues[name] = made
+    registry.declared_queues.append(made)
     return made

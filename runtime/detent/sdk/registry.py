@@ -14,11 +14,12 @@ __all__ = ["Registry", "registry"]
 
 
 class Registry:
-    """All that this process has declared, in the order of declaration."""
+    """All that this process has declared, in the order of declaration. `queues`: the last one of each name."""
 
     def __init__(self) -> None:
         self.declared: list[Task[Any, Any]] = []
         self.queues: dict[str, Queue] = {}
+        self.declared_queues: list[Queue] = []
         self.hooks = Hooks()
 
     def find(self, task_id: str) -> Task[Any, Any] | None:

@@ -10,12 +10,14 @@ __all__ = ["Problem", "shown"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend. `message` says what is wrong and what to do; `code` is stable."""
+    """One thing to mend. `message` says what is wrong and what to do; `code` is stable. `trace`: the lines of the
+    project that led there, outermost first, where there are several."""
 
     file: str
     line: int
     message: str
     code: str
+    trace: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message}"
