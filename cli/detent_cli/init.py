@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from detent_cli.scaffold import Change, Choices, add_command, initialise, usual_choices
+from detent.scaffold import Change, Choices, add_command, initialise, usual_choices
 
 __all__ = ["ask", "init"]
 

@@ -14,8 +14,17 @@ __all__ = ["all_tools", "check_names", "chosen"]
 
 #: In the order in which tools are listed.
 MODULES = (
-    "runs",
+    "docs",
+    "initialize",
+    "tasks",
     "triggering",
+    "runs",
+    "run_details",
+    "diagnosis",
+    "logs",
+    "report",
+    "dev_server",
+    "query",
 )
 
 _tools: list[Tool] = []

@@ -45,8 +45,11 @@ class Far(Protocol):
 class Connecting(Protocol):
     """How calls come to a link."""
 
-    async def open(self, environment: str | None, caller: Caller, notes: list[str]) -> Link:
-        """The link for a call that names `environment`, or none. What was done for it is added to `notes`."""
+    async def open(self, environment: str | None, caller: Caller, notes: list[str], *, start: bool = True) -> Link:
+        """The link for a call that names `environment`, or none. What was done for it is added to `notes`.
+
+        `start`: whether a server may be started for it.
+        """
         ...
 
     def folder(self) -> Config | None:
@@ -72,10 +75,10 @@ class Connection:
         #: The dev server that was started here.
         self.dev: DevChild | None = None
 
-    async def open(self, environment: str | None, caller: Caller, notes: list[str]) -> Link:
+    async def open(self, environment: str | None, caller: Caller, notes: list[str], *, start: bool = True) -> Link:
         """See `Connecting.open`. Errors: `Refusal`, `Unauthorized`, `NotFound`, `ServerUnreachable`."""
         async with self._lock:
-            return await self._open(environment, caller, notes)
+            return await self._open(environment, caller, notes, start)
 
     def folder(self) -> Config | None:
         """See `Connecting.folder`."""
@@ -99,6 +102,20 @@ class Connection:
             code="no_project",
         )
 
+    @property
+    def readonly(self) -> bool:
+        """Whether nothing may be started from here."""
+        return self._settings.readonly
+
+    def settle(self, folder: Path) -> None:
+        """From now on the project is that of `folder`."""
+        self._root = folder
+
+    async def start_dev(self, config: Config) -> DevChild:
+        """The dev server of a project, started as a child unless it runs already. Errors: `Refusal`."""
+        async with self._lock:
+            return await self._start_dev(config)
+
     async def close(self) -> None:
         """Close the connections; the dev server that was started here stops by itself."""
         if self.dev is not None:
@@ -106,7 +123,7 @@ class Connection:
         for link in self._links.values():
             await link.transport.aclose()
 
-    async def _open(self, environment: str | None, caller: Caller, notes: list[str]) -> Link:
+    async def _open(self, environment: str | None, caller: Caller, notes: list[str], start: bool) -> Link:
         environment = self._allowed(environment)
         config = self._config()
         url = self._settings.api_url or config.api_url
@@ -127,7 +144,7 @@ class Connection:
             advice = f"see to it that it runs and can be reached from here, or log in elsewhere: {again}"
             key_advice = f"{far.url} does not take the key of the profile {far.profile}; log in again: {again}"
             return await self._link(far.url, far.key, project, named, advice, key_advice)
-        return await self._local(environment, caller, notes)
+        return await self._local(environment, caller, notes, start)
 
     def _allowed(self, environment: str | None) -> str | None:
         if not self._settings.dev_only:
@@ -136,12 +153,12 @@ class Connection:
             raise Refusal(f"this server is for dev only (--dev-only); {environment} is out of its reach")
         return DEV
 
-    async def _local(self, environment: str | None, caller: Caller, notes: list[str]) -> Link:
+    async def _local(self, environment: str | None, caller: Caller, notes: list[str], start: bool) -> Link:
         from detent.embedded import running_server
 
         config = await self.project(caller)
         server = running_server(config.state_dir)
-        if server is None:
+        if server is None and start:
             await self._start(config, notes)
             server = running_server(config.state_dir)
         if server is None:
@@ -155,10 +172,16 @@ class Connection:
     async def _start(self, config: Config, notes: list[str]) -> None:
         if self._settings.readonly or not self._settings.start:
             raise self._nothing_runs(config)
+        await self._start_dev(config)
+        notes.append(f"no server ran for {config.root}: `detent dev` was started, and stops with this MCP server")
+
+    async def _start_dev(self, config: Config) -> DevChild:
         if self.dev is None or self.dev.config.root != config.root:
+            if self.dev is not None:
+                await self.dev.stop()
             self.dev = DevChild(config)
         await self.dev.start()
-        notes.append(f"no server ran for {config.root}: `detent dev` was started, and stops with this MCP server")
+        return self.dev
 
     def _nothing_runs(self, config: Config) -> Refusal:
         why = " (--readonly)" if self._settings.readonly else " (--no-start)" if not self._settings.start else ""

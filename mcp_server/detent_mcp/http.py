@@ -104,7 +104,7 @@ class _Keyed:
         self._headers = headers
         self._settings = settings
 
-    async def open(self, environment: str | None, _caller: Caller, _notes: list[str]) -> Link:
+    async def open(self, environment: str | None, _caller: Caller, _notes: list[str], *, start: bool = True) -> Link:  # noqa: ARG002  # it runs
         """See `Connecting.open`. Errors: those of the API."""
         key = self._headers.get("authorization", "").partition(" ")[2].strip()
         named = environment or self._headers.get("x-detent-environment")

@@ -24,6 +24,7 @@ from .call_log import CallLog
 from .caller import AskFirst, Caller, question_of
 from .catalogue import all_tools, check_names, chosen
 from .connection import Connecting
+from .library import Library
 from .refusals import Refusal, no_such, told
 from .results import encode, fit
 from .settings import Settings
@@ -71,6 +72,7 @@ def make_server(settings: Settings, entry_of: Callable[[Any], Entry]) -> Server[
         instructions=INSTRUCTIONS.format(where=_DEV if settings.dev_only else _HERE),
         on_list_tools=desk.list_tools,
         on_call_tool=desk.call_tool,
+        **Library(entry_of).handlers(),
     )
 
 

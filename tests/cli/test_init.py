@@ -13,7 +13,7 @@ import pytest
 
 from detent.config import load_config
 from detent.errors import ConfigError
-from detent_cli.scaffold import Choices, add_command, initialise, usual_choices
+from detent.scaffold import Choices, add_command, initialise, usual_choices
 
 COMMAND = "import typer; from detent_cli.init import init; app = typer.Typer(); app.command()(init); app()"
 DISCOVER = """\

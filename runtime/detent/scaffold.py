@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from detent.config import read_settings
-from detent.errors import ConfigError
+from .config import read_settings
+from .errors import ConfigError
 
 __all__ = ["Change", "Choices", "add_command", "initialise", "usual_choices"]
 
