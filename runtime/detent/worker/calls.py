@@ -104,7 +104,7 @@ class Calls:
         at_home = loop is frame.worker.loop.loop
         # A plain task may have an event loop of its own; a run parks as long as nothing else happens on it.
         request.park = frame.scope.is_alone() if at_home else len(asyncio.all_tasks(loop)) == 1
-        if self.parking.timer_due:
+        if self.parking.timer_due or frame.stop is not None:
             request.park = False
         request.wake_ms = frame.scope.wake_ms() if at_home and request.park else None
         arrived: asyncio.Future[Answer] = loop.create_future()

@@ -133,7 +133,7 @@ class Parking:
         if self._look_again is not None:
             self._look_again.cancel()
             self._look_again = None
-        if self._asking or frame.parked or frame.done or frame.lost:
+        if self._asking or frame.parked or frame.done or frame.lost or frame.stop is not None:
             return
         keys = frame.waits.unsatisfied()
         if not keys:

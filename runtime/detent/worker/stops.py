@@ -43,9 +43,16 @@ class Stops:
         limit = self._worker.max_duration_of(frame.task, frame.grant)
         if limit is None:
             return
-        text = f"the attempt used more than its max_duration of {limit / 1000:g} s"
-        left = max(0, limit - used_ms) / 1000
-        frame.deadline = self._deadlines.after(left, lambda: self.stop(frame, Stop("TIMED_OUT", text)))
+        stop = Stop("TIMED_OUT", f"the attempt used more than its max_duration of {limit / 1000:g} s")
+        if used_ms < limit:
+            frame.deadline = self._deadlines.after((limit - used_ms) / 1000, lambda: self.stop(frame, stop))
+        elif frame.told_to_stop(stop):
+            # Before its code goes on, which may come to the next wait, or to its end, before the thread of a deadline.
+            if frame.task.is_async:
+                self._cancel(frame)
+            else:
+                frame.reach.interrupt(Stopped)
+            self._deadlines.after(self._grace_s, lambda: self._give_up(frame))
 
     def stop_clock(self, frame: Frame) -> None:
         """The run waits, or has ended."""
