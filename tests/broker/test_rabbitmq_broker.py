@@ -25,6 +25,11 @@ def waiting_at(url: str, queue: str) -> int:
         return int(connection.channel().queue_declare(queue, passive=True).method.message_count)
 
 
+def consumers_of(url: str, queue: str) -> int:
+    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
+        return int(connection.channel().queue_declare(queue, passive=True).method.consumer_count)
+
+
 def test_tickets_reach_a_worker_of_their_class_once(namespace: str) -> None:
     url = shared_rabbitmq().url
     health = Health(url)
@@ -52,10 +57,12 @@ def test_a_flood_leaves_few_tickets(namespace: str) -> None:
 def test_a_worker_without_room_leaves_tickets_to_others(namespace: str) -> None:
     url = shared_rabbitmq().url
     sender = open_ticket_broker(url, namespace, Health(url))
+    sender.declare_queue("c.sync", ensure=True)
     with (
         taker(url, namespace, "c.sync", has_room=lambda _queue: False) as busy,
         taker(url, namespace, "c.sync") as idle,
     ):
+        until("both of them", lambda: consumers_of(url, f"{namespace}.c.sync") == 2)
         for _ in range(4):
             sender.send_tickets("c.sync", 1)
         # Where both ways of one are over, it was offered to each.

@@ -140,6 +140,7 @@ PLAYS: dict[str, Callable[[Place, Workload, str, str], None]] = {
         f"schedules_{verb}": play_also(lambda workload: workload.by_the_clock)
         for verb in ("activate", "create", "deactivate", "delete", "update")
     },
+    "park": play_also(lambda workload: workload.part),
     "pause": play_pause,
     "peek": play_also(lambda workload: workload.speak),
     "recall": play_recall,

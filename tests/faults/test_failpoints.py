@@ -33,9 +33,6 @@ LEFT = ("sync", "always", "leave")
 #: What a `detent worker` on a PostgreSQL never says: it has an engine of its own, which hears of deaths without a word.
 NEVER_SHARED = {"worker_before_gone", "worker_after_gone"}
 
-#: Whether the work comes to this point before it is over is a matter of chance.
-BY_CHANCE = {("worker_after_park", "async")}
-
 #: `make test` plays one cell in so many of each verb, and of the beat, which comes every five seconds, one.
 SHARE = 9
 
@@ -48,7 +45,7 @@ def chosen() -> set[tuple[str, str]]:
     """The cells that are always played: of each verb some, at least one."""
     found: set[tuple[str, str]] = set()
     by_verb: dict[str, list[tuple[str, str]]] = {}
-    for cell in [cell for cell in cells() if cell not in BY_CHANCE]:
+    for cell in cells():
         by_verb.setdefault(verb_of(cell[0]), []).append(cell)
     for verb, of_verb in by_verb.items():
         of_verb.sort(key=lambda cell: crc32(repr(cell).encode()))

@@ -86,10 +86,10 @@ def test_a_server_killed_again_and_again_leaves_no_run_behind(tmp_path: Path) ->
         total = 0
         for _ in range(3):
             client = project.client()
+            seen = len(project.effects("child"))
             for _ in range(20):
                 client.tasks.trigger("parent", 4)
             total += 100
-            seen = len(project.effects("child"))
             wait_for("work is under way", lambda seen=seen: len(project.effects("child")) > seen + 10)
             os.kill(server.pid, signal.SIGKILL)
             server.process.wait()

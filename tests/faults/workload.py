@@ -89,6 +89,13 @@ async def branches(n: int, ctx: Context) -> int:
     return first.unwrap() + second.unwrap()
 
 
+@task(id="both")
+async def both(tokens: list[str], ctx: Context) -> list[str]:
+    answers = await asyncio.gather(*[wait.for_token(id=token) for token in tokens])
+    await note(ctx, "last")
+    return [answer.output for answer in answers]
+
+
 @task(id="flaky", retry=quick)
 async def flaky(n: int, ctx: Context) -> int:
     await note(ctx, "first")
@@ -335,6 +342,7 @@ OUTPUTS: dict[str, tuple[Any, int]] = {
     "itself": (3, 1),
     "approval": ("yes", 1),
     "apart": (3, 1),
+    "both": (["yes", "yes"], 1),
     "listener": (3, 1),
     "by-the-clock": ("new year", 1),
     "wanderer": (3, 1),
@@ -482,6 +490,14 @@ class Workload:
     def fork(self) -> None:
         """Run a finished run again from its last step on."""
         self._again("runs.fork", "root from its last step", at="last#1")
+
+    def part(self) -> None:
+        """Begin a run of two branches, both of which wait: only then it parks."""
+        tokens = [self._token("one"), self._token("other")]
+        self._trigger("both", tokens)
+        self.await_status("both", "WAITING")
+        for token in tokens:
+            self._complete(token)
 
     def apart(self) -> None:
         """Begin a run in a process of its own."""
