@@ -112,3 +112,11 @@ def test_importing_detent_and_declaring_a_task_imports_nothing_heavy() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "[]\n"
+
+
+def test_a_worker_beside_its_store_imports_neither_an_http_client_nor_a_terminal() -> None:
+    code = (
+        "import sys, detent.worker.process\nprint([name for name in ('httpx', 'rich', 'click') if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "[]\n"

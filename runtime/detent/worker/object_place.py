@@ -9,7 +9,6 @@ from collections.abc import Callable
 from ..config import Config
 from ..errors import ConfigError
 from ..objects import open_store
-from ..objects.remote import RemoteObjects
 
 __all__ = ["object_place"]
 
@@ -37,6 +36,9 @@ def object_place(config: Config, api_url: str | None, env: str | None) -> tuple[
         return put, lambda key: store.get(key).decode()
     if config.secret_key is None:
         raise ConfigError("DETENT_SECRET_KEY is not set, so that this worker cannot reach its objects")
+    # An HTTP client is two fifths of what a worker would import; those beside their store need none.
+    from ..objects.remote import RemoteObjects
+
     # It says every request.
     logging.getLogger("httpx").setLevel(logging.WARNING)
     remote = RemoteObjects(api_url, config.secret_key, project=config.project_slug, environment=env)
