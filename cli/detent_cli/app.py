@@ -35,6 +35,8 @@ COMMANDS = {
     "errors": LazyCommand("detent_cli.errors", "app", "Errors: failed runs in groups, resolving and ignoring them."),
     "logs": LazyCommand("detent_cli.logs", "logs", "What runs wrote, over all runs."),
     "env": LazyCommand("detent_cli.env", "app", "Environment variables: secrets and settings of workers."),
+    "install-mcp": LazyCommand("detent_cli.install_mcp", "install_mcp", "Connect assistants: write the MCP server into their settings."),
+    "uninstall-mcp": LazyCommand("detent_cli.install_mcp", "uninstall_mcp", "Take the MCP server out of them again."),
     "doctor": LazyCommand("detent_cli.doctor", "doctor", "What is wrong here, and what to do about it."),
     "report": LazyCommand("detent_cli.report", "report", "Whether work flows, and whose a problem is."),
     "query": LazyCommand("detent_cli.query", "query", "Read-only SQL over runs, attempts, spans and logs."),

@@ -1,0 +1,1 @@
+"""The assistants that detent is installed into: their configuration files, skills and rules."""

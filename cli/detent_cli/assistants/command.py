@@ -1,0 +1,45 @@
+"""The command that an entry starts, written so that it will start."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["Command", "command_for"]
+
+
+class Command(NamedTuple):
+    """A program and its arguments."""
+
+    program: str
+    args: list[str]
+
+
+def command_for(scope: str, project: Path, options: list[str]) -> Command:
+    """How the MCP server is started.
+
+    Parameters:
+      scope: files of a ``project`` are for all who work on it, so they name no place of this machine: the project's own
+        detent by uv where it has a lock of uv, else the same version by uvx. Elsewhere it is the very program of this
+        detent: assistants with windows have a short PATH.
+      options: of ``detent mcp``.
+    """
+    if scope == "project":
+        if (project / "uv.lock").is_file():
+            return Command("uv", ["run", "detent", "mcp", *options])
+        return Command("uvx", ["--from", f"detent=={version('detent')}", "detent", "mcp", *options])
+    program = _console_script()
+    if program is not None:
+        return Command(program, ["mcp", *options])
+    return Command(sys.executable, ["-m", "detent_cli", "mcp", *options])
+
+
+def _console_script() -> str | None:
+    beside = Path(sys.executable).with_name("detent.exe" if sys.platform == "win32" else "detent")
+    if beside.is_file():
+        return str(beside)
+    found = shutil.which("detent")
+    return None if found is None else str(Path(found).absolute())

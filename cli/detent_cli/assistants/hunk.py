@@ -1,0 +1,48 @@
+"""What an edit changed, so that it can be taken back after others have edited the file too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os.path import commonprefix
+
+__all__ = ["Hunk"]
+
+#: So many bytes around an edit tell its place.
+_AROUND = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """Between `before` and `after` stood `removed`, and `added` stands there now."""
+
+    before: str
+    removed: str
+    added: str
+    after: str
+
+    @classmethod
+    def between(cls, old: bytes, new: bytes) -> Hunk:
+        """What leads from `old` to `new`."""
+        one, other = old.decode(), new.decode()
+        start = len(commonprefix([one, other]))
+        most = min(len(one), len(other)) - start
+        end = len(commonprefix([one[start:][::-1], other[start:][::-1]])[:most])
+        return cls(
+            one[max(0, start - _AROUND) : start],
+            one[start : len(one) - end],
+            other[start : len(other) - end],
+            one[len(one) - end :][:_AROUND],
+        )
+
+    def taken_back(self, now: bytes) -> bytes | None:
+        """`now` without the edit; None where its place is not there any more, or not just once."""
+        try:
+            text = now.decode()
+        except UnicodeDecodeError:
+            return None
+        for around in (_AROUND, 12, 2):
+            before, after = self.before[-around:], self.after[:around]
+            sought = before + self.added + after
+            if self.added and text.count(sought) == 1:
+                return text.replace(sought, before + self.removed + after).encode()
+        return None
