@@ -53,6 +53,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be writ
 
 
 def install_mcp(
+    *,
     client: Clients = None,
     scope: Scope = None,
     everything: Everything = False,
@@ -88,10 +89,8 @@ def install_mcp(
     if list_clients:
         _print_clients(folder, as_json)
         return
-    options = _options(
-        readonly=readonly, dev_only=dev_only, env=env, project=_project_option(project), profile=profile
-    )
-    targets = _targets(client, scope, everything, yes or dry_run or check, folder)
+    options = _options(readonly=readonly, dev_only=dev_only, env=env, project=_project_option(project), profile=profile)
+    targets = _targets(client, scope, everything=everything, unasked=yes or dry_run or check, folder=folder)
     commands = {target.scope: command_for(target.scope, folder, options) for target in targets}
     changes = [plan_install(target, commands[target.scope]) for target in targets]
     if check:
@@ -106,6 +105,7 @@ def install_mcp(
 
 
 def uninstall_mcp(
+    *,
     client: Clients = None,
     scope: Scope = None,
     everything: Everything = False,
@@ -170,7 +170,7 @@ def _is_terminal() -> bool:
 
 
 def _targets(
-    named: Sequence[str] | None, scope: str | None, everything: bool, unasked: bool, folder: Path
+    named: Sequence[str] | None, scope: str | None, *, everything: bool, unasked: bool, folder: Path
 ) -> list[Target]:
     from detent_cli.assistants.clients import SCOPES, client_named, clients
     from detent_cli.assistants.installing import target
@@ -206,7 +206,7 @@ def _targets(
         chosen = fitting
     elif not unasked and not _is_terminal():
         raise typer.BadParameter("nobody can be asked here; add --yes, or --dry-run", param_hint="--yes")
-    targets = {}
+    targets: dict[Any, Target] = {}
     for client in chosen:
         made = target(client, scope or client.scopes[0], system, folder)
         targets.setdefault((made.path, made.keys), made)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -23,12 +25,12 @@ def command_for(scope: str, project: Path, options: list[str]) -> Command:
 
     Parameters:
       scope: files of a ``project`` are for all who work on it, so they name no place of this machine: the project's own
-        detent by uv where it has a lock of uv, else the same version by uvx. Elsewhere it is the very program of this
+        detent by uv where it has one, else the same version by uvx. Elsewhere it is the very program of this
         detent: assistants with windows have a short PATH.
       options: of ``detent mcp``.
     """
     if scope == "project":
-        if (project / "uv.lock").is_file():
+        if (project / "uv.lock").is_file() or _depends_on_detent(project):
             return Command("uv", ["run", "detent", "mcp", *options])
         return Command("uvx", ["--from", f"detent=={version('detent')}", "detent", "mcp", *options])
     program = _console_script()
@@ -43,3 +45,13 @@ def _console_script() -> str | None:
         return str(beside)
     found = shutil.which("detent")
     return None if found is None else str(Path(found).absolute())
+
+
+def _depends_on_detent(project: Path) -> bool:
+    """Whether the project says that it needs detent."""
+    try:
+        table = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    wanted = list(table.get("project", {}).get("dependencies", []))
+    return any(re.match(r"\s*detent\s*(?:$|[\[<>=!~;@ ])", str(each), re.IGNORECASE) for each in wanted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 
 __all__ = ["Hunk"]
 
@@ -24,9 +24,8 @@ class Hunk:
     def between(cls, old: bytes, new: bytes) -> Hunk:
         """What leads from `old` to `new`."""
         one, other = old.decode(), new.decode()
-        start = len(commonprefix([one, other]))
-        most = min(len(one), len(other)) - start
-        end = len(commonprefix([one[start:][::-1], other[start:][::-1]])[:most])
+        start = _alike(one, other)
+        end = _alike(one[start:][::-1], other[start:][::-1])
         return cls(
             one[max(0, start - _AROUND) : start],
             one[start : len(one) - end],
@@ -46,3 +45,8 @@ class Hunk:
             if self.added and text.count(sought) == 1:
                 return text.replace(sought, before + self.removed + after).encode()
         return None
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters the two begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -130,7 +130,9 @@ def apply(changes: Sequence[Change], records: Records, version: str) -> None:
                 _note(change, records, version, backup)
     except DetentError as error:
         left = [str(change.target.path) for change in reversed(done) if not _take_back(change)]
-        told = f"; these are changed and could not be taken back: {', '.join(left)}" if left else "; nothing was changed"
+        told = (
+            f"; these are changed and could not be taken back: {', '.join(left)}" if left else "; nothing was changed"
+        )
         raise InvalidOptions(f"{error.message}{told}") from None
 
 

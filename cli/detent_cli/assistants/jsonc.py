@@ -38,7 +38,7 @@ def put(text: str, path: Sequence[str], value: Any) -> str:
         gap = "" if not lead or lead.endswith("\n") else eol
         return f"{lead}{gap}{_written(_nested(path, value), _UNIT, '', eol)}{eol}"
     node, done = root, 0
-    for done, name in enumerate(path):  # noqa: B007  # how far it went is looked at below
+    for done, name in enumerate(path):  # how far it went is looked at below
         if node.kind != "object":
             where = " > ".join(path[:done]) or "the document"
             raise Unreadable(f"{where} is no object, so nothing can be put into it", text, node.start)
@@ -76,7 +76,9 @@ def _nested(path: Sequence[str], value: Any) -> Any:
 def _inserted(text: str, root: Node, node: Node, name: str, value: Any) -> str:
     eol, unit = _eol(text), _unit(text, root)
     if not node.members:
-        return _filled(text, node, name, value, unit, eol)
+        base = _indent_at(text, node.start)
+        lead = base + unit
+        return _filled(text, node, f"{eol}{lead}{_member(name, value, unit, lead, eol)}", f"{eol}{base}")
     last = node.members[-1]
     at = last.node.end if last.comma is None else last.comma + 1
     comma = "," if last.comma is None else ""
@@ -95,14 +97,12 @@ def _inserted(text: str, root: Node, node: Node, name: str, value: Any) -> str:
     return f"{text[:at]}{comma}{middle}{gap or ' '}{json.dumps(name)}: {_compact(value)}{after}{text[end:]}"
 
 
-def _filled(text: str, node: Node, name: str, value: Any, unit: str, eol: str) -> str:
-    base = _indent_at(text, node.start)
+def _filled(text: str, node: Node, member: str, end: str) -> str:
+    """With `member` in an object that had none; `end` is what goes before its brace, where no line ended there."""
     inner = text[node.start + 1 : node.end - 1]
     kept = inner.rstrip()
-    member = f"{eol}{base}{unit}{_member(name, value, unit, base + unit, eol)}"
     rest = inner[len(kept) :]
-    tail = rest if "\n" in rest else f"{eol}{base}"
-    return f"{text[: node.start + 1]}{kept}{member}{tail}{text[node.end - 1 :]}"
+    return f"{text[: node.start + 1]}{kept}{member}{rest if chr(10) in rest else end}{text[node.end - 1 :]}"
 
 
 def _without(text: str, node: Node, member: Member) -> str:

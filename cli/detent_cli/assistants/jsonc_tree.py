@@ -45,7 +45,7 @@ class Node:
 
 @dataclass(slots=True)
 class Member:
-    """A member of an object: its name begins at `start`; `comma` is where the comma after it stands, if there is one."""
+    """A member of an object: its name begins at `start`, the comma after it, if there is one, stands at `comma`."""
 
     name: str
     start: int
@@ -54,8 +54,8 @@ class Member:
 
 
 def after_trivia(text: str, at: int, *, same_line: bool = False) -> int:
-    """Where the blanks and comments from `at` on end. `same_line`: before the end of the line, or of a comment that goes
-    beyond it. Errors: `Unreadable` for a comment without an end."""
+    """Where the blanks and comments from `at` on end. `same_line`: before the end of the line, or of a comment that
+    goes beyond it. Errors: `Unreadable` for a comment without an end."""
     while at < len(text):
         if text[at] in _SPACE:
             if same_line and text[at] in "\r\n":
@@ -103,9 +103,9 @@ def _value(text: str, at: int, depth: int) -> Node:
     number = _NUMBER.match(text, at)
     if number is not None:
         return Node("value", at, number.end(), json.loads(number[0]))
-    for word, value in _WORDS.items():
+    for word, meant in _WORDS.items():
         if text.startswith(word, at):
-            return Node("value", at, at + len(word), value)
+            return Node("value", at, at + len(word), meant)
     raise Unreadable(f"a value was expected, found {sign!r}", text, at)
 
 

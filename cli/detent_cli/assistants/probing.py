@@ -83,7 +83,9 @@ async def _list(process: asyncio.subprocess.Process) -> int:
 async def _ask(process: asyncio.subprocess.Process, number: int, method: str, params: dict[str, Any]) -> Any:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).encode() + b"\n")
+    process.stdin.write(
+        json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params}).encode() + b"\n"
+    )
     with suppress(ConnectionError):
         await process.stdin.drain()
     while line := await process.stdout.readline():

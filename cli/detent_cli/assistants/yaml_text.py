@@ -14,7 +14,11 @@ from .unreadable import Unreadable
 __all__ = ["get", "put", "remove"]
 
 #: Lists of a file may be indented or not; one of these writes a file as it is.
-_LAYOUTS = ((2, 2, 0), (2, 4, 2), (4, 4, 2), (4, 6, 4), (4, 4, 0), (3, 3, 0))
+_LAYOUTS = [
+    (mapping, sequence, offset)
+    for mapping in (2, 4, 3, 8)
+    for sequence, offset in ((2, 0), (mapping + 2, mapping), (4, 2), (mapping, 0))
+]
 
 
 def get(text: str, path: Sequence[str]) -> Any:
