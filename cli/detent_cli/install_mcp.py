@@ -120,6 +120,7 @@ def uninstall_mcp(
 
     Without --client: wherever it is, in every scope.
     """
+    from detent.errors import NotFound
     from detent_cli.assistants.installing import plan_uninstall
     from detent_cli.assistants.records import Records
 
@@ -127,8 +128,7 @@ def uninstall_mcp(
     targets = _present(client, scope, folder)
     if not targets:
         where = f" of {', '.join(_names(client))}" if client else ""
-        typer.echo(f"error: no entry of detent is in the settings{where}; see `detent install-mcp --list`", err=True)
-        raise typer.Exit(1)
+        raise NotFound(f"no entry of detent is in the settings{where}; see `detent install-mcp --list`")
     if not (yes or dry_run or everything or client) and not _is_terminal():
         raise typer.BadParameter("nobody can be asked here; add --yes", param_hint="--yes")
     records = Records()
@@ -254,17 +254,16 @@ def _present(named: Sequence[str] | None, scope: str | None, folder: Path) -> li
 
 
 def _probe(commands: Sequence[Command], folder: Path) -> None:
+    from detent.errors import InvalidOptions
     from detent_cli.assistants.probing import probe
-    from detent_cli.console import tell_error
 
     for command in {(each.program, *each.args): each for each in commands}.values():
         found = probe(command, folder)
         if found.problem is not None:
-            tell_error(
-                f"{' '.join([command.program, *command.args])}: {found.problem}",
-                "Nothing was written. Mend it, or write the entry all the same with --no-verify.",
+            raise InvalidOptions(
+                f"`{' '.join([command.program, *command.args])}` does not start: {found.problem}. Nothing was written; "
+                "mend it, or write the entry all the same with --no-verify"
             )
-            raise typer.Exit(1)
         typer.echo(f"started {command.program}: {found.tools} tools", err=True)
 
 

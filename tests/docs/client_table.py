@@ -24,7 +24,12 @@ def table() -> str:
 
 
 def _plain(pattern: str) -> str:
-    for sign, path in {"{home}": "~", "{config}": "~/.config", "{code}": "~/.config/Code/User", "{project}/": ""}.items():
+    for sign, path in {
+        "{home}": "~",
+        "{config}": "~/.config",
+        "{code}": "~/.config/Code/User",
+        "{project}/": "",
+    }.items():
         pattern = pattern.replace(sign, path)
     return pattern
 

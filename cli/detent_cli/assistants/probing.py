@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,7 +48,6 @@ async def _probe(command: Command, folder: Path) -> Probe:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
                 cwd=folder,
-                env=os.environ | {"DETENT_MCP_PROBE": "1"},
                 limit=2**24,
             )
         except OSError as error:
