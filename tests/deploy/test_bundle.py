@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -204,6 +205,17 @@ def test_notes_tell_what_was_left_out(project: Path, tmp_path: Path) -> None:
     bundle = build_bundle(config(project), tmp_path / "out", on_line=lines.append)
 
     assert lines == list(bundle.notes) == ["pipe is a pipe and is left out"]
+
+
+def test_files_that_git_tracks_although_they_are_ignored_are_named(project: Path, tmp_path: Path) -> None:
+    write(project, {".gitignore": "*.bin\n.env\n", "model.bin": "x", "skipped.bin": "x", ".env": "A=1\n"})
+    for command in (["init", "-q"], ["add", "-f", "model.bin", "tasks/a.py"]):
+        subprocess.run(["git", *command], cwd=project, check=True)
+
+    bundle = build_bundle(config(project), tmp_path / "out")
+
+    (note,) = bundle.notes
+    assert note.startswith("left out since .gitignore names them, although git tracks them: model.bin; name what")
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_with_its_name(project: Path, tmp_path: Path) -> None:

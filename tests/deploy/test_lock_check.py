@@ -152,7 +152,6 @@ httpx==0.28.1 \\
     --hash=sha256:bbbb  # by hand
 six>=1 ; python_version < "4"
 -e .
-./wheels/own-1.0-py3-none-any.whl
 git+https://example.com/a.git@main#egg=a
 near @ https://example.com/near.tar.gz
 uvicorn[standard]
@@ -201,6 +200,40 @@ def test_a_project_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     (problem,) = problems(write(tmp_path, {"pyproject.toml": "[project\n"}))
 
     assert problem.startswith("pyproject.toml:1: it is not TOML")
+
+
+def test_packages_from_folders_around_the_project_are_named(tmp_path: Path) -> None:
+    sources = """[project]
+name = "a"
+[tool.uv.sources]
+inner = { path = "packages/inner" }
+near = { path = "../near", editable = true }
+sibling = { workspace = true }
+detent = { path = "../detent" }
+several = [{ path = "gone", marker = "sys_platform == 'linux'" }, { git = "https://example.com/a.git" }]
+[tool.poetry.dependencies]
+python = "^3.11"
+other = { path = "../../other" }
+"""
+    write(tmp_path, {"pyproject.toml": sources, "packages/inner/pyproject.toml": ""})
+
+    found = problems(tmp_path)
+
+    assert [line.partition(";")[0] for line in found] == [
+        "pyproject.toml:5: near comes from ../near, which lies outside of the project",
+        "pyproject.toml:6: sibling comes from a workspace of uv that lies around the project",
+        "pyproject.toml:8: several comes from gone, which is not in the bundle",
+        "pyproject.toml:11: other comes from ../../other, which lies outside of the project",
+    ]
+
+
+def test_folders_that_requirements_install_are_looked_for(tmp_path: Path) -> None:
+    write(tmp_path, {"requirements.txt": ".\n-e ./packages/in\n-e ../out\n./gone[all]\n", "packages/in/setup.py": ""})
+
+    assert [line.partition(";")[0] for line in problems(tmp_path)] == [
+        "requirements.txt:3: it installs '../out', which lies outside of the project",
+        "requirements.txt:4: it installs './gone', which is not in the bundle",
+    ]
 
 
 def test_a_project_without_any_of_these_files_is_fine(tmp_path: Path) -> None:

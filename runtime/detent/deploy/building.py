@@ -86,6 +86,8 @@ def build_project(
         problems = check_lock(root)
         try:
             lock = lock_of(root)
+            if lock.kind == "pyproject":
+                tell("there is no lock file: each machine takes the newest packages that fit; pin them by: uv lock")
             python = environments.ensure(root, on_line=tell, external=config.deploy.external)
         except DeployError:
             # A lock file that does not fit is why, or at least what to mend first.

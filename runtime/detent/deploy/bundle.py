@@ -14,6 +14,8 @@ from ..deploy_settings import DeploySettings
 from ..errors import DeployError
 from .archive import END, header, padding
 from .entries import Bundle, FileEntry
+from .git import tracked_although_ignored
+from .ignored import never_in
 from .ignoring import Rules, read_patterns
 from .pre_build import run_pre_build
 from .problems import Problem, refuse
@@ -23,6 +25,7 @@ from .selection import Selected, Selection, select_files
 __all__ = ["build_bundle"]
 
 _LARGEST_SHOWN = 5
+_MOST_READ = 1024 * 1024
 
 
 def build_bundle(config: Config, into: Path, *, on_line: Callable[[str], None] | None = None) -> Bundle:
@@ -61,9 +64,28 @@ def build_bundle(config: Config, into: Path, *, on_line: Callable[[str], None] |
         raise DeployError(f"the bundle cannot be written to {into}: {error.strerror}") from error
     finally:
         Path(place).unlink(missing_ok=True)
-    for note in selection.notes:
+    notes = (*selection.notes, *_kept_by_git(config, bundle))
+    for note in notes:
         tell(note)
-    return Bundle(path, bundle.hash, bundle.bytes, bundle.files, tuple(selection.notes))
+    return Bundle(path, bundle.hash, bundle.bytes, bundle.files, notes)
+
+
+def _kept_by_git(config: Config, bundle: Bundle) -> list[str]:
+    """What people may miss: a clone has these files."""
+    inside = {file.name for file in bundle.files}
+    excluded = Rules("", read_patterns(config.deploy.exclude))
+    missed = [
+        name
+        for name in tracked_although_ignored(config.root)
+        if name not in inside
+        and not excluded.verdict(name, False)
+        and not never_in(config.root / name, is_folder=False)
+    ]
+    shown = ", ".join(missed[:_LARGEST_SHOWN]) + (
+        f" and {len(missed) - _LARGEST_SHOWN} more" if missed[_LARGEST_SHOWN:] else ""
+    )
+    what = f"left out since .gitignore names them, although git tracks them: {shown}; name what tasks need in include"
+    return [what] if missed else []
 
 
 def _write(selection: Selection, settings: DeploySettings, file: BinaryIO) -> Bundle:
@@ -93,7 +115,8 @@ def _secrets_of(selection: Selection, settings: DeploySettings) -> list[Problem]
     allowed = Rules("", read_patterns(settings.allow_secrets))
     problems: list[Problem] = []
     for selected in selection.files:
-        content = _content(selected, problems) if selected.bytes <= settings.max_bytes else b""
+        # What is too large is refused already, and may be a great deal.
+        content = _content(selected, problems) if selected.bytes <= _MOST_READ else b""
         problems += _secrets(selected, content, allowed)
     return problems
 

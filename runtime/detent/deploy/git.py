@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..model.deployment_views import GitState
 
-__all__ = ["git_state"]
+__all__ = ["git_state", "tracked_although_ignored"]
 
 _TIMEOUT_S = 20.0
 _MOST_CHARS = 200
@@ -36,6 +36,13 @@ def git_state(root: Path) -> GitState | None:
     branch = _git(root, "symbolic-ref", "--quiet", "--short", "HEAD") or _branch_of_ci()
     changes = _git(root, "status", "--porcelain", "--untracked-files=normal", "--", ".")
     return GitState(commit=commit, branch=branch, dirty=bool(changes), message=_line(message), author=_line(author))
+
+
+def tracked_although_ignored(root: Path) -> list[str]:
+    """The files of the folder `root`, by name from there, that git keeps although an ignore file names them; none where
+    there is no git."""
+    listed = _git(root, "ls-files", "-z", "--cached", "--ignored", "--exclude-standard")
+    return [name for name in (listed or "").split("\0") if name]
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -15,6 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from .local_sources import check_local_sources
 from .problems import Problem
 from .requirements_check import check_requirements
 
@@ -36,7 +37,7 @@ def check_lock(root: Path) -> list[Problem]:
         project = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return [Problem(_PYPROJECT, _line_in(error), f"it is not TOML: {error}; correct it", "bad_project")]
-    problems = list(_bad_requirements(project, text))
+    problems = [*_bad_requirements(project, text), *check_local_sources(root, project, text)]
     if (root / "uv.lock").is_file() and text:
         problems += _uv(project, text, _read(root / "uv.lock"))
     elif (root / "poetry.lock").is_file() and text:

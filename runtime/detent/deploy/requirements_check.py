@@ -21,6 +21,7 @@ _PLACE = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*://|\.{0,2}/|\.{1,2}$|[A-Za-z]:\\|~/|[^\s=<>!~;@\[]+\.(?:whl|zip|tar\.gz)$|git\+"
 )
 _INCLUDES = re.compile(r"(?:-r|-c|--requirement|--constraint)[= ]?\s*(.+)$")
+_LOCAL = re.compile(r"(?:-e|--editable)?[= ]?\s*(\.{1,2}(?:/[^\s;\[]*)?)")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 
 
@@ -70,6 +71,8 @@ def _lines(root: Path, name: str, seen: list[str], problems: list[Problem]) -> I
         includes = _INCLUDES.match(line.text)
         if includes is not None:
             yield from _included(root, line, includes[1].strip().strip("\"'"), seen, problems)
+        elif (local := _LOCAL.match(line.text)) is not None:
+            problems += _missing(root, line, local[1])
         elif not line.text.startswith("-") and not _PLACE.match(line.text) and not _VARIABLE.search(line.text):
             yield line
 
@@ -83,6 +86,17 @@ def _included(root: Path, line: _Line, target: str, seen: list[str], problems: l
         return
     what = f"it includes {target!r}, which is not in the bundle; put the file into the project, or correct the name"
     problems.append(Problem(line.file, line.number, what, "missing_file"))
+
+
+def _missing(root: Path, line: _Line, path: str) -> Iterator[Problem]:
+    """A package in a folder that the bundle does not have. pip looks from the folder that it works in."""
+    target = (root / path).resolve()
+    if not target.is_relative_to(root.resolve()):
+        what = f"it installs {path!r}, which lies outside of the project; put the package into the project"
+        yield Problem(line.file, line.number, what, "outside")
+    elif not target.exists():
+        what = f"it installs {path!r}, which is not in the bundle; correct the path, or what leaves it out"
+        yield Problem(line.file, line.number, what, "missing_file")
 
 
 def _logical(name: str, text: str) -> Iterator[_Line]:
