@@ -6,19 +6,20 @@ import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 
-from detent.errors import NotFound, near_names
+from detent.errors import ConfigError, NotFound, near_names
 from detent.shipped import shipped
 from detent_mcp.docs_sections import Page, Section, blocks_of, read_page
 from detent_mcp.docs_words import joined_too, synonyms, terms_of
 
-__all__ = ["DocsIndex", "Hit", "shipped_docs"]
+__all__ = ["DocsIndex", "Hit", "prepare_docs", "shipped_docs"]
 
 #: How much a word counts in the title of a page, in headings, in what the index says of the page, in text, in code.
 _WEIGHTS = "6.0, 6.0, 2.0, 1.0, 0.6"
@@ -188,18 +189,38 @@ class DocsIndex:
         return get_close_matches(term, alike, n=2, cutoff=0.75)
 
 
-@cache
 def shipped_docs() -> DocsIndex:
     """The documentation and the skills of this version. Errors: `ConfigError` when the installation lacks them."""
+    with _making:  # whoever comes while it is made waits for it
+        return _shipped_docs()
+
+
+@cache
+def prepare_docs() -> None:
+    """Begin to make the index, which takes some tens of milliseconds, so that the first search need not wait for it."""
+    Thread(target=_prepare, name="detent-docs", daemon=True).start()
+
+
+def _prepare() -> None:
+    with suppress(ConfigError):  # the search will say so
+        shipped_docs()
+
+
+@cache
+def _shipped_docs() -> DocsIndex:
     return DocsIndex(_pages())
+
+
+_making = Lock()
 
 
 def _pages() -> Iterator[Page]:
     docs = shipped("docs")
     for file in sorted(docs.glob("*.md")):
         yield read_page(file.stem, _text(file))
-    skills = shipped("skills")
-    for file in sorted(skills.rglob("*.md")):
+    # A version without skills has no folder for them.
+    skills = docs.parent / "skills"
+    for file in sorted(skills.rglob("*.md")) if skills.is_dir() else ():
         place = file.relative_to(skills).with_suffix("").as_posix()
         yield read_page(f"skills/{place.removesuffix('/SKILL')}", _text(file))
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from detent.model.frames import frames_of
 
 from .results import at, row, took
 from .trace_lines import milliseconds
 from .untrusted import shown, shown_text
 
-__all__ = ["attempt_lines", "error_of", "run_facts", "value_of"]
+__all__ = ["attempt_lines", "error_of", "in_project", "run_facts", "value_of"]
 
 #: Characters of a message, of the end of a traceback, of the error of an attempt; attempts that are shown, the last.
 MESSAGE, TRACEBACK, _SHORT, _ATTEMPTS = 1_500, 700, 120, 10
+#: Places in the user's code that are named, the innermost.
+_FRAMES = 3
 
 Run = Mapping[str, Any]
 
@@ -57,17 +62,30 @@ def run_facts(run: Run) -> dict[str, Any]:
     )
 
 
-def error_of(error: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """An error with the end of its traceback, where the place is."""
+def error_of(error: Mapping[str, Any] | None, folder: Path | None = None) -> dict[str, Any] | None:
+    """An error with the last places in the user's own code; with the end of its traceback where there are none.
+
+    Parameters:
+      folder: that of the project, which paths are shortened by.
+    """
     if error is None:
         return None
     trace = error.get("traceback") or ""
-    end = trace if len(trace) <= TRACEBACK else f"…{trace[-TRACEBACK:]}"
+    own = [frame for frame in frames_of(trace) if frame.is_own][-_FRAMES:]
+    end = "" if own else trace if len(trace) <= TRACEBACK else f"…{trace[-TRACEBACK:]}"
+    places = [f"{in_project(frame.file, folder)}:{frame.line} in {frame.function}: {frame.code}" for frame in own]
     return row(
         type=shown_text(error["type"], 120),
         message=shown_text(error["message"], MESSAGE),
+        at=[shown_text(place, 250) for place in places],
         traceback=shown_text(end, TRACEBACK + 1),
     )
+
+
+def in_project(file: str, folder: Path | None) -> str:
+    """A path as people of the project call it."""
+    path = Path(file)
+    return path.relative_to(folder).as_posix() if folder is not None and path.is_relative_to(folder) else file
 
 
 def attempt_lines(attempts: Sequence[Mapping[str, Any]]) -> list[str]:

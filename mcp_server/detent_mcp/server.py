@@ -24,11 +24,13 @@ from .call_log import CallLog
 from .caller import AskFirst, Caller, question_of
 from .catalogue import all_tools, check_names, chosen
 from .connection import Connecting
+from .docs_index import prepare_docs
 from .library import Library
 from .refusals import Refusal, no_such, told
 from .results import encode, fit
 from .settings import Settings
 from .tool import Tool
+from .tools.docs import search_docs
 
 __all__ = ["Entry", "make_server"]
 
@@ -87,6 +89,8 @@ class Desk:
         """The tools that the caller may use."""
         entry = self._entry_of(context)
         shown = chosen(entry.settings, entry.may, here=entry.here)
+        if search_docs.name in shown:
+            prepare_docs()
         return ListToolsResult(tools=[_listed(tool, entry.settings) for tool in shown.values()])
 
     async def call_tool(self, context: Any, params: Any) -> CallToolResult | InputRequiredResult:

@@ -10,7 +10,7 @@ from ..connection import Connection
 from ..refusals import Refusal
 from ..results import row
 from ..tool import tool
-from ..untrusted import mark, shown_text
+from ..untrusted import mark_present, shown_text
 
 if TYPE_CHECKING:
     from detent.config import Config
@@ -107,7 +107,7 @@ def _status(connection: Connection, config: Config, lines: int) -> dict[str, Any
         told["next"] = "get_current_worker(); its lines are where it was started"
     else:
         told["next"] = "get_current_worker()"
-    return mark(told, "lines")
+    return mark_present(told, "lines")
 
 
 def _connection(call: Call) -> Connection:

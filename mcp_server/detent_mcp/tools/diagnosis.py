@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..call import Call
 from ..next_calls import next_call, steps_of
 from ..results import at, row, took
 from ..run_text import MESSAGE, attempt_lines
 from ..tool import tool
-from ..untrusted import mark, shown_text
+from ..untrusted import mark_present, shown_text
 
 __all__ = ["diagnose_run"]
 
@@ -38,9 +38,10 @@ async def diagnose_run(call: Call, *, run: str) -> dict[str, Any]:
         waiting_for=[_blocker(blocker) for blocker in found["waiting_for"][: _RUNS * 3]],
         slowest=[_slow(span) for span in found["slowest"][:_SLOW]],
         similar=_similar(found["similar"]),
-        next=steps_of(call, found)[:_STEPS] or [next_call(call, "get_run_details", run=run)],
+        next=steps_of(call, found, with_group=_is_elsewhere(found["similar"]))[:_STEPS]
+        or [next_call(call, "get_run_details", run=run)],
     )
-    return mark(told, "why", "error", "attempts", "waiting_for", "slowest")
+    return mark_present(told, "why", "error", "attempts", "waiting_for", "slowest")
 
 
 def _error(error: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -100,8 +101,13 @@ def _slow(span: dict[str, Any]) -> str:
     return f"{own}{whole} {shown_text(span['name'], 60)}" + (", goes on" if span["goes_on"] else "")
 
 
+def _is_elsewhere(similar: dict[str, Any] | None) -> TypeGuard[dict[str, Any]]:
+    """Whether other runs have met the problem."""
+    return similar is not None and (similar["count"] > 0 or (similar.get("total") or 0) > 1)
+
+
 def _similar(similar: dict[str, Any] | None) -> dict[str, Any] | None:
-    if similar is None or not (similar["count"] or similar.get("total")):
+    if not _is_elsewhere(similar):
         return None
     return row(
         count=similar["count"],

@@ -10,7 +10,7 @@ from ..next_calls import next_call
 from ..refusals import Refusal
 from ..results import row
 from ..tool import tool
-from ..untrusted import mark
+from ..untrusted import mark_present
 from .run_details import log_line
 
 __all__ = ["search_logs"]
@@ -53,4 +53,4 @@ async def search_logs(
         told["next"] = f"{why}{more} goes on"
     elif not groups:
         told["next"] = "no line fits; widen the filters"
-    return mark(told, "logs")
+    return mark_present(told, "logs")

@@ -9,7 +9,7 @@ from ..next_calls import next_call
 from ..refusals import Refusal, no_such
 from ..results import encode, estimate, row
 from ..tool import tool
-from ..untrusted import mark, shown
+from ..untrusted import mark_present, shown
 
 __all__ = ["get_query_schema", "query"]
 
@@ -45,7 +45,7 @@ async def query(
         told["cut"] = f"{kept} of {len(rows)} rows are shown; select fewer columns, aggregate, or use LIMIT and OFFSET"
     elif found["is_cut"]:
         told["cut"] = f"there are more than {limit} rows; aggregate, raise limit, or use LIMIT and OFFSET"
-    return mark(told, "rows")
+    return mark_present(told, "rows")
 
 
 @tool(

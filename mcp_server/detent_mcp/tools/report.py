@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from ..call import Call
-from ..next_calls import next_call
+from ..next_calls import next_call, start_step
 from ..results import row, took
 from ..tool import tool
-from ..untrusted import mark, shown_text
+from ..untrusted import mark_present, shown_text
 
 __all__ = ["get_report"]
 
@@ -48,8 +48,8 @@ async def get_report(call: Call, *, period: Annotated[str, "1m to 30d, default 1
     if failed is not None or (oldest is not None and found["verdicts"]):
         told["next"] = next_call(call, "diagnose_run", run=failed or oldest)
     elif not liveness["connected"]:
-        told["next"] = next_call(call, "dev_server", action="start")
-    return mark(told, "summary", "top_errors", "verdicts", "task_files_with_problems")
+        told["next"] = f"no worker is connected; start one: {start_step(call)}"
+    return mark_present(told, "summary", "top_errors", "verdicts", "task_files_with_problems")
 
 
 def _verdict(verdict: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ..results import encode, estimate, row, took
 from ..run_text import attempt_lines, error_of, run_facts, value_of
 from ..tool import tool
 from ..trace_lines import end_of_id, milliseconds, trace_page
-from ..untrusted import clean, mark, shown, shown_text
+from ..untrusted import clean, mark_present, shown, shown_text
 
 __all__ = ["get_run_details", "get_span_details", "log_line", "run_overview"]
 
@@ -52,7 +52,9 @@ def run_overview(
     page = trace_page(found["trace"], cursor=cursor, expand=expand)
     told: dict[str, Any] = {"run": run["id"]} if cursor else run_facts(run)
     if not cursor:
-        told |= row(error=error_of(run["error"]), attempts=attempt_lines(run["attempts"])) | _values(call, run, cut)
+        told |= row(error=error_of(run["error"], call.link.folder), attempts=attempt_lines(run["attempts"])) | _values(
+            call, run, cut
+        )
     told |= row(trace_in=page.above, trace=page.lines)
     steps = []
     if page.following:
@@ -65,7 +67,7 @@ def run_overview(
         else:
             steps.append(next_call(call, "diagnose_run", run=run["id"]))
     told |= row(next=" or ".join(steps))
-    return mark(told, "error", "attempts", "payload", "output", "metadata", "trace")
+    return mark_present(told, "error", "attempts", "payload", "output", "metadata", "trace")
 
 
 def _values(call: Call, run: dict[str, Any], cut: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +90,7 @@ async def _read_on(call: Call, run: str, part: str, start: int) -> dict[str, Any
     told = {"run": run, "part": part, "json": clean(text), "start": start, "characters": found["characters"]}
     if following is not None:
         told["next"] = next_call(call, "get_run_details", run=run, part=part, start=following)
-    return mark(told, "json")
+    return mark_present(told, "json")
 
 
 @tool(
@@ -124,7 +126,7 @@ async def get_span_details(call: Call, *, run: str, span: str) -> dict[str, Any]
     if inside.following:
         steps.append(next_call(call, "get_run_details", run=run, cursor=inside.following))
     told |= row(next=" or ".join(steps))
-    return mark(told, "name", "attributes", "trace", "logs")
+    return mark_present(told, "name", "attributes", "trace", "logs")
 
 
 def log_line(line: dict[str, Any]) -> str:

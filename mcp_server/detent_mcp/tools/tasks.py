@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from ..call import Call
 from ..example_payload import example_payload
-from ..next_calls import next_call
+from ..next_calls import next_call, start_step
 from ..results import at, row, took
+from ..run_text import in_project
 from ..tool import tool
 from ..untrusted import shown_text
 
@@ -29,18 +31,20 @@ async def get_current_worker(call: Call, *, task: Annotated[str | None, "id, for
         return task_result(call, await call.ask("tasks.retrieve", id=task))
     found = (await call.ask("tasks.list"))["items"]
     served = sum(each["served"] for each in found)
-    told: dict[str, Any] = {"environment": call.where.environment, "tasks": [_row(each) for each in found[:_DESCRIBED]]}
+    rows = [_row(each, call.link.folder) for each in found[:_DESCRIBED]]
+    told: dict[str, Any] = {"environment": call.where.environment, "tasks": rows}
     if len(found) > _DESCRIBED:
         told["more_tasks"] = [each["id"] for each in found[_DESCRIBED:]]
     if not found:
-        told["next"] = "no worker has described a task: write one (search_docs('write a task')), then " + next_call(
-            call, "dev_server", action="start"
+        told["next"] = (
+            "no worker has described a task: write one (search_docs('write a task')), then start a worker: "
+            f"{start_step(call)}"
         )
     else:
         first = found[0]["id"]
         told["next"] = f"{next_call(call, 'get_current_worker', task=first)} for a schema and an example payload"
         if not served:
-            told["worker"] = "no worker is connected: runs will be queued until one is"
+            told["worker"] = f"no worker is connected, and runs stay queued until one is: {start_step(call)}"
     return told
 
 
@@ -48,7 +52,7 @@ def task_result(call: Call, found: dict[str, Any]) -> dict[str, Any]:
     """A task with its schema and an example payload."""
     schema = found.get("payload_schema")
     example = example_payload(schema)
-    told = _row(found) | row(
+    told = _row(found, call.link.folder) | row(
         environment=call.where.environment,
         max_attempts=found.get("max_attempts"),
         max_duration=took(found.get("max_duration_ms")),
@@ -81,8 +85,9 @@ def without_titles(schema: Any, *, is_schema: bool = True) -> Any:
     return kept
 
 
-def _row(found: dict[str, Any]) -> dict[str, Any]:
-    place = f"{found.get('file')}:{found['line']}" if found.get("line") else found.get("file")
+def _row(found: dict[str, Any], folder: Path | None) -> dict[str, Any]:
+    file = in_project(found.get("file") or "", folder)
+    place = f"{file}:{found['line']}" if found.get("line") else file
     schedule = found.get("schedule")
     when = None
     if schedule is not None:
