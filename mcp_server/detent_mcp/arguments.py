@@ -123,6 +123,8 @@ def _converted(tool: str, argument: Argument, value: Any) -> Any:
         value = _parsed(value) if value.lstrip().startswith("[") else [value]
     if (get_origin(kind) is dict or kind is dict) and isinstance(value, str):
         value = _parsed(value)
+    if kind is str and isinstance(value, list) and len(value) == 1:
+        value = value[0]
     if kind in (int, float) and isinstance(value, bool):
         raise _wrong(tool, argument, value)
     try:

@@ -15,16 +15,27 @@ __all__ = ["all_tools", "check_names", "chosen"]
 #: In the order in which tools are listed.
 MODULES = (
     "docs",
+    "projects",
     "initialize",
     "tasks",
     "triggering",
     "runs",
+    "waiting",
     "run_details",
     "diagnosis",
+    "run_changes",
     "logs",
     "report",
+    "deploys",
+    "queues",
+    "waitpoints",
+    "schedules",
     "dev_server",
+    "bulk",
+    "variables",
     "query",
+    "alerts",
+    "admin",
 )
 
 _tools: list[Tool] = []

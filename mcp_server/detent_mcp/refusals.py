@@ -55,6 +55,8 @@ def told(error: DetentError) -> dict[str, Any]:
     following = getattr(error, "next", None) or _NEXT.get(error.code)
     if following is None and error.code == "not_found":
         following = next((call for noun, call in _BY_NOUN.items() if f"no {noun}" in message), None)
+    if following is None and "nothing was deployed" in message:
+        following = "deploy(), or list_deploys() of another environment"
     if following is None and isinstance(error, InvalidOptions):
         following = "repeat the call with a value that fits"
     said = {"code": error.code, "message": message}

@@ -16,7 +16,7 @@ from mcp.server.lowlevel import Server
 from mcp_types import CallToolResult, InputRequiredResult, ListToolsResult, TextContent
 from mcp_types import Tool as ListedTool
 
-from detent.errors import DetentError
+from detent.errors import DetentError, NotFound
 
 from .arguments import read_arguments
 from .call import Call
@@ -141,7 +141,13 @@ class Desk:
             link = await call.connect()
             if link.is_prod and tool.changes(values):
                 await call.confirm(values)
-        result = await tool.handler(call, **values)
+        try:
+            result = await tool.handler(call, **values)
+        except NotFound as error:
+            if not call.linked:
+                raise
+            project, environment = call.where
+            raise Refusal(f"{error.message} (looked for in {environment} of {project})", code=error.code) from None
         if call.linked and tool.changes(values):
             project, environment = call.where
             result = {"project": project, "environment": environment} | result

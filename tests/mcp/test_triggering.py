@@ -7,7 +7,7 @@ import pytest
 from tests.mcp.conftest import Assistant
 from tests.server.project import Project
 
-from detent_mcp.tools import triggering
+from detent_mcp.repeats import forget
 from mcp import Client
 
 
@@ -82,7 +82,7 @@ def test_a_call_that_was_given_up_and_repeated_makes_one_run(
         another = await client.call_tool("trigger_task", {"task": "plain", "payload": 1})
         return [again.structured_content, another.structured_content]
 
-    triggering.forget()
+    forget()
     again, another = assistant.run(work)
 
     # Then the repetition finds the run of the first call, and the third call makes a second one

@@ -20,7 +20,7 @@ _MOST = 200
 
 @tool(
     "search_logs",
-    "Search the log lines of all runs, or read those of one run. Use for 'what did it log' and to find a text in logs.",
+    "Search the log lines of all runs (newest first), or read those of one (oldest first). Use for 'what did it log'.",
     title="Search logs",
     needs="logs:read",
 )
@@ -32,7 +32,7 @@ async def search_logs(
     task: str | None = None,
     level: Annotated[Literal["debug", "info", "warn", "error"] | None, "and above"] = None,
     period: Annotated[str | None, "e.g. 1h"] = None,
-    order: Annotated[Literal["newest", "oldest"] | None, "of one run oldest first, else newest"] = None,
+    order: Literal["newest", "oldest"] | None = None,
     limit: Annotated[int, "1-200, default 50"] = 50,
     cursor: str | None = None,
 ) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from detent.errors import near_names
 from detent.model.status import Status
 
 from ..call import Call
+from ..next_calls import next_call
 from ..refusals import Refusal
 from ..results import at, row, took
 from ..tool import tool
@@ -61,8 +62,8 @@ async def list_runs(
     call: Call,
     *,
     status: Annotated[list[str] | None, "FAILED, EXECUTING, ..."] = None,
-    task: list[str] | None = None,
-    tag: list[str] | None = None,
+    task: str | None = None,
+    tag: str | None = None,
     queue: str | None = None,
     period: Annotated[str | None, "e.g. 1h, 7d"] = None,
     search: Annotated[str | None, "in id, task, error"] = None,
@@ -91,6 +92,6 @@ async def list_runs(
         result["next"] = "nothing fits; widen the filters, or trigger_task()"
     failed = next((each["id"] for each in rows if "error" in each), None)
     if failed is not None:
-        result["why"] = f"diagnose_run(run={failed!r})"
+        result["why"] = next_call(call, "diagnose_run", run=failed)
         mark(result, "error")
     return result
