@@ -71,7 +71,8 @@ class QueueSettings:
 class WorkerSettings:
     """Size of a worker: sync runs (`threads`) and async runs at once in each of its `processes`. `stop_grace`: seconds
     that a run which is cancelled, or has used its time, may take to stop. `machines`, `queues`: of the runs that
-    `detent worker` takes; empty for the usual ones."""
+    `detent worker` takes; empty for the usual ones. `keep_warm`: seconds that workers of an old version stay when its runs
+    only wait."""
 
     threads: int = 8
     async_limit: int = 1000
@@ -79,6 +80,7 @@ class WorkerSettings:
     stop_grace: float = 5.0
     machines: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
+    keep_warm: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +348,7 @@ def _queues(table: Table) -> dict[str, QueueSettings]:
 def _worker(table: Table) -> WorkerSettings:
     usual = WorkerSettings()
     grace = table.seconds("stop_grace", least=0.0)
+    warm = table.seconds("keep_warm", least=0.0)
     concurrency = table.count("concurrency")
     worker = WorkerSettings(
         threads=table.count("threads", concurrency or usual.threads),
@@ -354,6 +357,7 @@ def _worker(table: Table) -> WorkerSettings:
         stop_grace=usual.stop_grace if grace is None else grace,
         machines=table.texts("machines", ()),
         queues=table.texts("queues", ()),
+        keep_warm=usual.keep_warm if warm is None else warm,
     )
     table.refuse_the_rest()
     return worker

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,9 +30,12 @@ class Child:
 
     Parameters:
       command: of the process. `root`: its folder. `worker_id`: what it calls itself.
+      variables: of its environment; those that a worker usually has when None.
     """
 
-    def __init__(self, command: list[str], root: Path, worker_id: str) -> None:
+    def __init__(
+        self, command: list[str], root: Path, worker_id: str, variables: Mapping[str, str] | None = None
+    ) -> None:
         self.worker_id = worker_id
         self.leaving = False
         self.ended = threading.Event()
@@ -42,7 +46,11 @@ class Child:
         self._control.setblocking(False)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
-                command, stdin=theirs.fileno(), cwd=root, start_new_session=True, env=own_environment()
+                command,
+                stdin=theirs.fileno(),
+                cwd=root,
+                start_new_session=True,
+                env=own_environment() if variables is None else variables,
             )
 
     @property

@@ -125,6 +125,8 @@ def serve(prepared: Prepared, options: argparse.Namespace, life: Life) -> NoRetu
     shared = ["--echo"] if options.echo else []
     if options.env is not None:
         shared += ["--env", options.env, "--environment", options.environment or options.env]
+    if options.version is not None:
+        shared += ["--version", options.version]
     capture(getattr(logging, config.log_level.upper(), logging.INFO), echo=options.echo)
     if options.api_url is not None:
         shared += ["--api-url", options.api_url]

@@ -20,10 +20,14 @@ from .kind import Kind
 from .stop_signals import StopSignals
 from .supervisor import GRACE_S, Supervisor
 
-__all__ = ["run_workers", "tell_end"]
+__all__ = ["NO_SERVER", "run_workers", "serving", "tell_end"]
 
 logger = logging.getLogger("detent.worker")
 
+NO_SERVER = (
+    "no detent server is running for {root}; start one with `detent server`, or server and workers together with "
+    "`detent dev`"
+)
 #: How long the server may take to hear of the end of a worker, in seconds.
 _TELL_S = 5.0
 
@@ -55,11 +59,8 @@ def run_workers(
         return _run_with_database(config, processes, sizes, environment)
     server = running_server(config.state_dir)
     if server is None or server.socket is None:
-        raise ServerUnreachable(
-            f"no detent server is running for {config.root}; start one with `detent server`, "
-            "or server and workers together with `detent dev`"
-        )
-    arguments = [*sizes, *_serving(server, config.project_slug, environment)]
+        raise ServerUnreachable(NO_SERVER.format(root=config.root))
+    arguments = [*sizes, *serving(server, config.project_slug, environment)]
     _supervise(Supervisor(config.root, server.socket, processes, partial(tell_end, server.socket), arguments))
     return 0
 
@@ -89,7 +90,7 @@ def _supervise(supervisor: Supervisor) -> None:
     supervisor.stop(GRACE_S, hurry=signals.second)
 
 
-def _serving(server: RunningServer, project: str | None, environment: str | None) -> list[str]:
+def serving(server: RunningServer, project: str | None, environment: str | None) -> list[str]:
     """The arguments of workers that serve an environment. Errors: `NotFound`."""
     if environment is None and project is None:
         return []

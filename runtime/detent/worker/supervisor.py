@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -37,6 +38,7 @@ class Supervisor:
       root: the project's folder. `socket_path`: of the engine.
       on_exit: called for every process that has ended, whatever the reason.
       arguments: further arguments of ``python -m detent.worker``.
+      python: the interpreter; this process's own when None. `variables`: see `Child`.
     """
 
     def __init__(
@@ -46,12 +48,17 @@ class Supervisor:
         count: int,
         on_exit: OnExit,
         arguments: list[str] | None = None,
+        *,
+        python: Path | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self._root = root
         self._socket_path = socket_path
         self._count = count
         self._on_exit = on_exit
         self._arguments = arguments or []
+        self._python = str(python or sys.executable)
+        self._variables = variables
         self._lock = threading.Lock()
         self._children: list[Child] = []
         self._keepers: list[threading.Thread] = []
@@ -125,7 +132,7 @@ class Supervisor:
             if over.is_set():
                 return None
             worker_id = new_id("worker")
-            child = Child(self._command(worker_id), self._root, worker_id)
+            child = Child(self._command(worker_id), self._root, worker_id, self._variables)
             self._children.append(child)
             return child
 
@@ -152,7 +159,7 @@ class Supervisor:
 
     def _command(self, worker_id: str) -> list[str]:
         return [
-            sys.executable,
+            self._python,
             "-m",
             "detent.worker",
             "--project",

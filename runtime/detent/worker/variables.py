@@ -13,7 +13,7 @@ from ..model.dotenv import parse_dotenv
 from ..model.framing import FrameReader, send_frame
 from ..model.protocol import FromEngine, ToEngine, Variables
 
-__all__ = ["own_environment", "take_variables"]
+__all__ = ["own_environment", "take_variables", "variables_of"]
 
 #: Set in the processes that were given variables, and so in those that they start: the names of the secrets. Whoever
 #: finds it has the variables already.
@@ -32,7 +32,7 @@ def take_variables(root: Path, socket_path: str | None, env: str | None = None) 
     given = os.environ.get(_GIVEN)
     if given is not None or socket_path is None:
         return (given or "").split(",")
-    variables = _asked(socket_path, env)
+    variables = variables_of(socket_path, env)
     if variables.yields:
         os.environ.update(variables.values | _of_file(root / ".env") | dict(os.environ))
     else:
@@ -47,7 +47,8 @@ def own_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in (_GIVEN, "DETENT_ENCRYPTION_KEY")}
 
 
-def _asked(socket_path: str, env: str | None) -> Variables:
+def variables_of(socket_path: str, env: str | None) -> Variables:
+    """The variables of the environment `env`, as the engine at `socket_path` has them. Errors: `ServerUnreachable`."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(_ANSWER_S)
