@@ -117,12 +117,21 @@ def worker(
     ] = None,
     env: Annotated[
         str | None,
-        typer.Option("--env", metavar="NAME", help="Whose runs they execute: dev unless set, staging, prod."),
+        typer.Option(
+            "--env",
+            metavar="NAME",
+            help="Whose runs they execute: dev unless set, staging, prod, preview/BRANCH. Except in dev they run the "
+            "versions that were deployed there.",
+        ),
     ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Run the code of this folder, whatever was deployed to the environment.")
+    ] = False,
     log_format: LogFormat = None,
 ) -> None:
     """Run workers alone: for this project's server, for the database that DETENT_DATABASE_URL names, or, with a URL and
-    a key, for a server anywhere."""
+    a key, for a server anywhere. With --env they run what `detent deploy` brought there, each version in an environment
+    of its own."""
     from detent.config import load_config
     from detent.worker.kind import Kind
     from detent_cli.remote import remote
@@ -136,20 +145,27 @@ def worker(
     if url is None and there is None:
         if key is not None:
             raise typer.BadParameter("a key is for a server: name it with --api-url or DETENT_API_URL")
+        named = env or config.environment
+        if named not in (None, "dev") and not local:
+            _tell_of_versions(log_format)
+            from detent.worker.versions import run_versions
+
+            raise typer.Exit(run_versions(config, kind, environment=named))
         from detent.worker.run import run_workers
 
         raise typer.Exit(run_workers(config, kind, environment=env))
+    url = url or (there.url if there else "")
+    key = key or (there.key if there else None)
+    project = config.project_slug or (there.project if there else None)
+    named = env or config.environment or (there.environment if there else None)
+    if named not in (None, "dev") and not local:
+        _tell_of_versions(log_format)
+        from detent.worker.versions import run_versions
+
+        raise typer.Exit(run_versions(config, kind, environment=named, url=url, key=key, project=project))
     from detent.worker.remote import run_remote_workers
 
-    status = run_remote_workers(
-        config,
-        url or (there.url if there else ""),
-        key or (there.key if there else None),
-        kind=kind,
-        project=config.project_slug or (there.project if there else None),
-        environment=env or config.environment or (there.environment if there else None),
-    )
-    raise typer.Exit(status)
+    raise typer.Exit(run_remote_workers(config, url, key, kind=kind, project=project, environment=named))
 
 
 def _stop_at_eof() -> None:
@@ -166,6 +182,20 @@ def _log_as(kind: str | None) -> None:
     if kind not in FORMATS:
         raise typer.BadParameter(f"--log-format is {kind!r}; expected text or json")
     log_to_stderr(kind)
+
+
+def _tell_of_versions(log_format: str | None) -> None:
+    """Without a form of logs, show what becomes of versions, and nothing else of what is logged."""
+    if log_format is not None:
+        return
+    import logging
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    versions = logging.getLogger("detent.versions")
+    versions.addHandler(handler)
+    versions.setLevel(logging.INFO)
+    versions.propagate = False
 
 
 def _names(options: list[str] | None) -> list[str]:

@@ -71,8 +71,8 @@ class QueueSettings:
 class WorkerSettings:
     """Size of a worker: sync runs (`threads`) and async runs at once in each of its `processes`. `stop_grace`: seconds
     that a run which is cancelled, or has used its time, may take to stop. `machines`, `queues`: of the runs that
-    `detent worker` takes; empty for the usual ones. `keep_warm`: seconds that workers of an old version stay when its runs
-    only wait."""
+    `detent worker` takes; empty for the usual ones. `keep_warm`: seconds that workers of an old version stay
+    when its runs only wait."""
 
     threads: int = 8
     async_limit: int = 1000

@@ -67,7 +67,9 @@ def test_runs_of_an_environment_are_executed_by_its_own_workers_alone(tmp_path: 
         assert waiting["not_running"]["code"] == "no_worker"
         assert f"no run '{made}'" in project.detent("runs", "get", made).stderr
         # When a worker of staging comes
-        worker = subprocess.Popen([DETENT, "worker", "--env", "staging"], cwd=project.root, env=environment())
+        worker = subprocess.Popen(
+            [DETENT, "worker", "--env", "staging", "--local"], cwd=project.root, env=environment()
+        )
         try:
             # Then it executes the run, and is told where it is
             done = project.json("--env", "staging", "runs", "wait", made)

@@ -8,8 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Protocol
+
+from packaging.version import InvalidVersion, Version
 
 from ..errors import DeployError
 from .pythons import Interpreter
@@ -28,6 +31,7 @@ _FOR_UV = {
     "PIP_NO_INDEX": "UV_NO_INDEX",
     "PIP_CONSTRAINT": "UV_CONSTRAINT",
 }
+_INTO_OTHERS = Version("22.3")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -83,23 +87,23 @@ class Uv:
 
 
 class Pip:
-    """venv and pip, as Python brings them."""
+    """venv and pip, as Python brings them. The pip of this process installs into environments that have none, where it
+    can: they are made in a moment then, also by a Python that lacks ensurepip."""
 
     name = "pip"
 
+    def __init__(self) -> None:
+        self._is_here = _has_pip()
+
     def make(self, folder: Path, python: Interpreter, on_line: OnLine) -> None:
-        run_tool([python.path, "-I", "-m", "venv", folder], folder.parent, on_line, {})
+        less = ["--without-pip"] if self._is_here else []
+        run_tool([python.path, "-I", "-m", "venv", *less, folder], folder.parent, on_line, {})
 
     def install(self, python: Path, arguments: Sequence[str], folder: Path, on_line: OnLine) -> None:
-        command: list[str | Path] = [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--no-input",
-            *arguments,
-        ]
+        pip: list[str | Path] = (
+            [sys.executable, "-m", "pip", "--python", python] if self._is_here else [python, "-m", "pip"]
+        )
+        command = [*pip, "install", "--disable-pip-version-check", "--no-input", *arguments]
         run_tool(command, folder, on_line, {"PYTHONNOUSERSITE": "1"})
 
 
@@ -110,6 +114,14 @@ def find_uv() -> Path | None:
         if found and os.access(found, os.X_OK) and Path(found).is_file():
             return Path(found)
     return None
+
+
+def _has_pip() -> bool:
+    """Whether this process's environment has a pip that installs into others."""
+    try:
+        return Version(metadata.version("pip")) >= _INTO_OTHERS
+    except (metadata.PackageNotFoundError, InvalidVersion):
+        return False
 
 
 def program_of(environment: Path) -> Path:

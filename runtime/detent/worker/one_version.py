@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ConfigError, DeployError, DetentError
-from ..model.transport import Transport
 from .kind import Kind
 from .supervisor import GRACE_S, Supervisor
 from .variables import own_environment, variables_of
@@ -82,7 +81,7 @@ class OneVersion:
           wanted: as the server says. `keep_warm`: seconds that workers stay although its runs only wait.
         """
         runs = wanted["runs"]
-        is_due = bool(wanted["is_current"] or runs["queued"] or runs["executing"])
+        is_due = bool(wanted["is_current"] or runs.get("queued") or runs.get("executing"))
         is_new = wanted["status"] == "DEPLOYING"
         if is_due or is_new:
             self._idle_since = None

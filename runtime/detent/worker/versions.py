@@ -7,6 +7,7 @@ lets them go when their runs are finished. While the server is away everything g
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -63,6 +64,9 @@ def run_versions(
     way: Way
     objects: str | None = config.object_store_url
     if url is not None:
+        # Not for all to see, as arguments are.
+        given = {"DETENT_SECRET_KEY": key, "DETENT_PROJECT": project}
+        os.environ.update({name: value for name, value in given.items() if value is not None})
         way, objects = Far(url, key, project, environment), None
     elif config.database_path is None:
         refuse_open_servers(config)
@@ -105,6 +109,7 @@ class Versions:
     ) -> None:
         self.id = new_id("supervisor")
         self._way = way
+        self._name = way.environment
         self._kind = kind
         self._keep_warm = keep_warm
         self._objects = objects
@@ -145,7 +150,7 @@ class Versions:
             try:
                 pause = self._round()
             except Exception:
-                logger.exception("the versions of %s could not be looked after; it is tried again", self._way.environment)
+                logger.exception("the versions of %s could not be looked after; it is tried again", self._name)
             self._woken.wait(pause)
             self._woken.clear()
 
@@ -163,7 +168,9 @@ class Versions:
         return float(orders["poll_ms"]) / 1000
 
     def _ask(self, *, leaving: bool = False) -> dict[str, Any]:
-        failed = {version.version: version.problem for version in self._versions.values() if version.problem is not None}
+        failed = {
+            version.version: version.problem for version in self._versions.values() if version.problem is not None
+        }
         ready = [version.version for version in self._versions.values() if version.place is not None]
         more = {"leaving": True} if leaving else {}
         orders: dict[str, Any] = self._way.transport().call(
@@ -177,7 +184,7 @@ class Versions:
         return orders
 
     def _follow(self, wanted: list[Mapping[str, Any]]) -> None:
-        name = self._way.environment
+        name = self._name
         if not wanted:
             self._say(
                 f"no version is deployed to {name} yet: run `detent deploy --env {name}` in the project, and it starts "

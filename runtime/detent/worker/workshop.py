@@ -118,9 +118,7 @@ class Workshop:
                 if time.time() - file.stat().st_mtime > _UNUSED_DAYS * _DAY_S:
                     file.unlink()
 
-    def _files(
-        self, digest: str, transport: Callable[[], Transport], folder: Path, say: Callable[[str], None]
-    ) -> None:
+    def _files(self, digest: str, transport: Callable[[], Transport], folder: Path, say: Callable[[str], None]) -> None:
         path = self._bundles / f"{digest}.tar"
         self._bundles.mkdir(parents=True, exist_ok=True)
         with FileLock(self._bundles / f"{digest}.lock"):
