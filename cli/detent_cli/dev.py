@@ -54,7 +54,7 @@ def dev(
     if config.environment not in (None, "dev"):
         raise InvalidOptions(
             f"`detent dev` serves the environment dev, not {config.environment}; leave --env and DETENT_ENVIRONMENT "
-            f"out, and serve the other one beside it with `detent worker --env {config.environment}`"
+            f"out, and serve the other one beside it with `detent worker --env {config.environment} --local`"
         )
     if until_eof:
         threading.Thread(target=_stop_at_eof, name="detent-eof", daemon=True).start()

@@ -91,7 +91,7 @@ def test_a_worker_of_an_environment_that_is_not_there_is_refused(served: Project
     assert "did you mean 'staging'" in done.stderr
     refused = served.detent("dev", DETENT_ENVIRONMENT="staging")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert "`detent worker --env staging`" in refused.stderr
+    assert "`detent worker --env staging --local`" in refused.stderr
 
 
 def test_an_environment_is_reached_also_while_no_server_runs(project: Project) -> None:
