@@ -183,6 +183,10 @@ def infer(payload: str) -> str:
     )
     assert [one.id for one in build(root).manifest.tasks] == ["built-a", "built-torch"]
 
+    # The machine of a worker has to have them.
+    (fault,) = read_project(root, Path(sys.executable)).faults
+    assert "No module named 'torch_that_is_not_here'" in fault.message
+
 
 def test_variables_of_here_that_would_change_what_is_found_are_not_seen(
     root: Path, monkeypatch: pytest.MonkeyPatch

@@ -94,7 +94,7 @@ def build_project(
             refuse(_HEAD, problems)
             raise
         tell("importing the tasks")
-        description = read_project(root, python, variables=variables, on_line=tell)
+        description = read_project(root, python, variables=variables, stand_ins=True, on_line=tell)
         of_bundle = load_config(env={"DETENT_PROJECT_DIR": str(root)})
         found = [*check_project(description, of_bundle), *check_python(root, description.python)]
         problems += [_explained(problem, config, bundle) for problem in found]

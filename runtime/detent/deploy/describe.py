@@ -1,4 +1,4 @@
-"""What a project can run, told by a process of its own: ``python -m detent.deploy.describe FILE SECONDS``.
+"""What a project can run, told by a process of its own: ``python -m detent.deploy.describe FILE SECONDS stand-ins``.
 
 It imports the tasks of the project that `DETENT_PROJECT_DIR` names, writes what it found to FILE as JSON, and is gone:
 nothing that the files left behind, such as threads, keeps it.
@@ -29,10 +29,15 @@ from .description import DeclaredQueue, Description, Fault
 __all__ = ["describe"]
 
 
-def describe() -> Description:
-    """Import the project's task files, and tell what is in them. Once in a process."""
+def describe(*, stand_ins: bool) -> Description:
+    """Import the project's task files, and tell what is in them. Once in a process.
+
+    Parameters:
+      stand_ins: `external` packages that are not here are no fault.
+    """
     config = load_config()
-    stand_in_for(config.deploy.external)
+    if stand_ins:
+        stand_in_for(config.deploy.external)
     discovery = discover(config)
     manifest, _ = make_manifest(discovery.tasks, (), config)
     root = config.root.resolve()
@@ -73,13 +78,13 @@ def _fault(problem: Found, root: Path) -> Fault:
 
 def main(arguments: Iterable[str]) -> NoReturn:
     """Write the description to the file that the arguments name; end after so many seconds in any case."""
-    place, seconds = arguments
+    place, seconds, *more = arguments
     # What a file prints goes where its other words go; arguments are none of its business.
     sys.argv[1:] = []
     os.dup2(2, 1)
     faulthandler.enable()
     faulthandler.dump_traceback_later(float(seconds), exit=True)
-    content = msgspec.json.encode(describe())
+    content = msgspec.json.encode(describe(stand_ins="stand-ins" in more))
     temporary = Path(f"{place}.part")
     temporary.write_bytes(content)
     temporary.replace(place)

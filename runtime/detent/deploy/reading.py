@@ -44,6 +44,7 @@ def read_project(
     *,
     variables: Mapping[str, str] | None = None,
     seconds: float = IMPORT_S,
+    stand_ins: bool = False,
     on_line: Callable[[str], None] | None = None,
 ) -> Description:
     """Import the tasks of a project in a clean process.
@@ -53,6 +54,7 @@ def read_project(
       python: the interpreter, which has detent and the project's packages.
       variables: of the environment, besides those of this process. None that begin with ``DETENT_`` is passed on.
       seconds: the most that the imports may take.
+      stand_ins: packages that the settings name in `external` need not be here.
       on_line: is called with each line that the files write while they are imported.
 
     Returns:
@@ -62,14 +64,10 @@ def read_project(
     """
     with tempfile.TemporaryDirectory(prefix="detent-describe-") as folder:
         result, output = Path(folder) / "description.json", Path(folder) / "output"
+        command = [str(python), "-m", "detent.deploy.describe", str(result), str(seconds)]
         with output.open("wb") as stream:
-            status = _run(
-                [str(python), "-m", "detent.deploy.describe", str(result), str(seconds)],
-                root,
-                stream.fileno(),
-                variables,
-                seconds,
-            )
+            more = ["stand-ins"] if stand_ins else []
+            status = _run([*command, *more], root, stream.fileno(), variables, seconds)
         said = _tail(output)
         if on_line is not None:
             for line in said.splitlines():
