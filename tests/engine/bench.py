@@ -32,6 +32,7 @@ from detent.model.protocol import (
     Triggered,
 )
 from detent.store import Store, open_database
+from detent.testing.empty_database import put_empty_database
 
 MORNING = 1_800_000_000_000
 
@@ -131,6 +132,8 @@ class Bench:
         self.clock = VirtualClock()
         self.path = folder / "detent.db"
         self.url = url
+        if not url and not self.path.exists():
+            put_empty_database(self.path)
         self.store = self._open()
         self.limits = limits
         self.engine = Engine(self.store, self.clock, **limits)
@@ -149,7 +152,7 @@ class Bench:
         self.engine = Engine(self.store, self.clock, **self.limits)
 
     def _open(self) -> Store:
-        return open_database(self.url, None if self.url else self.path)
+        return open_database(self.url, None if self.url else self.path, "OFF")
 
     def worker(
         self,

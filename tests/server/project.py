@@ -16,6 +16,7 @@ from detent.server.http import HttpServer
 from detent.server.hub import Hub
 from detent.store import open_database
 from detent.telemetry import open_telemetry
+from detent.testing.empty_database import put_empty_database
 
 KEY = "dt_dev_0123456789"
 SCHEMA = {
@@ -40,6 +41,8 @@ class Project:
 
     def __init__(self, folder: Path, objects: ObjectStore | None = None, url: str = "sqlite:///") -> None:
         file = folder / "detent.db" if url.startswith("sqlite") else None
+        if file is not None and not file.exists():
+            put_empty_database(file)
         #: The file, or the URL.
         self.database = file or url
         self.store = open_database(url, file, "OFF")

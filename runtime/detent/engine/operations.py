@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
 from pathlib import Path
@@ -179,7 +179,7 @@ class Operations:
         #: The operations whose answer depends on who asks; here they are those of the owner.
         self._account_operations = frozenset(accounts_of_owner.by_name)
         self._by_name |= accounts_of_owner.by_name
-        self._takes = {name: frozenset(signature(method).parameters) for name, method in self._by_name.items()}
+        self._takes = {name: _names(getattr(method, "__func__", method)) for name, method in self._by_name.items()}
 
     @property
     def env(self) -> str:
@@ -466,6 +466,12 @@ class Operations:
         ids = msgspec.json.encode(sorted(tasks)).decode()
         rows = self._store.read("view_attempts_allowed", env=self._engine.env, ids=ids)
         return {row["id"]: row["n"] for row in rows}
+
+
+@lru_cache(1_000)
+def _names(function: Callable[..., Any]) -> frozenset[str]:
+    """What an operation takes; kept, since the same one of another environment takes the same."""
+    return frozenset(signature(function).parameters) - {"self"}
 
 
 def _version() -> str:

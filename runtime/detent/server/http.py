@@ -108,7 +108,7 @@ class _Quiet:
         server.should_exit = True
         for stop in self._on_stop:
             stop()
-        await server.shutdown(sockets=[listener])
+        await _end(server, listener)
 
     def _make(self) -> uvicorn.Server:
         import uvicorn
@@ -129,6 +129,19 @@ class _Quiet:
             timeout_graceful_shutdown=GRACE_S,
         )
         return uvicorn.Server(config)
+
+
+async def _end(server: uvicorn.Server, listener: socket.socket) -> None:
+    for listening in server.servers:
+        listening.close()
+    listener.close()
+    state = server.server_state
+    for connection in list(state.connections):
+        connection.shutdown()
+    # Those that nothing is under way on are closed in the next turn of the loop; uvicorn looks in tenths of a second.
+    await asyncio.sleep(0)
+    if state.connections or state.tasks:
+        await server.shutdown()
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from inspect import Parameter, signature
 from typing import Any, NamedTuple, get_type_hints
 
@@ -39,11 +40,8 @@ class Parameters:
     """
 
     def __init__(self, method: Callable[..., Any]) -> None:
-        hints = get_type_hints(getattr(method, "__func__", method), include_extras=True)
-        self._taken = {
-            name: _taken(name, hints.get(name, Any), parameter.default is Parameter.empty)
-            for name, parameter in signature(method).parameters.items()
-        }
+        function = getattr(method, "__func__", method)
+        self._taken = _all_taken(function, is_bound=function is not method)
 
     def __iter__(self) -> Iterator[Taken]:
         return iter(self._taken.values())
@@ -72,6 +70,16 @@ class Parameters:
         for taken in self:
             if taken.required and taken.name not in values:
                 raise InvalidOptions(f"{taken.name} is missing; expected {_words(taken.schema)}")
+
+
+@lru_cache(1_000)
+def _all_taken(function: Callable[..., Any], is_bound: bool) -> dict[str, Taken]:
+    """Kept, since the operations of another environment, or of another server in this process, take the same."""
+    hints = get_type_hints(function, include_extras=True)
+    return {
+        name: _taken(name, hints.get(name, Any), parameter.default is Parameter.empty)
+        for name, parameter in list(signature(function).parameters.items())[is_bound:]
+    }
 
 
 def _taken(name: str, type: Any, required: bool) -> Taken:

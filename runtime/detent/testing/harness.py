@@ -32,6 +32,7 @@ from ..worker.link import DirectLink
 from ..worker.manifest import make_manifest
 from ..worker.worker import STOP_GRACE_S, Worker, WorkerOptions
 from .clock import VirtualClock, VirtualSleeper
+from .empty_database import put_empty_database
 
 if TYPE_CHECKING:
     from ..model.views import LogEntry, RunDetail, TriggeredRun
@@ -59,7 +60,8 @@ class Harness:
         self._folder = Path(tempfile.mkdtemp(prefix="detent-test-"))
         self._changed = threading.Event()
         self.clock = VirtualClock()
-        self.store = open_database(database_url, None if database_url else self._folder / "detent.db", "OFF")
+        file = None if database_url else put_empty_database(self._folder / "detent.db")
+        self.store = open_database(database_url, file, "OFF")
         self.telemetry = TelemetryStore(self._folder / "telemetry.db")
         self.objects = open_store(self._folder / "objects")
         self.engine = Engine(self.store, self.clock, env_limit=env_limit, on_emit=self.telemetry.append)
