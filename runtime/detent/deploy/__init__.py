@@ -9,9 +9,12 @@ if TYPE_CHECKING:
     from .building import Build, MakesEnvironments, build_project
     from .bundle import build_bundle
     from .checking import check_project
+    from .deploying import deploy
     from .description import Description
     from .entries import Bundle, FileEntry
+    from .events import DeployEvent
     from .extraction import check_bundle, extract_bundle
+    from .failing import DeploymentCanceled, DeploymentFailed
     from .git import git_state
     from .lock_check import check_lock, check_python
     from .locks import Lock, lock_of
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Build",
     "Bundle",
+    "DeployEvent",
+    "DeploymentCanceled",
+    "DeploymentFailed",
     "Description",
     "Environments",
     "FileEntry",
@@ -38,6 +44,7 @@ __all__ = [
     "check_project",
     "check_python",
     "check_system_packages",
+    "deploy",
     "extract_bundle",
     "git_state",
     "lock_of",
@@ -49,6 +56,9 @@ __all__ = [
 _HOMES = {
     "Build": ".building",
     "Bundle": ".entries",
+    "DeployEvent": ".events",
+    "DeploymentCanceled": ".failing",
+    "DeploymentFailed": ".failing",
     "Description": ".description",
     "Environments": ".venvs",
     "FileEntry": ".entries",
@@ -64,6 +74,7 @@ _HOMES = {
     "check_project": ".checking",
     "check_python": ".lock_check",
     "check_system_packages": ".system_packages",
+    "deploy": ".deploying",
     "extract_bundle": ".extraction",
     "git_state": ".git",
     "lock_of": ".locks",

@@ -63,6 +63,7 @@ def build_project(
     environments: MakesEnvironments,
     variables: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
+    on_bundle: Callable[[Bundle], None] | None = None,
 ) -> Build:
     """Make the bundle of a project and see that it can run.
 
@@ -71,7 +72,8 @@ def build_project(
       into: the folder for the bundle.
       environments: makes the environment that its tasks are imported in.
       variables: of the environment that it is for, which task files may read while they are imported.
-      on_line: is called with each line to show.
+      on_line: is called with each line to show. `on_bundle`: is called with the bundle, before it is looked into; what
+        it raises ends the build.
 
     Errors: `DeployError` with everything that would fail later, each with file and line and what to do.
     """
@@ -79,6 +81,8 @@ def build_project(
     git = git_state(config.root)
     bundle = build_bundle(config, into, on_line=tell)
     tell(f"bundle {bundle.hash[:12]}: {len(bundle.files)} files, {bundle.bytes:,} bytes")
+    if on_bundle is not None:
+        on_bundle(bundle)
     with tempfile.TemporaryDirectory(prefix="detent-build-") as folder:
         # The folder is called as the project is, since packages and messages may show its name.
         root = Path(folder).resolve() / (config.root.name or "project")
