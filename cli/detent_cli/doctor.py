@@ -24,13 +24,16 @@ _ENDS = {
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Look at Python, the project, the database, the broker, the object store, the server and its engine.
+    """Look at Python, the project, the database, the broker, the object store, the server and its engine, and at the
+    assistants that were connected.
 
     Needs nothing running. The exit status is 1 when something failed; warnings do not count.
     """
     from detent.doctor import examine
+    from detent.doctor.examination import CHECKS, Check
+    from detent_cli.assistants.checking import check_assistants
 
-    found = examine(_settings)
+    found = examine(_settings, [*CHECKS, Check("assistants", check_assistants)])
     if as_json:
         from detent_cli.console import print_json
 

@@ -254,13 +254,13 @@ def _present(named: Sequence[str] | None, scope: str | None, folder: Path) -> li
 
 
 def _probe(commands: Sequence[Command], folder: Path) -> None:
-    from detent.errors import InvalidOptions
+    from detent.errors import DetentError
     from detent_cli.assistants.probing import probe
 
     for command in {(each.program, *each.args): each for each in commands}.values():
         found = probe(command, folder)
         if found.problem is not None:
-            raise InvalidOptions(
+            raise DetentError(
                 f"`{' '.join([command.program, *command.args])}` does not start: {found.problem}. Nothing was written; "
                 "mend it, or write the entry all the same with --no-verify"
             )

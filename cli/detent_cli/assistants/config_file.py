@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from detent.errors import InvalidOptions
+from detent.errors import ConfigError
 from detent_cli.assistants import jsonc
 from detent_cli.assistants.unreadable import Unreadable
 
@@ -30,16 +30,16 @@ class ConfigFile:
 
     @classmethod
     def read(cls, path: Path, format: str) -> ConfigFile:
-        """The file as it is. Errors: `InvalidOptions` for one that cannot be read."""
+        """The file as it is. Errors: `ConfigError` for one that cannot be read."""
         try:
             return cls(path, format, path.read_bytes())
         except FileNotFoundError:
             return cls(path, format, None)
         except OSError as error:
-            raise InvalidOptions(f"{path} cannot be read: {error.strerror or error}") from None
+            raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
 
     def get(self, keys: Sequence[str]) -> Any:
-        """The value that `keys` lead to, or None. Errors: `InvalidOptions` with line and column."""
+        """The value that `keys` lead to, or None. Errors: `ConfigError` with line and column."""
         if self.content is None:
             return None
         return self._edit(lambda text: self._editor.get(text, keys))
@@ -66,7 +66,7 @@ class ConfigFile:
         try:
             return content.decode()
         except UnicodeDecodeError as error:
-            raise InvalidOptions(f"{self.path} is not UTF-8 (byte {error.start}), so it is left alone") from None
+            raise ConfigError(f"{self.path} is not UTF-8 (byte {error.start}), so it is left alone") from None
 
     @property
     def _editor(self) -> ModuleType:
@@ -85,7 +85,7 @@ class ConfigFile:
             return act(self._text)
         except Unreadable as error:
             place = "" if error.line is None else f":{error.line}:{error.column}"
-            raise InvalidOptions(f"{self.path}{place}: {error.reason}; it was left as it is") from None
+            raise ConfigError(f"{self.path}{place}: {error.reason}; the file was left as it is") from None
 
     def _encoded(self, text: str) -> bytes:
         had_bom = (self.content or b"").startswith(_BOM)
@@ -95,7 +95,7 @@ class ConfigFile:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that nobody ever sees half of it; a link to it stays, and so does who may read it.
 
-    Errors: `InvalidOptions` where it cannot be written.
+    Errors: `ConfigError` where it cannot be written.
     """
     real = path.resolve()
     try:
@@ -103,7 +103,7 @@ def write_whole(path: Path, content: bytes) -> None:
         mode = real.stat().st_mode & 0o7777 if real.exists() else None
         number, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
     except OSError as error:
-        raise InvalidOptions(f"{path} cannot be written: {error.strerror or error}") from None
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from None
     try:
         with os.fdopen(number, "wb") as file:
             file.write(content)
@@ -118,4 +118,4 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             Path(name).unlink()
-        raise InvalidOptions(f"{path} cannot be written: {error.strerror or error}") from None
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from None

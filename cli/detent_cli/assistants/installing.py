@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from detent.errors import DetentError, InvalidOptions
+from detent.errors import ConfigError, DetentError, InvalidOptions
 from detent_cli.assistants.clients import Client
 from detent_cli.assistants.command import Command
 from detent_cli.assistants.config_file import ConfigFile, write_whole
@@ -31,7 +31,7 @@ class Target:
     keys: tuple[str, ...]
 
     def read(self) -> ConfigFile:
-        """The file as it is. Errors: `InvalidOptions`."""
+        """The file as it is. Errors: `ConfigError`."""
         return ConfigFile.read(self.path, self.client.format)
 
 
@@ -67,10 +67,17 @@ def target(client: Client, scope: str, system: System, project: Path) -> Target:
 def plan_install(target: Target, command: Command) -> Change:
     """What has to be written so that `command` is the server of that place.
 
-    Errors: `InvalidOptions` for a file that cannot be edited safely.
+    Errors: `ConfigError` for a file that cannot be edited safely, with what to paste.
     """
     file = target.read()
     entry = target.client.entry(target.scope, command.program, command.args)
+    try:
+        return _planned(target, file, entry)
+    except ConfigError as error:
+        raise ConfigError(f"{error.message}; put this into it yourself:\n\n{_snippet(target, entry)}") from None
+
+
+def _planned(target: Target, file: ConfigFile, entry: dict[str, Any]) -> Change:
     present = file.get(target.keys)
     if present == entry:
         return Change(target, "keep", file.content, file.content, entry)
@@ -85,6 +92,11 @@ def plan_install(target: Target, command: Command) -> Change:
     if target.client.strict and file.content is not None and _is_lenient(file.content):
         note = f"{target.client.name} reads no comments and no trailing commas, and there are some in this file"
     return Change(target, action, file.content, after, entry, note)
+
+
+def _snippet(target: Target, entry: dict[str, Any]) -> str:
+    """The entry alone, as it stands in a file of the client."""
+    return ConfigFile(target.path, target.client.format, b"").put(target.keys, entry).decode().strip()
 
 
 def plan_uninstall(target: Target, records: Records) -> Change:
@@ -116,7 +128,7 @@ def _as_it_was(file: ConfigFile, target: Target, record: Record | None) -> bytes
 def apply(changes: Sequence[Change], records: Records, version: str) -> None:
     """Write all, or none: what was written is taken back when something cannot be.
 
-    Errors: `InvalidOptions` that names the file, and any that could not be taken back.
+    Errors: `ConfigError` that names the file, and any that could not be taken back.
     """
     done: list[Change] = []
     try:
@@ -139,7 +151,7 @@ def apply(changes: Sequence[Change], records: Records, version: str) -> None:
 def _write(path: Path, content: bytes | None, expected: bytes | None) -> None:
     now = path.read_bytes() if path.exists() else None
     if now != expected:
-        raise InvalidOptions(f"{path} was changed by another program just now; try again")
+        raise ConfigError(f"{path} was changed by another program just now; try again")
     if content is not None:
         write_whole(path, content)
         return
