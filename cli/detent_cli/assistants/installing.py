@@ -145,7 +145,7 @@ def apply(changes: Sequence[Change], records: Records, version: str) -> None:
         told = (
             f"; these are changed and could not be taken back: {', '.join(left)}" if left else "; nothing was changed"
         )
-        raise InvalidOptions(f"{error.message}{told}") from None
+        raise ConfigError(f"{error.message}{told}") from None
 
 
 def _write(path: Path, content: bytes | None, expected: bytes | None) -> None:
