@@ -32,7 +32,7 @@ class DeploySettings:
     ignored, of files that are not taken, and of files that are no secrets although they look like it. `max_bytes`: of
     the bundle. `pre_build`: a program and its arguments, run before the bundle is made. `system_packages`: programs and
     shared libraries that workers' machines must have. `external`: packages that those machines bring themselves.
-    `place`: where all this stands, for messages.
+    `import_timeout`: of all task files together, in seconds. `place`: where all this stands, for messages.
     """
 
     include: tuple[str, ...] = ()
@@ -42,6 +42,7 @@ class DeploySettings:
     pre_build: tuple[str, ...] = ()
     system_packages: tuple[str, ...] = ()
     external: tuple[str, ...] = ()
+    import_timeout: float = 120.0
     place: str = "[tool.detent.deploy]"
 
 
@@ -51,6 +52,8 @@ def read_deploy_settings(table: Table, file: Path | None) -> DeploySettings:
     Errors: `ConfigError` for a key that is unknown, with near names, and for a value that cannot be used.
     """
     own = file is not None and file.name == "detent.toml"
+    usual = DeploySettings()
+    timeout = table.seconds("import_timeout", least=1.0)
     settings = DeploySettings(
         include=_patterns(table, "include"),
         exclude=_patterns(table, "exclude"),
@@ -61,6 +64,7 @@ def read_deploy_settings(table: Table, file: Path | None) -> DeploySettings:
             table, "system_packages", _SYSTEM, 'programs and shared libraries, such as ["ffmpeg", "libsndfile.so.1"]'
         ),
         external=_names(table, "external", _PACKAGE, 'names of packages without versions, such as ["torch"]'),
+        import_timeout=usual.import_timeout if timeout is None else timeout,
         place="[deploy] of detent.toml" if own else "[tool.detent.deploy] of pyproject.toml",
     )
     table.refuse_the_rest()

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import msgspec
 
+from ..config import load_config
 from ..errors import DeployError
 from .description import Description
 from .problems import Problem
 
 __all__ = ["read_project"]
 
-#: How long all imports of a project may take, in seconds, unless it is said.
-IMPORT_S = 120.0
 #: What the process may take besides, before it is killed: it ends itself when the time is over.
 _GRACE_S = 20.0
 _SHOWN_LINES = 30
@@ -43,7 +42,7 @@ def read_project(
     python: Path,
     *,
     variables: Mapping[str, str] | None = None,
-    seconds: float = IMPORT_S,
+    seconds: float | None = None,
     stand_ins: bool = False,
     on_line: Callable[[str], None] | None = None,
 ) -> Description:
@@ -53,28 +52,29 @@ def read_project(
       root: the project's folder, in which the process works.
       python: the interpreter, which has detent and the project's packages.
       variables: of the environment, besides those of this process. None that begin with ``DETENT_`` is passed on.
-      seconds: the most that the imports may take.
+      seconds: the most that the imports may take; `import_timeout` of the project's settings when None.
       stand_ins: packages that the settings name in `external` need not be here.
       on_line: is called with each line that the files write while they are imported.
 
     Returns:
       What is in it, faults included: `check_project` judges them.
 
-    Errors: `DeployError` when the process does not get that far: it crashes, hangs, or has no detent.
+    Errors: `DeployError` when the process does not get that far: it crashes, hangs, or has no detent; `ConfigError`.
     """
+    limit = load_config(env={"DETENT_PROJECT_DIR": str(root)}).deploy.import_timeout if seconds is None else seconds
     with tempfile.TemporaryDirectory(prefix="detent-describe-") as folder:
         result, output = Path(folder) / "description.json", Path(folder) / "output"
-        command = [str(python), "-m", "detent.deploy.describe", str(result), str(seconds)]
+        command = [str(python), "-m", "detent.deploy.describe", str(result), str(limit)]
         with output.open("wb") as stream:
             more = ["stand-ins"] if stand_ins else []
-            status = _run([*command, *more], root, stream.fileno(), variables, seconds)
+            status = _run([*command, *more], root, stream.fileno(), variables, limit)
         said = _tail(output)
         if on_line is not None:
             for line in said.splitlines():
                 on_line(line)
         if result.exists():
             return msgspec.json.decode(result.read_bytes(), type=Description)
-        raise _failed(root.resolve(), python, status, said, seconds)
+        raise _failed(root.resolve(), python, status, said, limit)
 
 
 def _run(
@@ -117,12 +117,9 @@ def _failed(root: Path, python: Path, status: int | None, said: str, seconds: fl
             "deploy with",
             output=said,
         )
-    config = re.search(r"^detent\.errors\.ConfigError: (.+)", said, re.MULTILINE)
-    if config is not None:
-        return DeployError(config[1], output=said)
     file, line = _place(root, said)
     if status is None or "Timeout (" in said:
-        what = f"the imports take longer than {seconds:g} s; do what takes long inside of a task"
+        what = f"the imports take longer than {seconds:g} s; do what takes long inside of a task, or set import_timeout"
     elif status < 0:
         what = f"the process that imports the tasks was ended by {_signal(-status)}"
     else:
