@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..errors import NotFound, Unauthorized, near_names
+from ..model.branches import PREVIEW
 from ..model.ids import new_id
 from ..store import Store, Tx
 from .keys import KINDS, hash_of
@@ -19,7 +21,7 @@ from .principal import Principal
 from .public_tokens import PublicTokens, read_public_scopes
 from .scopes import KEY, ROLES
 
-__all__ = ["WRONG_KEY", "Accounts", "key_kind", "name_of", "slug_of"]
+__all__ = ["WRONG_KEY", "Accounts", "environment_named", "key_kind", "name_of", "slug_of"]
 
 T = TypeVar("T")
 
@@ -191,8 +193,11 @@ class Accounts:
         if not of_project:
             raise NotFound(near_names("project", project or "", known))
         wanted = environment or "dev"
-        row = next((row for row in of_project if wanted in (row["id"], name_of(row))), None)
+        row = next((row for row in of_project if environment_named(row, wanted)), None)
+        if row is None and wanted == PREVIEW:
+            row = self._shared(of_project[0])
         if row is None:
+            self._refuse_archived(of_project[0]["project_id"], wanted)
             raise NotFound(near_names("environment", wanted, [name_of(row) for row in of_project]))
         role = principal.role or row["role"]
         limits = (ROLES[role],) if given is None else (ROLES[role], given)
@@ -205,6 +210,22 @@ class Accounts:
             limits=limits,
             role=role,
         )
+
+    def _shared(self, beside: Any) -> dict[str, Any]:
+        """The environment ``preview``, for what all previews have in common. It is made when it is asked for first."""
+        values = {"project_id": beside["project_id"], "kind": PREVIEW, "branch": ""}
+        now = self.now()
+        self.write(lambda tx: tx.run("insert_environment", id=new_id("env", now), now=now, **values))
+        [row] = self.read("find_branch", **values)
+        return {**dict(beside), "id": row["id"], "kind": PREVIEW, "branch": ""}
+
+    def _refuse_archived(self, project_id: str, wanted: str) -> None:
+        for row in self.read("list_environments", project_id=project_id):
+            if row["archived_at"] is not None and environment_named(row, wanted):
+                raise NotFound(
+                    f"the environment {name_of(row)} is archived; deploying its branch brings it back, "
+                    f"or: detent preview create --branch {row['branch']}"
+                )
 
     def _reach(self, person_id: str | None) -> list[Any]:
         rows = self.read("environments_in_reach", person_id=person_id)
@@ -221,8 +242,10 @@ class Accounts:
 
 def _of_environment(row: Any, given: frozenset[str] | None, project: str | None, environment: str | None) -> Principal:
     if row["archived_at"] is not None:
-        raise Unauthorized("the environment of this key is archived")
-    if environment is not None and environment not in (row["env"], name_of(row)):
+        raise Unauthorized(
+            f"the environment of this key, {name_of(row)}, is archived; deploying its branch brings it back"
+        )
+    if environment is not None and not environment_named({**dict(row), "id": row["env"]}, environment):
         raise NotFound(f"this key is for {name_of(row)!r}, not for {environment!r}; use a key of that environment")
     if project is not None and project not in (row["project_id"], row["project_slug"]):
         raise NotFound(f"this key is for the project {row['project_slug']!r}, not for {project!r}")
@@ -239,6 +262,11 @@ def slug_of(name: str) -> str:
 def name_of(row: Any) -> str:
     """An environment's name: its kind, of a preview with the branch."""
     return f"{row['kind']}/{row['branch']}" if row["branch"] else str(row["kind"])
+
+
+def environment_named(row: Any, wanted: str) -> bool:
+    """Whether `wanted` is the id or the name of an environment."""
+    return wanted == row["id"] or unicodedata.normalize("NFC", wanted) == name_of(row)
 
 
 def key_kind(row: Any) -> str:

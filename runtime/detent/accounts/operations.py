@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -15,8 +16,9 @@ from ..model.json_length import JsonLength
 from ..model.limits import NAME_CHARS
 from ..model.moments import iso
 from ..store import Tx
-from .accounts import Accounts, key_kind, name_of
+from .accounts import Accounts, environment_named, key_kind, name_of
 from .device_logins import DeviceLogins
+from .environment_operations import EnvironmentOperations, NoUpkeep, Upkeep, environment_view
 from .keys import NewKey, new_key
 from .principal import Principal
 from .public_tokens import LONGEST_S, read_public_scopes
@@ -25,7 +27,6 @@ from .scopes import ROLES, check_scopes
 __all__ = ["AccountOperations"]
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
-_BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
 #: How long a public token lasts where nothing else is said, in milliseconds.
 _TOKEN_MS = 15 * 60_000
@@ -41,12 +42,23 @@ class AccountOperations:
     Parameters:
       accounts: all of them. `principal`: who asks, or what finds it out; nobody sees or changes more than their key
         reaches.
+      upkeep: what is to be done about the runs of environments that are archived. `api_url`: the server's own address.
     """
 
-    def __init__(self, accounts: Accounts, principal: Principal | Callable[[], Principal]) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        principal: Principal | Callable[[], Principal],
+        upkeep: Upkeep | None = None,
+        api_url: Callable[[], str] = str,
+    ) -> None:
         self._accounts = accounts
         self._principal = principal
         self._logins = DeviceLogins(accounts)
+        self._environment_operations = EnvironmentOperations(
+            accounts, lambda: self._who, self._project_where, self._key_of, upkeep or NoUpkeep()
+        )
+        self._api_url = api_url
 
     @property
     def _who(self) -> Principal:
@@ -63,9 +75,8 @@ class AccountOperations:
             "projects.list": self.list_projects,
             "projects.create": self.create_project,
             "projects.retrieve": self.retrieve_project,
-            "environments.list": self.list_environments,
-            "environments.create": self.create_environment,
-            "environments.archive": self.archive_environment,
+            "projects.initialize": self.initialize_project,
+            **self._environment_operations.by_name,
             "keys.list": self.list_keys,
             "keys.create": self.create_key,
             "keys.revoke": self.revoke_key,
@@ -184,32 +195,51 @@ class AccountOperations:
         self._accounts.write(make)
         return self.retrieve_project(id=str(values["id"]))
 
+    def initialize_project(
+        self, *, slug: str, name: str | None = None, organization: str | None = None, key: str | None = None
+    ) -> dict[str, Any]:
+        """What a folder needs to be about a project of this server; the project is made when it is not there.
+
+        Parameters:
+          slug: of the project. `name`, `organization`: of a new one, see `create_project`.
+          key: make a key for this environment of it, such as ``dev``; its secret is in this answer, and nowhere else.
+
+        Errors: `InvalidOptions`; `NotFound`; `Forbidden` for whoever may not make a project, or keys.
+        """
+        _check("slug", slug, _SLUG, "lower-case letters, digits and dashes, at most 64")
+        org_id = self._org(organization)
+        found = [row for row in self._projects() if slug == row["slug"]]
+        same_org = [row for row in found if row["org_id"] == org_id]
+        there = same_org or (found if organization is None else [])
+        if not there:
+            self._who.require("projects:write")
+            made = self.create_project(slug=slug, name=name, organization=organization)
+            [project] = [row for row in self._projects() if row["id"] == made["id"]]
+        else:
+            project = there[0]
+        if key is not None:
+            self._require_in(project["org_id"], "keys:write")
+        environments = self._environments(project["id"])
+        secret = None
+        if key is not None:
+            rows = self._accounts.read("list_environments", project_id=project["id"])
+            env = next((row for row in rows if row["archived_at"] is None and environment_named(row, key)), None)
+            if env is None:
+                raise NotFound(near_names("environment", key, [name_of(row) for row in rows]))
+            secret = self._key_of(env, f"{slug} {name_of(env)}")
+        return {
+            "project": _project(project) | {"environments": environments},
+            "created": not there,
+            "api_url": self._api_url() or None,
+            "configuration": {"project": slug},
+            "key": secret,
+            "keys_with": f"detent --project-slug {slug} keys create --name NAME --env ENVIRONMENT",
+        }
+
     def retrieve_project(self, *, id: str) -> dict[str, Any]:
         """A project, by id or slug, with its environments."""
         row = self._project(id)
         return _project(row) | {"environments": self._environments(row["id"])}
-
-    def list_environments(self, *, project: str | None = None) -> dict[str, Any]:
-        """The environments of a project; of this key's own when None."""
-        return {"items": self._environments(self._project(project or self._who.project_id)["id"])}
-
-    def create_environment(self, *, branch: str, project: str | None = None) -> dict[str, Any]:
-        """Make the environment ``preview/BRANCH``; the one that is there already when the branch has one."""
-        _check("branch", branch, _BRANCH, "letters, digits, and . _ / - between them, at most 128")
-        found = self._project(project or self._who.project_id)
-        now = self._accounts.now()
-        values = {"project_id": found["id"], "kind": "preview", "branch": branch}
-        self._accounts.write(lambda tx: _put_environment(tx, new_id("env", now), values, now))
-        return next(env for env in self._environments(found["id"]) if env["name"] == f"preview/{branch}")
-
-    def archive_environment(self, *, id: str) -> dict[str, Any]:
-        """Archive a preview environment: its keys are refused from then on, its runs are kept."""
-        env = self._environment(id)
-        if env["kind"] != "preview":
-            raise Conflict(f"{name_of(env)!r} cannot be archived; only preview environments can")
-        now = self._accounts.now()
-        self._accounts.write(lambda tx: tx.run("archive_environment", id=env["id"], now=now))
-        return {"id": env["id"], "archived": True}
 
     # Keys.
 
@@ -241,26 +271,24 @@ class AccountOperations:
         now = self._accounts.now()
         expires_at = None if expires_in is None else now + _positive(expires_in, "expires_in")
         allowed = None if scopes is None else check_scopes([scopes] if isinstance(scopes, str) else scopes)
+        more = {"scopes": None if allowed is None else _encode(allowed).decode(), "expires_at": expires_at}
         if personal:
             person = self._person(email)
-            made = new_key("pat")
-            row: dict[str, Any] = {"env": None, "person_id": person["id"]}
-        else:
-            env = self._environment(environment or self._who.env)
-            made = new_key(key_kind(env))
-            row = {"env": env["id"], "person_id": None}
-        values = {
-            "id": made.id,
-            "hash": made.hash,
-            "start": made.start,
-            "name": _name(name),
-            "scopes": None if allowed is None else _encode(allowed).decode(),
-            "expires_at": expires_at,
-            "now": now,
-            **row,
-        }
-        self._accounts.write(lambda tx: tx.run("insert_key", **values))
-        return self._shown(made)
+            return self._keep_key(new_key("pat"), name, env=None, person_id=person["id"], **more)
+        env = self._environment(environment or self._who.env)
+        return self._keep_key(new_key(key_kind(env)), name, env=env["id"], person_id=None, **more)
+
+    def _key_of(self, env: Any, name: str) -> dict[str, Any]:
+        """A new key of an environment, given its row, for all that such keys may do."""
+        made = new_key(key_kind(env))
+        return self._keep_key(made, name, env=env["id"], person_id=None, scopes=None, expires_at=None)
+
+    def _keep_key(self, made: NewKey, name: str, **row: Any) -> dict[str, Any]:
+        values = {"id": made.id, "hash": made.hash, "start": made.start, "name": _name(name), **row}
+        now = self._accounts.now()
+        self._accounts.write(lambda tx: tx.run("insert_key", now=now, **values))
+        [found] = self._accounts.read("find_key_by_id", id=made.id)
+        return _key(found) | {"secret": made.text}
 
     def revoke_key(self, *, id: str) -> dict[str, Any]:
         """Refuse a key from now on."""
@@ -299,7 +327,7 @@ class AccountOperations:
             tx.run("insert_key", **values)
 
         self._accounts.write(rotate)
-        return self._shown(made) | {"replaces": id, "old_key_until": iso(until)}
+        return _key(self._key(made.id)) | {"secret": made.text} | {"replaces": id, "old_key_until": iso(until)}
 
     # People.
 
@@ -352,6 +380,20 @@ class AccountOperations:
                 return row
         raise NotFound(near_names("project", wanted, [row["slug"] for row in rows]))
 
+    def _project_where(self, wanted: str, scope: str) -> Any:
+        """The same, where they have `scope`. Errors: `NotFound`, `Forbidden`."""
+        row = self._project(wanted)
+        self._require_in(row["org_id"], scope)
+        return row
+
+    def _require_in(self, org_id: str, scope: str) -> None:
+        """A person may have another role in another organisation. Errors: `Forbidden`."""
+        who = self._who
+        if who.kind == "personal" and org_id != who.org_id:
+            role = next(org["role"] for org in self.list_orgs()["items"] if org["id"] == org_id)
+            who = replace(who, limits=(ROLES[role], *who.limits[1:]))
+        who.require(scope)
+
     def _org(self, wanted: str | None) -> str:
         if wanted is None:
             return self._who.org_id
@@ -364,12 +406,12 @@ class AccountOperations:
         raise NotFound(near_names("organisation", wanted, [org["slug"] for org in orgs]))
 
     def _environments(self, project_id: str) -> list[dict[str, Any]]:
-        return [_environment(row) for row in self._accounts.read("list_environments", project_id=project_id)]
+        return [environment_view(row) for row in self._accounts.read("list_environments", project_id=project_id)]
 
     def _environment(self, wanted: str) -> Any:
         rows = self._accounts.read("list_environments", project_id=self._who.project_id)
         for row in rows:
-            if wanted in (row["id"], name_of(row)) and row["archived_at"] is None:
+            if row["archived_at"] is None and environment_named(row, wanted):
                 return row
         raise NotFound(near_names("environment", wanted, [name_of(row) for row in rows if row["archived_at"] is None]))
 
@@ -396,14 +438,6 @@ class AccountOperations:
             raise InvalidOptions("say as whom, by email: " + ", ".join(person["email"] for person in owners))
         return owners[0] if owners else self.add_person(email="owner@localhost", name="Owner", role="owner")
 
-    def _shown(self, made: NewKey) -> dict[str, Any]:
-        return _key(self._key(made.id)) | {"secret": made.text}
-
-
-def _put_environment(tx: Tx, env: str, values: dict[str, Any], now: int) -> None:
-    if not tx.run("insert_environment", id=env, now=now, **values):
-        tx.run("unarchive_environment", **values)
-
 
 def _org(row: Any) -> dict[str, Any]:
     return {
@@ -416,13 +450,6 @@ def _project(row: Any) -> dict[str, Any]:
     return {
         "id": row["id"], "slug": row["slug"], "name": row["name"], "organization": row["org_slug"],
         "created_at": iso(row["created_at"]),
-    }  # fmt: skip
-
-
-def _environment(row: Any) -> dict[str, Any]:
-    return {
-        "id": row["id"], "name": name_of(row), "kind": row["kind"], "branch": row["branch"] or None,
-        "created_at": iso(row["created_at"]), "archived_at": iso(row["archived_at"]),
     }  # fmt: skip
 
 

@@ -13,8 +13,10 @@ from ..model.account_views import (
     DeviceLogin,
     DeviceToken,
     Environment,
+    InitializedProject,
     LoginDecision,
     NewApiKey,
+    NewEnvironment,
     Organization,
     Person,
     PersonRemoved,
@@ -37,6 +39,7 @@ __all__ = [
     "create_project",
     "create_public_token",
     "fetch_login",
+    "initialize_project",
     "list_environments",
     "list_keys",
     "list_orgs",
@@ -91,16 +94,24 @@ def create_project(slug: str, name: str | None, organization: str | None) -> Cal
     return Call("projects.create", values, ProjectDetail.model_validate)
 
 
+def initialize_project(
+    slug: str, name: str | None, organization: str | None, key: str | None
+) -> Call[InitializedProject]:
+    values = _given(slug=slug, name=name, organization=organization, key=key)
+    return Call("projects.initialize", values, InitializedProject.model_validate)
+
+
 def retrieve_project(project: str) -> Call[ProjectDetail]:
     return Call("projects.retrieve", {"id": project}, ProjectDetail.model_validate)
 
 
-def list_environments(project: str | None) -> Call[list[Environment]]:
-    return _list("environments.list", Environment, project=project)
+def list_environments(project: str | None, archived: bool) -> Call[list[Environment]]:
+    return _list("environments.list", Environment, project=project, archived=None if archived else False)
 
 
-def create_environment(branch: str, project: str | None) -> Call[Environment]:
-    return Call("environments.create", _given(branch=branch, project=project), Environment.model_validate)
+def create_environment(branch: str, project: str | None, key: bool) -> Call[NewEnvironment]:
+    values = _given(branch=branch, project=project, key=None if key else False)
+    return Call("environments.create", values, NewEnvironment.model_validate)
 
 
 def archive_environment(environment: str) -> Call[Archived]:

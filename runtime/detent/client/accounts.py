@@ -10,7 +10,9 @@ from ..model.account_views import (
     ApiKey,
     Archived,
     Environment,
+    InitializedProject,
     NewApiKey,
+    NewEnvironment,
     Organization,
     Person,
     PersonRemoved,
@@ -97,6 +99,20 @@ class ProjectsResource:
         """
         return calls.create_project(slug, name, organization).ask(self._transport)
 
+    def initialize(
+        self, slug: str, *, name: str | None = None, organization: str | None = None, key: str | None = None
+    ) -> InitializedProject:
+        """What a folder needs to be about a project of this server; the project is made when it is not there, with the
+        environments ``dev``, ``staging`` and ``prod``. Asked again it changes nothing.
+
+        Parameters:
+          slug: lower-case letters, digits and dashes. `name`, `organization`: of a new project.
+          key: make a key for this environment of it, such as ``"dev"``; its `secret` is in this answer alone.
+
+        Errors: `InvalidOptions`; `NotFound`; `Forbidden`.
+        """
+        return calls.initialize_project(slug, name, organization, key).ask(self._transport)
+
     def retrieve(self, project: str) -> ProjectDetail:
         """A project, by slug or id, with its environments. Errors: `NotFound` with near names."""
         return calls.retrieve_project(project).ask(self._transport)
@@ -108,17 +124,25 @@ class EnvironmentsResource:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def list(self, *, project: str | None = None) -> builtins.list[Environment]:
-        """The environments of a project, of this client's own when None. Errors: `NotFound`."""
-        return calls.list_environments(project).ask(self._transport)
+    def list(self, *, project: str | None = None, archived: bool = True) -> builtins.list[Environment]:
+        """The environments of a project, of this client's own when None. `archived`: also those. Errors: `NotFound`."""
+        return calls.list_environments(project, archived).ask(self._transport)
 
-    def create(self, branch: str, *, project: str | None = None) -> Environment:
-        """Make ``preview/BRANCH``; the one that is there already when the branch has one, also an archived one.
-        Errors: `InvalidOptions`; `NotFound`; `Forbidden`."""
-        return calls.create_environment(branch, project).ask(self._transport)
+    def create(self, branch: str, *, project: str | None = None, key: bool = True) -> NewEnvironment:
+        """Make ``preview/BRANCH``, or bring it back when it is archived; the one that is there already when the branch
+        has one.
+
+        Parameters:
+          branch: as git has it, with its slashes. `project`: that of this client when None.
+          key: give a new environment a key of its own. Its `secret` is in this answer, and nowhere else.
+
+        Errors: `InvalidOptions`; `NotFound`; `LimitExceeded`; `Forbidden`.
+        """
+        return calls.create_environment(branch, project, key).ask(self._transport)
 
     def archive(self, environment: str) -> Archived:
-        """Archive a preview environment, by name or id: its keys are refused from then on, its runs are kept.
+        """Archive a preview environment, by name or id: its keys are refused from then on, nothing is triggered any
+        more, its unfinished runs are cancelled. What was kept of it stays, and `create` brings it back.
         Errors: `NotFound`; `Conflict` for the others; `Forbidden`."""
         return calls.archive_environment(environment).ask(self._transport)
 

@@ -9,7 +9,9 @@ from ..model.account_views import (
     ApiKey,
     Archived,
     Environment,
+    InitializedProject,
     NewApiKey,
+    NewEnvironment,
     Organization,
     Person,
     PersonRemoved,
@@ -101,6 +103,20 @@ class AsyncProjectsResource:
         """
         return await calls.create_project(slug, name, organization).ask_async(self._transport)
 
+    async def initialize(
+        self, slug: str, *, name: str | None = None, organization: str | None = None, key: str | None = None
+    ) -> InitializedProject:
+        """What a folder needs to be about a project of this server; the project is made when it is not there, with the
+        environments ``dev``, ``staging`` and ``prod``. Asked again it changes nothing.
+
+        Parameters:
+          slug: lower-case letters, digits and dashes. `name`, `organization`: of a new project.
+          key: make a key for this environment of it, such as ``"dev"``; its `secret` is in this answer alone.
+
+        Errors: `InvalidOptions`; `NotFound`; `Forbidden`.
+        """
+        return await calls.initialize_project(slug, name, organization, key).ask_async(self._transport)
+
     async def retrieve(self, project: str) -> ProjectDetail:
         """A project, by slug or id, with its environments. Errors: `NotFound` with near names."""
         return await calls.retrieve_project(project).ask_async(self._transport)
@@ -112,17 +128,25 @@ class AsyncEnvironmentsResource:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def list(self, *, project: str | None = None) -> builtins.list[Environment]:
-        """The environments of a project, of this client's own when None. Errors: `NotFound`."""
-        return await calls.list_environments(project).ask_async(self._transport)
+    async def list(self, *, project: str | None = None, archived: bool = True) -> builtins.list[Environment]:
+        """The environments of a project, of this client's own when None. `archived`: also those. Errors: `NotFound`."""
+        return await calls.list_environments(project, archived).ask_async(self._transport)
 
-    async def create(self, branch: str, *, project: str | None = None) -> Environment:
-        """Make ``preview/BRANCH``; the one that is there already when the branch has one, also an archived one.
-        Errors: `InvalidOptions`; `NotFound`; `Forbidden`."""
-        return await calls.create_environment(branch, project).ask_async(self._transport)
+    async def create(self, branch: str, *, project: str | None = None, key: bool = True) -> NewEnvironment:
+        """Make ``preview/BRANCH``, or bring it back when it is archived; the one that is there already when the branch
+        has one.
+
+        Parameters:
+          branch: as git has it, with its slashes. `project`: that of this client when None.
+          key: give a new environment a key of its own. Its `secret` is in this answer, and nowhere else.
+
+        Errors: `InvalidOptions`; `NotFound`; `LimitExceeded`; `Forbidden`.
+        """
+        return await calls.create_environment(branch, project, key).ask_async(self._transport)
 
     async def archive(self, environment: str) -> Archived:
-        """Archive a preview environment, by name or id: its keys are refused from then on, its runs are kept.
+        """Archive a preview environment, by name or id: its keys are refused from then on, nothing is triggered any
+        more, its unfinished runs are cancelled. What was kept of it stays, and `create` brings it back.
         Errors: `NotFound`; `Conflict` for the others; `Forbidden`."""
         return await calls.archive_environment(environment).ask_async(self._transport)
 

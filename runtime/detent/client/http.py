@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError, InvalidOptions, ServerUnreachable
+from ..model.header_text import in_header
 from ..model.protocol import Handle, NewRun
 from ..model.transport import FeedEvent
 from .bundles import get_bundle, put_bundle
@@ -281,9 +282,9 @@ def _about(what: str, name: str | None) -> dict[str, str]:
     """The header that says which project or environment is meant. Errors: `InvalidOptions`."""
     if name is None:
         return {}
-    if not name or not name.isascii() or not name.isprintable():
-        raise InvalidOptions(f"{what} must be a name or an id of ASCII characters, got {name!r}")
-    return {f"x-detent-{what}": name}
+    if not name or not name.isprintable():
+        raise InvalidOptions(f"{what} must be a name or an id, got {name!r}")
+    return {f"x-detent-{what}": in_header(name)}
 
 
 def _sendable(key: str | None) -> str | None:

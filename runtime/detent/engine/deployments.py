@@ -17,6 +17,7 @@ from ..model.ids import is_id, new_id
 from ..model.manifest import Manifest
 from ..model.version import place_of
 from .announce import deployment_finished
+from .closed import refuse_closed
 from .describe import describe
 from .scene import Scene
 from .trigger import DEPLOYED_NOTE
@@ -83,7 +84,9 @@ def resolve(read: Any, env: str, wanted: str) -> Any:
 
 
 def create_deployment(scene: Scene, values: Mapping[str, Any]) -> Any:
-    """A deployment begins, and gets its version; its row. Asked again with the same id, it is found."""
+    """A deployment begins, and gets its version; its row. Asked again with the same id, it is found.
+    Errors: `Conflict` in an environment that takes no runs."""
+    refuse_closed(scene)
     made = scene.tx.one("find_deployment", env=scene.env, id=values["id"]) if values.get("id") else None
     if made is not None:
         return made

@@ -28,6 +28,7 @@ from .bulk_operations import BulkOperations
 from .deployment_operations import DeploymentOperations
 from .diagnosis_operations import DiagnosisOperations
 from .engine import Engine
+from .environments import EnvironmentUpkeep
 from .error_operations import ErrorOperations
 from .log_operations import LogOperations
 from .metrics import MetricsOperations
@@ -175,7 +176,7 @@ class Operations:
             **AlertOperations(engine, vault).by_name,
             **DeploymentOperations(engine, objects).by_name,
         }
-        accounts_of_owner = AccountOperations(self.accounts, lambda: self.accounts.owner(engine.env))
+        accounts_of_owner = self._accounts_for(lambda: self.accounts.owner(engine.env))
         #: The operations whose answer depends on who asks; here they are those of the owner.
         self._account_operations = frozenset(accounts_of_owner.by_name)
         self._by_name |= accounts_of_owner.by_name
@@ -217,7 +218,11 @@ class Operations:
         `call`."""
         if operation not in self._account_operations:
             return self.call(operation, **values)
-        return self._answer(operation, AccountOperations(self.accounts, principal).by_name[operation], values)
+        return self._answer(operation, self._accounts_for(principal).by_name[operation], values)
+
+    def _accounts_for(self, principal: Principal | Callable[[], Principal]) -> AccountOperations:
+        upkeep = EnvironmentUpkeep(self._engine)
+        return AccountOperations(self.accounts, principal, upkeep, lambda: self._engine.callbacks.base)
 
     def _answer(self, operation: str, method: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         if operation == "runs.list":

@@ -78,6 +78,7 @@ class ScheduleOperations:
                 env=scene.env,
                 kind="created",
                 deduplication_key=key,
+                active=1,
                 next_at=first_slot(values["cron"], values["timezone"], scene.now),
                 now=scene.now,
                 **values,
@@ -235,7 +236,9 @@ def _change(scene: Scene, row: Any, **changes: Any) -> str:
         return str(row["id"])
     else:
         next_at = row["next_at"]
-    scene.tx.run("change_schedule", id=row["id"], next_at=next_at, now=scene.now, **values)
+    # Later than it was made, by which one tells that somebody has changed it.
+    now = max(scene.now, row["created_at"] + 1)
+    scene.tx.run("change_schedule", id=row["id"], next_at=next_at, now=now, **values)
     return str(row["id"])
 
 

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ..errors import InvalidOptions
+from ..model.branches import PREVIEW
 from ..model.cron import check_cron, check_zone, latest_slot, next_slots
 from ..model.ids import slot_id
 from ..model.manifest import Manifest, ScheduleSpec
 from ..model.protocol import NewRun
+from .closed import environment_of, why_closed
 from .scene import Scene
 from .trigger import make_runs
 
@@ -72,6 +74,7 @@ def pass_slots(scene: Scene, passings: Sequence[Passing]) -> int:
     for passing in passings:
         row, problem = passing.row, passing.problem
         there = Scene(scene.tx, scene.now, row["env"], scene.bell)
+        problem = problem or why_closed(there)
         if problem is None and scene.tx.one("find_task", env=row["env"], id=row["task"]) is None:
             problem = f"no worker has described a task {row['task']!r}, so its slots pass without a run"
         moved = scene.tx.run(
@@ -97,18 +100,23 @@ def declare_schedules(scene: Scene, manifest: Manifest, elsewhere: Collection[st
     """Make the declared schedules those of the manifest, and of the tasks that other workers run `elsewhere`.
 
     One that stays as it was keeps its next slot, and one that somebody has deactivated stays so. While a task file
-    cannot be used, its tasks may be in it, so that no schedule goes.
+    cannot be used, its tasks may be in it, so that no schedule goes. In a preview they are inactive, unless they are
+    meant for previews by name, until somebody activates them.
     """
     tx, env, now = scene.tx, scene.env, scene.now
+    if why_closed(scene) is not None:
+        return
+    kind = _kind_of(scene)
     rows = {row["task"]: row for row in tx.all("list_declared", env=env)}
     described = {task.id for task in manifest.tasks}
     wanted = {
         task.id: task.schedule
         for task in manifest.tasks
-        if task.schedule is not None and _is_meant_for(task.schedule, env)
+        if task.schedule is not None and _is_meant_for(task.schedule, kind)
     }
     for task, spec in wanted.items():
         row = rows.get(task)
+        begins = int(kind != PREVIEW or spec.environments is not None)
         if row is None:
             tx.run(
                 "insert_schedule",
@@ -120,10 +128,15 @@ def declare_schedules(scene: Scene, manifest: Manifest, elsewhere: Collection[st
                 external_id=None,
                 cron=spec.cron,
                 timezone=spec.timezone,
-                next_at=_first_declared(spec, now),
+                active=begins,
+                next_at=_first_declared(spec, now) if begins else None,
                 now=now,
             )
-        elif (row["cron"], row["timezone"]) != (spec.cron, spec.timezone):
+            continue
+        # In a preview, as long as nobody has touched it, whether it is active is up to the code.
+        is_as_declared = kind == PREVIEW and row["updated_at"] == row["created_at"]
+        active = begins if is_as_declared else row["active"]
+        if (row["cron"], row["timezone"], row["active"]) != (spec.cron, spec.timezone, active):
             tx.run(
                 "change_schedule",
                 id=row["id"],
@@ -131,9 +144,9 @@ def declare_schedules(scene: Scene, manifest: Manifest, elsewhere: Collection[st
                 external_id=None,
                 cron=spec.cron,
                 timezone=spec.timezone,
-                active=row["active"],
-                next_at=_first_declared(spec, now) if row["active"] else None,
-                now=now,
+                active=active,
+                next_at=_first_declared(spec, now) if active else None,
+                now=row["created_at"] if is_as_declared else now,
             )
     for task, row in rows.items():
         is_gone = task in described or (task not in elsewhere and not manifest.problems)
@@ -149,8 +162,14 @@ def _first_declared(spec: ScheduleSpec, now: int) -> int | None:
         return now
 
 
-def _is_meant_for(spec: ScheduleSpec, env: str) -> bool:
-    return spec.environments is None or env in spec.environments or env.partition("/")[0] in spec.environments
+def _kind_of(scene: Scene) -> str:
+    """The kind of the environment. Those of the first project are named by it."""
+    row = environment_of(scene)
+    return scene.env.partition("/")[0] if row is None else str(row["kind"])
+
+
+def _is_meant_for(spec: ScheduleSpec, kind: str) -> bool:
+    return spec.environments is None or kind in spec.environments
 
 
 def _declared_id(env: str, task: str) -> str:

@@ -13,6 +13,7 @@ from ..model.plain_text import NUL, refuse_nul
 from ..model.protocol import Failure, Handle, NewRun, Trigger, Triggered, WaitResult
 from ..model.status import FINAL
 from .batches import begin_batch
+from .closed import refuse_closed
 from .debounce import open_window, push_on
 from .idempotency import find_by_key, keep_key
 from .journal import put_entry
@@ -44,9 +45,11 @@ def make_runs(
     """Insert `runs`; a run whose id, idempotency key or debounce key is there already is found, not made again.
 
     Errors: `TaskNotFound` for an id that no connected worker knows, `InvalidOptions` for such a queue, `Conflict` for
-    an idempotency key that came with another payload, and for an id that a run of another environment has.
+    an idempotency key that came with another payload, for an id that a run of another environment has, and in an
+    environment that takes no runs.
     """
     tx, now, env = scene.tx, scene.now, scene.env
+    refuse_closed(scene)
     present: set[str] = set()
     if parent is None:
         present = _present(scene, runs)

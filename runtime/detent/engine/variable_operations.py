@@ -10,7 +10,7 @@ from ..model.dotenv import parse_dotenv
 from ..vault import Vault
 from .engine import Engine
 from .scene import Scene
-from .variables import Secrets, check_variable, opened, put_variables
+from .variables import Secrets, check_variable, opened, put_variables, shared_environment, variables_in
 from .views import iso
 
 __all__ = ["VariableOperations"]
@@ -43,13 +43,22 @@ class VariableOperations:
         }
 
     def list(self) -> dict[str, Any]:
-        """The variables by name; the values of those that are no secrets."""
-        env = self._engine.env
-        return {"items": [self._view(row) for row in self._engine.store.read("list_variables", env=env)]}
+        """The variables by name; the values of those that are no secrets. Of a preview, also those that it has from
+        the environment ``preview``."""
+        store, env = self._engine.store, self._engine.env
+        found = variables_in(store, env, shared_environment(store, env))
+        return {"items": [self._view(row, source) for source, row in found]}
 
     def retrieve(self, *, name: str) -> dict[str, Any]:
         """One variable. Errors: `NotFound`."""
-        return self._view(self._row(name))
+        store, env = self._engine.store, self._engine.env
+        rows = store.read("find_variable", env=env, name=name)
+        shared = None if rows else shared_environment(store, env)
+        if shared is not None:
+            env, rows = shared, store.read("find_variable", env=shared, name=name)
+        if not rows:
+            raise _unknown(name)
+        return self._view(rows[0], env)
 
     def create(self, *, name: str, value: str, is_secret: bool = True) -> dict[str, Any]:
         """Make a variable. Errors: `InvalidOptions`, `LimitExceeded`; `Conflict` when it is there."""
@@ -114,20 +123,15 @@ class VariableOperations:
             return row is None
 
         created = self._engine.write(put)
-        return self._view(self._row(name)) | {"created": created, "note": _NOTE}
+        return self.retrieve(name=name) | {"created": created, "note": _NOTE}
 
-    def _row(self, name: str) -> Any:
-        rows = self._engine.store.read("find_variable", env=self._engine.env, name=name)
-        if not rows:
-            raise _unknown(name)
-        return rows[0]
-
-    def _view(self, row: Any) -> dict[str, Any]:
+    def _view(self, row: Any, env: str) -> dict[str, Any]:
         secret = bool(row["is_secret"])
         return {
             "name": row["name"],
             "is_secret": secret,
-            "value": None if secret else opened(self._vault, self._engine.env, row),
+            "value": None if secret else opened(self._vault, env, row),
+            "inherited": env != self._engine.env,
             "created_at": iso(row["created_at"]),
             "updated_at": iso(row["updated_at"]),
         }
@@ -144,4 +148,7 @@ def _flag(name: str, value: Any) -> bool:
 
 
 def _unknown(name: str) -> NotFound:
-    return NotFound(f"no variable {name!r} in this environment; list them with `detent env list`")
+    return NotFound(
+        f"no variable {name!r} in this environment; list them with `detent env list`. "
+        "What a preview has from the environment preview is changed there: detent --env preview env"
+    )

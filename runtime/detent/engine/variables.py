@@ -8,13 +8,23 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import DetentError, InvalidOptions, LimitExceeded
+from ..model.ids import is_id
 from ..model.protocol import Variables
 from ..model.redaction import Redactor
 from ..store import Store, Tx
 from ..vault import Vault
 from .scene import Scene
 
-__all__ = ["Secrets", "check_variable", "opened", "put_variables", "seal_all_again", "variables_for_worker"]
+__all__ = [
+    "Secrets",
+    "check_variable",
+    "opened",
+    "put_variables",
+    "seal_all_again",
+    "shared_environment",
+    "variables_for_worker",
+    "variables_in",
+]
 
 logger = logging.getLogger("detent.engine")
 
@@ -87,9 +97,9 @@ def variables_for_worker(store: Store, vault: Vault, env: str) -> Variables:
     """What a worker of `env` is given when it starts; one whose key is lost is left out, and named in the log."""
     values: dict[str, str] = {}
     secret: list[str] = []
-    for row in store.read("list_variables", env=env):
+    for source, row in variables_in(store, env, shared_environment(store, env)):
         try:
-            values[row["name"]] = opened(vault, env, row)
+            values[row["name"]] = opened(vault, source, row)
         except DetentError as error:
             logger.error("the variable %s is not given to workers: %s", row["name"], error)  # noqa: TRY400  # for people
             continue
@@ -97,6 +107,22 @@ def variables_for_worker(store: Store, vault: Vault, env: str) -> Variables:
             secret.append(row["name"])
     kinds = [row["kind"] for row in store.read("find_environment", id=env)]
     return Variables(values, secret, yields=(kinds or [env])[0] == _YIELDING)
+
+
+def shared_environment(store: Store, env: str) -> str | None:
+    """The id of the environment whose variables a preview has too; None of one that is no preview, and as long as
+    there are none."""
+    rows = store.read("find_shared_environment", env=env) if is_id("env", env) else []
+    return str(rows[0]["id"]) if rows else None
+
+
+def variables_in(store: Store, env: str, shared: str | None) -> list[tuple[str, Any]]:
+    """The rows of the variables of `env` by name, each with the environment that it is kept in. Its own win over those
+    of `shared`."""
+    found = {row["name"]: (env, row) for row in store.read("list_variables", env=env)}
+    if shared is not None:
+        found = {row["name"]: (shared, row) for row in store.read("list_variables", env=shared)} | found
+    return [found[name] for name in sorted(found)]
 
 
 def seal_all_again(store: Store, vault: Vault) -> int:
@@ -133,15 +159,19 @@ class Secrets:
         self._env = env
         self._hidden = tuple(hidden)
         self._names = tuple(names)
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[Any, ...] | None = None
         self._redactor = Redactor()
 
     def redactor(self) -> Redactor:
         """The present one."""
-        [row] = self._store.read("stamp_of_variables", env=self._env)
-        stamp = (row["n"], row["at"])
+        shared = shared_environment(self._store, self._env)
+        stamp: tuple[Any, ...] = (shared,)
+        for env in (self._env, shared):
+            if env is not None:
+                [row] = self._store.read("stamp_of_variables", env=env)
+                stamp += (row["n"], row["at"])
         if stamp != self._stamp:
-            self._redactor = Redactor([*self._hidden, *self._values()], self._names)
+            self._redactor = Redactor([*self._hidden, *self._values(shared)], self._names)
             self._stamp = stamp
         return self._redactor
 
@@ -149,12 +179,12 @@ class Secrets:
         """The variables have changed: two changes of one millisecond have the same stamp."""
         self._stamp = None
 
-    def _values(self) -> list[str]:
+    def _values(self, shared: str | None) -> list[str]:
         values: list[str] = []
-        for row in self._store.read("list_variables", env=self._env):
+        for env, row in variables_in(self._store, self._env, shared):
             if row["is_secret"]:
                 try:
-                    values.append(opened(self._vault, self._env, row))
+                    values.append(opened(self._vault, env, row))
                 except DetentError:
                     logger.debug("the variable %s cannot be opened", row["name"])
         return values

@@ -15,8 +15,10 @@ __all__ = [
     "DeviceLogin",
     "DeviceToken",
     "Environment",
+    "InitializedProject",
     "LoginDecision",
     "NewApiKey",
+    "NewEnvironment",
     "Organization",
     "Person",
     "PersonRemoved",
@@ -65,10 +67,12 @@ class ProjectDetail(Project):
 
 
 class Archived(View):
-    """An environment that was archived."""
+    """An environment that was archived. `canceled_runs`: how many unfinished ones it had, which are cancelled."""
 
     id: str
+    name: str = ""
     archived: bool
+    canceled_runs: int = 0
 
 
 class Person(View):
@@ -125,6 +129,31 @@ class NewApiKey(ApiKey):
     secret: str = Field(repr=False)
     replaces: str | None = None
     old_key_until: datetime | None = None
+
+
+class NewEnvironment(Environment):
+    """An environment that was asked for. `created`: it is new; `returned`: it was archived, and is back. `key`: that of
+    a new one, with its secret, which is shown here and never again."""
+
+    created: bool = False
+    returned: bool = False
+    key: NewApiKey | None = None
+
+
+class InitializedProject(View):
+    """What a folder needs to be about a project of a server.
+
+    `created`: the project is new. `api_url`: where the server says that it is. `configuration`: the settings that the
+    folder needs. `key`: the one that was asked for, with its secret, which is shown here and never again. `keys_with`:
+    the command that makes keys.
+    """
+
+    project: ProjectDetail
+    created: bool
+    api_url: str | None = None
+    configuration: dict[str, str]
+    key: NewApiKey | None = None
+    keys_with: str
 
 
 class PublicToken(View):

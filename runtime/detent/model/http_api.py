@@ -42,7 +42,7 @@ CALLBACK_BYTES = 3 * 1024 * 1024
 #: Where the description of the API is found.
 OPENAPI = "/openapi.json"
 #: Operations whose answers hold a key that is told once and kept nowhere: an ``Idempotency-Key`` has no effect there.
-TOLD_ONCE = ("auth.", "keys.")
+TOLD_ONCE = ("auth.", "environments.create", "keys.", "projects.initialize")
 TRIGGER_TASK = "/api/v1/tasks/{id}/trigger"
 TRIGGER_BATCH = "/api/v1/tasks/batch"
 #: Completes a token without a key: the digest in the address is the right to do so.
@@ -120,10 +120,11 @@ ROUTES: dict[str, Route] = {
     "orgs.create": Route("POST", "/api/v1/orgs", "any", answer="Organization"),
     "projects.list": Route("GET", "/api/v1/projects", "projects:read", answer="list[Project]"),
     "projects.create": Route("POST", "/api/v1/projects", "projects:write", answer="ProjectDetail"),
+    "projects.initialize": Route("POST", "/api/v1/projects/initialize", "projects:read", answer="InitializedProject"),
     "projects.retrieve": Route("GET", "/api/v1/projects/{id}", "projects:read", answer="ProjectDetail"),
     "environments.list": Route("GET", "/api/v1/environments", "environments:read", answer="list[Environment]"),
     "environments.create": Route(
-        "POST", "/api/v1/environments", "environments:write", repeatable=True, answer="Environment"
+        "POST", "/api/v1/environments", "environments:write", repeatable=True, answer="NewEnvironment"
     ),
     "environments.archive": Route(
         "POST", "/api/v1/environments/{id}/archive", "environments:write", repeatable=True, answer="Archived"

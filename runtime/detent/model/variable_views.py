@@ -10,11 +10,13 @@ __all__ = ["RemovedVariable", "SavedVariable", "Variable", "VariableImport"]
 
 
 class Variable(View):
-    """A variable of an environment. The `value` of a secret is never shown: it is None."""
+    """A variable of an environment. The `value` of a secret is never shown: it is None. `inherited`: a preview has it
+    from the environment ``preview``."""
 
     name: str
     is_secret: bool
     value: str | None = None
+    inherited: bool = False
     created_at: datetime
     updated_at: datetime
 

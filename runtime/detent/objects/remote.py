@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from ..errors import DetentError, ServerUnreachable, StoreError, by_answer
+from ..model.header_text import in_header
 from ..model.http_api import WORKER_OBJECT
 
 __all__ = ["RemoteObjects"]
@@ -35,7 +36,7 @@ class RemoteObjects:
         headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
         for name, value in (("x-detent-project", project), ("x-detent-environment", environment)):
             if value is not None:
-                headers[name] = value
+                headers[name] = in_header(value)
         self._http = httpx.Client(base_url=self.address, headers=headers, timeout=_TIMEOUT)
 
     def __repr__(self) -> str:

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..accounts import Accounts, Principal
 from ..accounts.accounts import WRONG_KEY
 from ..errors import DetentError, Unauthorized
+from ..model.header_text import of_header
 from .callbacks import is_callback
 from .objects import is_object_link
 from .problems import problem, refusal_of
@@ -121,7 +122,7 @@ class Gate:
             key = ""
         if not key:
             raise Unauthorized(WRONG_KEY)
-        wanted = headers.get("x-detent-project"), headers.get("x-detent-environment")
+        wanted = of_header(headers.get("x-detent-project")), of_header(headers.get("x-detent-environment"))
         known = self._accounts.known(key, *wanted)
         return known or await asyncio.to_thread(self._accounts.principal_of, key, *wanted)
 

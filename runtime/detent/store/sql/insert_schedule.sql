@@ -1,2 +1,2 @@
 INSERT INTO schedules (id, env, task, kind, deduplication_key, external_id, cron, timezone, active, next_at, created_at, updated_at)
-VALUES (:id, :env, :task, :kind, :deduplication_key, :external_id, :cron, :timezone, 1, :next_at, :now, :now)
+VALUES (:id, :env, :task, :kind, :deduplication_key, :external_id, :cron, :timezone, :active, :next_at, :now, :now)

@@ -1,0 +1,1 @@
+SELECT id FROM deployments WHERE env = :env AND state IN ('PENDING', 'BUILDING', 'DEPLOYING')

@@ -1,0 +1,1 @@
+UPDATE schedules SET next_at = NULL WHERE env = :env AND next_at IS NOT NULL
