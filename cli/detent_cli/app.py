@@ -49,6 +49,7 @@ COMMANDS = {
     "keys": LazyCommand("detent_cli.keys", "app", "Keys of environments and people."),
     "projects": LazyCommand("detent_cli.projects", "app", "Projects of a server."),
     "environments": LazyCommand("detent_cli.projects", "environments", "dev, staging, prod and previews."),
+    "preview": LazyCommand("detent_cli.preview", "app", "Previews: an isolated environment for each branch."),
     "people": LazyCommand("detent_cli.people", "app", "People of the organisation, and their roles."),
     "login": LazyCommand("detent_cli.login", "login", "Log in to a server, or let another device log in."),
     "whoami": LazyCommand("detent_cli.whoami", "whoami", "Whose key is used, and for what."),

@@ -162,5 +162,6 @@ def _print_table(found: list[Variable]) -> None:
     table.add_column("UPDATED", no_wrap=True)
     for variable in found:
         value = "(secret)" if variable.value is None else clean(variable.value).replace("\n", "\\n")
+        value += "  (from preview)" if variable.inherited else ""
         table.add_row(variable.name, value, f"{variable.updated_at:%Y-%m-%d %H:%M}")
     stdout().print(table)

@@ -77,10 +77,16 @@ def show_project(
 
 
 @environments.command("list", short_help="The environments of a project.")
-def list_environments(project: Project = None, as_json: AsJson = False) -> None:
+def list_environments(
+    project: Project = None,
+    archived: Annotated[
+        bool, typer.Option("--archived/--no-archived", help="Whether to show those that are archived.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
     """The environments of a project."""
     with connected() as client:
-        found = client.environments.list(project=project)
+        found = client.environments.list(project=project, archived=archived)
     if as_json:
         from detent_cli.console import print_json
 
@@ -98,7 +104,8 @@ def create_environment(
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the preview environment of a branch; the one that is there already where it has one."""
+    """Make the preview environment of a branch, with a key of its own, or bring it back; the one that is there already
+    where the branch has one."""
     with connected() as client:
         made = client.environments.create(branch, project=project)
     if as_json:
@@ -106,7 +113,10 @@ def create_environment(
 
         print_json(made)
         return
+    from detent_cli.preview import tell_new_environment
+
     typer.echo(made.name)
+    tell_new_environment(made, secret=True)
 
 
 @environments.command("archive", short_help="Archive a preview environment.")
@@ -114,7 +124,8 @@ def archive_environment(
     environment: Annotated[str, typer.Argument(metavar="NAME", help="preview/BRANCH, or its id.")],
     as_json: AsJson = False,
 ) -> None:
-    """Archive a preview environment: its keys are refused from then on, its runs are kept."""
+    """Archive a preview environment: its keys are refused from then on, nothing is triggered any more, its unfinished
+    runs are cancelled. What is kept of it stays."""
     with connected() as client:
         gone = client.environments.archive(environment)
     if as_json:
@@ -122,4 +133,4 @@ def archive_environment(
 
         print_json(gone)
     else:
-        typer.echo(f"{environment} is archived.", err=True)
+        typer.echo(f"{gone.name} is archived; {gone.canceled_runs:,} unfinished runs cancelled.", err=True)

@@ -8,12 +8,14 @@ from typing import Any, Protocol
 from ..errors import Conflict, LimitExceeded, NotFound, near_names
 from ..model.branches import PREVIEW, check_branch, preview_name
 from ..model.ids import new_id
-from ..model.moments import iso
+from ..model.limits import NAME_CHARS
 from ..store import Tx
 from .accounts import Accounts, environment_named, name_of
+from .keys import KINDS, keep_key, new_key
 from .principal import Principal
+from .views import environment_view, key_view
 
-__all__ = ["EnvironmentOperations", "NoUpkeep", "Upkeep", "environment_view"]
+__all__ = ["EnvironmentOperations", "NoUpkeep", "Upkeep"]
 
 #: Environments of one project that are not archived.
 MOST = 1_000
@@ -47,7 +49,7 @@ class EnvironmentOperations:
 
     Parameters:
       who: finds out who asks. `project_of`: the row of a project, by id or slug, where they have a scope.
-      new_key: makes a key for an environment, given its row and the key's name.
+      upkeep: what is to be done about the runs of environments that are archived.
     """
 
     def __init__(
@@ -55,13 +57,11 @@ class EnvironmentOperations:
         accounts: Accounts,
         who: Callable[[], Principal],
         project_of: Callable[[str, str], Any],
-        new_key: Callable[[Any, str], dict[str, Any]],
         upkeep: Upkeep,
     ) -> None:
         self._accounts = accounts
         self._who = who
         self._project_of = project_of
-        self._new_key = new_key
         self._upkeep = upkeep
 
     @property
@@ -92,13 +92,17 @@ class EnvironmentOperations:
         named = check_branch(branch)
         now = self._accounts.now()
         values = {"project_id": found["id"], "kind": PREVIEW, "branch": named}
+        made = new_key(KINDS[PREVIEW]) if key else None
 
         def put(tx: Tx) -> tuple[Any, bool, bool]:
             before = tx.one("find_branch", **values)
             if before is None or before["archived_at"] is not None:
                 self._check_room(tx, found["id"])
             if before is None:
-                tx.run("insert_environment", id=new_id("env", now), now=now, **values)
+                env = new_id("env", now)
+                tx.run("insert_environment", id=env, now=now, **values)
+                if made is not None:
+                    keep_key(tx, made, preview_name(named)[:NAME_CHARS], now, env=env)
             elif before["archived_at"] is not None:
                 tx.run("unarchive_environment", **values)
             row = tx.one("find_branch", **values)
@@ -107,8 +111,10 @@ class EnvironmentOperations:
         row, created, returned = self._accounts.write(put)
         if returned:
             self._upkeep.returned(row["id"])
-        made = self._new_key(row, preview_name(named)[:200]) if created and key else None
-        return environment_view(row) | {"created": created, "returned": returned, "key": made}
+        told = None
+        if created and made is not None:
+            told = key_view(self._accounts.read("find_key_by_id", id=made.id)[0]) | {"secret": made.text}
+        return environment_view(row) | {"created": created, "returned": returned, "key": told}
 
     def archive_environment(self, *, id: str) -> dict[str, Any]:
         """Archive a preview environment: its keys are refused from then on, nothing is triggered any more, its
@@ -137,11 +143,3 @@ class EnvironmentOperations:
                 f"a project has at most {MOST:,} environments that are not archived; "
                 "archive those whose branch is gone: detent preview archive --gone"
             )
-
-
-def environment_view(row: Any) -> dict[str, Any]:
-    """An environment as it is told."""
-    return {
-        "id": row["id"], "name": name_of(row), "kind": row["kind"], "branch": row["branch"] or None,
-        "created_at": iso(row["created_at"]), "archived_at": iso(row["archived_at"]),
-    }  # fmt: skip

@@ -6,7 +6,9 @@ import hashlib
 import secrets
 from typing import NamedTuple
 
-__all__ = ["KINDS", "NewKey", "hash_of", "new_key", "short_secret"]
+from ..store import Tx
+
+__all__ = ["KINDS", "NewKey", "hash_of", "keep_key", "new_key", "short_secret"]
 
 #: What stands in the keys of an environment, by its kind.
 KINDS = {"dev": "dev", "staging": "stg", "prod": "prod", "preview": "prev"}
@@ -32,6 +34,23 @@ def new_key(kind: str) -> NewKey:
     own = short_secret(10)
     text = f"dt_{kind}_{own}_{short_secret(_SECRET_CHARS)}"
     return NewKey(f"key_{own}", text, hash_of(text), f"dt_{kind}_{own[:_SHOWN]}…")
+
+
+def keep_key(
+    tx: Tx,
+    made: NewKey,
+    name: str,
+    now: int,
+    *,
+    env: str | None = None,
+    person_id: str | None = None,
+    scopes: str | None = None,
+    expires_at: int | None = None,
+) -> None:
+    """Write a key that was just made, of an environment or a person; all but its text."""
+    values = {"id": made.id, "hash": made.hash, "start": made.start, "name": name, "now": now}
+    owner = {"env": env, "person_id": person_id, "scopes": scopes, "expires_at": expires_at}
+    tx.run("insert_key", **values, **owner)
 
 
 def hash_of(text: str) -> str:

@@ -18,11 +18,12 @@ from ..model.moments import iso
 from ..store import Tx
 from .accounts import Accounts, environment_named, key_kind, name_of
 from .device_logins import DeviceLogins
-from .environment_operations import EnvironmentOperations, NoUpkeep, Upkeep, environment_view
-from .keys import NewKey, new_key
+from .environment_operations import EnvironmentOperations, NoUpkeep, Upkeep
+from .keys import NewKey, keep_key, new_key
 from .principal import Principal
 from .public_tokens import LONGEST_S, read_public_scopes
 from .scopes import ROLES, check_scopes
+from .views import environment_view, key_view, org_view, project_view
 
 __all__ = ["AccountOperations"]
 
@@ -56,7 +57,7 @@ class AccountOperations:
         self._principal = principal
         self._logins = DeviceLogins(accounts)
         self._environment_operations = EnvironmentOperations(
-            accounts, lambda: self._who, self._project_where, self._key_of, upkeep or NoUpkeep()
+            accounts, lambda: self._who, self._project_where, upkeep or NoUpkeep()
         )
         self._api_url = api_url
 
@@ -151,7 +152,7 @@ class AccountOperations:
         """The organisations in reach of this key."""
         mine = {row["org_id"] for row in self._projects()} if self._who.kind == "key" else None
         rows = self._accounts.read("list_organizations", person_id=self._who.person_id)
-        return {"items": [_org(row) for row in rows if mine is None or row["id"] in mine]}
+        return {"items": [org_view(row) for row in rows if mine is None or row["id"] in mine]}
 
     def create_org(self, *, slug: str, name: str | None = None) -> dict[str, Any]:
         """Make an organisation; who makes it owns it."""
@@ -172,7 +173,7 @@ class AccountOperations:
 
     def list_projects(self) -> dict[str, Any]:
         """The projects in reach of this key."""
-        return {"items": [_project(row) for row in self._projects()]}
+        return {"items": [project_view(row) for row in self._projects()]}
 
     def create_project(self, *, slug: str, name: str | None = None, organization: str | None = None) -> dict[str, Any]:
         """Make a project with the environments dev, staging and prod.
@@ -228,7 +229,7 @@ class AccountOperations:
                 raise NotFound(near_names("environment", key, [name_of(row) for row in rows]))
             secret = self._key_of(env, f"{slug} {name_of(env)}")
         return {
-            "project": _project(project) | {"environments": environments},
+            "project": project_view(project) | {"environments": environments},
             "created": not there,
             "api_url": self._api_url() or None,
             "configuration": {"project": slug},
@@ -239,14 +240,14 @@ class AccountOperations:
     def retrieve_project(self, *, id: str) -> dict[str, Any]:
         """A project, by id or slug, with its environments."""
         row = self._project(id)
-        return _project(row) | {"environments": self._environments(row["id"])}
+        return project_view(row) | {"environments": self._environments(row["id"])}
 
     # Keys.
 
     def list_keys(self) -> dict[str, Any]:
         """The keys of the project's environments, and of the people of its organisation. Never their secrets."""
         rows = self._accounts.read("list_keys", project_id=self._who.project_id, org_id=self._who.org_id)
-        return {"items": [_key(row) for row in rows]}
+        return {"items": [key_view(row) for row in rows]}
 
     def create_key(
         self,
@@ -274,28 +275,27 @@ class AccountOperations:
         more = {"scopes": None if allowed is None else _encode(allowed).decode(), "expires_at": expires_at}
         if personal:
             person = self._person(email)
-            return self._keep_key(new_key("pat"), name, env=None, person_id=person["id"], **more)
+            return self._keep_key(new_key("pat"), name, person_id=person["id"], **more)
         env = self._environment(environment or self._who.env)
-        return self._keep_key(new_key(key_kind(env)), name, env=env["id"], person_id=None, **more)
+        return self._keep_key(new_key(key_kind(env)), name, env=env["id"], **more)
 
     def _key_of(self, env: Any, name: str) -> dict[str, Any]:
         """A new key of an environment, given its row, for all that such keys may do."""
         made = new_key(key_kind(env))
-        return self._keep_key(made, name, env=env["id"], person_id=None, scopes=None, expires_at=None)
+        return self._keep_key(made, name, env=env["id"])
 
     def _keep_key(self, made: NewKey, name: str, **row: Any) -> dict[str, Any]:
-        values = {"id": made.id, "hash": made.hash, "start": made.start, "name": _name(name), **row}
-        now = self._accounts.now()
-        self._accounts.write(lambda tx: tx.run("insert_key", now=now, **values))
+        named, now = _name(name), self._accounts.now()
+        self._accounts.write(lambda tx: keep_key(tx, made, named, now, **row))
         [found] = self._accounts.read("find_key_by_id", id=made.id)
-        return _key(found) | {"secret": made.text}
+        return key_view(found) | {"secret": made.text}
 
     def revoke_key(self, *, id: str) -> dict[str, Any]:
         """Refuse a key from now on."""
         row = self._key(id)
         now = self._accounts.now()
         self._accounts.write(lambda tx: tx.run("revoke_key", id=row["id"], now=now))
-        return _key(self._key(id))
+        return key_view(self._key(id))
 
     def rotate_key(self, *, id: str, overlap: JsonLength = _OVERLAP) -> dict[str, Any]:
         """Make the successor of a key, with its name and rights. Its secret is in this answer, and nowhere else.
@@ -309,25 +309,15 @@ class AccountOperations:
         now = self._accounts.now()
         made = new_key("pat" if row["env"] is None else key_kind(row))
         until = now + parse_duration(overlap, "overlap")
-        values = {
-            "id": made.id,
-            "hash": made.hash,
-            "start": made.start,
-            "name": row["name"],
-            "env": row["env"],
-            "person_id": row["person_id"],
-            "scopes": row["scopes"],
-            "expires_at": row["expires_at"],
-            "now": now,
-        }
+        kept = {name: row[name] for name in ("env", "person_id", "scopes", "expires_at")}
 
         def rotate(tx: Tx) -> None:
             if not tx.run("rotate_key", id=id, rotated_to=made.id, until=until):
                 raise Conflict(f"key {id} was revoked or rotated meanwhile")
-            tx.run("insert_key", **values)
+            keep_key(tx, made, row["name"], now, **kept)
 
         self._accounts.write(rotate)
-        return _key(self._key(made.id)) | {"secret": made.text} | {"replaces": id, "old_key_until": iso(until)}
+        return key_view(self._key(made.id)) | {"secret": made.text} | {"replaces": id, "old_key_until": iso(until)}
 
     # People.
 
@@ -437,30 +427,6 @@ class AccountOperations:
         if len(owners) > 1:
             raise InvalidOptions("say as whom, by email: " + ", ".join(person["email"] for person in owners))
         return owners[0] if owners else self.add_person(email="owner@localhost", name="Owner", role="owner")
-
-
-def _org(row: Any) -> dict[str, Any]:
-    return {
-        "id": row["id"], "slug": row["slug"], "name": row["name"], "role": row["role"] or "owner",
-        "created_at": iso(row["created_at"]),
-    }  # fmt: skip
-
-
-def _project(row: Any) -> dict[str, Any]:
-    return {
-        "id": row["id"], "slug": row["slug"], "name": row["name"], "organization": row["org_slug"],
-        "created_at": iso(row["created_at"]),
-    }  # fmt: skip
-
-
-def _key(row: Any) -> dict[str, Any]:
-    return {
-        "id": row["id"], "start": row["start"], "name": row["name"],
-        "environment": None if row["env"] is None else name_of(row), "person": row["email"],
-        "scopes": None if row["scopes"] is None else msgspec.json.decode(row["scopes"]),
-        "created_at": iso(row["created_at"]), "last_used_at": iso(row["last_used_at"]),
-        "expires_at": iso(row["expires_at"]), "revoked_at": iso(row["revoked_at"]), "rotated_to": row["rotated_to"],
-    }  # fmt: skip
 
 
 def _check(what: str, text: Any, pattern: re.Pattern[str], expected: str) -> None:

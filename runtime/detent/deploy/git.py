@@ -29,23 +29,23 @@ def git_state(root: Path) -> GitState | None:
     `commit` is the whole hash, None in a repository without one; `branch` None where nobody knows it. `dirty`: files of
     the project itself are changed or new since the commit. `message` is its first line, `author` the name.
     """
-    if _git(root, "rev-parse", "--is-inside-work-tree") != "true":
+    if ask_git(root, "rev-parse", "--is-inside-work-tree") != "true":
         return None
-    last = _git(root, "log", "-1", "--no-show-signature", "--format=%H%x00%an%x00%s")
+    last = ask_git(root, "log", "-1", "--no-show-signature", "--format=%H%x00%an%x00%s")
     commit, author, message = last.split("\0", 2) if last else (None, None, None)
-    branch = _git(root, "symbolic-ref", "--quiet", "--short", "HEAD") or _branch_of_ci()
-    changes = _git(root, "status", "--porcelain", "--untracked-files=normal", "--", ".")
+    branch = ask_git(root, "symbolic-ref", "--quiet", "--short", "HEAD") or _branch_of_ci()
+    changes = ask_git(root, "status", "--porcelain", "--untracked-files=normal", "--", ".")
     return GitState(commit=commit, branch=branch, dirty=bool(changes), message=_line(message), author=_line(author))
 
 
 def tracked_although_ignored(root: Path) -> list[str]:
     """The files of the folder `root`, by name from there, that git keeps although an ignore file names them; none where
     there is no git."""
-    listed = _git(root, "ls-files", "-z", "--cached", "--ignored", "--exclude-standard")
+    listed = ask_git(root, "ls-files", "-z", "--cached", "--ignored", "--exclude-standard")
     return [name for name in (listed or "").split("\0") if name]
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def ask_git(root: Path, *arguments: str) -> str | None:
     """What git says; None when it fails."""
     # A hook of git that deploys has these set, for another folder perhaps.
     environment = {name: value for name, value in os.environ.items() if name not in _PLACES}

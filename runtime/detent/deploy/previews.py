@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import ConfigError, DetentError, InvalidOptions
 from ..model.branches import branch_in, check_branch
-from .git import git_state
+from .git import ask_git, git_state
 
 __all__ = ["branch_to_preview", "gone_branches", "preview_branch"]
 
-_TIMEOUT_S = 30.0
 #: What is taken for the main branch where the repository does not say.
 _USUAL = ("main", "master")
 
@@ -72,12 +69,12 @@ def gone_branches(root: Path, branches: Iterable[str]) -> list[str]:
     Errors: `InvalidOptions` outside of a repository; `ConfigError` where a remote does not answer, so that nobody
     takes a branch for gone that cannot be seen.
     """
-    local = _git(root, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
+    local = ask_git(root, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
     if local is None:
         raise InvalidOptions(f"{root} is in no git repository that could say which branches are gone")
     there = _names(local.splitlines())
-    for remote in (_git(root, "remote") or "").split():
-        heads = _git(root, "ls-remote", "--heads", remote)
+    for remote in (ask_git(root, "remote") or "").split():
+        heads = ask_git(root, "ls-remote", "--heads", remote)
         if heads is None:
             raise ConfigError(
                 f"the remote {remote!r} does not answer, so nobody knows which branches it has; "
@@ -100,26 +97,7 @@ def _names(lines: Iterable[str]) -> set[str]:
 
 def _default_branch(root: Path) -> str | None:
     """The branch that the remote has checked out; None where nobody knows."""
-    head = _git(root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
+    head = ask_git(root, "symbolic-ref", "--quiet", "--short", "refs/remotes/origin/HEAD")
     if head is not None and "/" in head:
         return head.partition("/")[2]
     return os.environ.get("CI_DEFAULT_BRANCH") or None
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    """What git says; None when it fails, and where there is none."""
-    environment = {name: value for name, value in os.environ.items() if not re.match("GIT_(DIR|WORK_TREE|INDEX)", name)}
-    environment |= {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
-    try:
-        answer = subprocess.run(  # noqa: S603  # fixed words, and names of remotes
-            ["git", "--no-pager", *arguments],  # noqa: S607  # the git of the user
-            cwd=root,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout.decode(errors="replace").strip() if answer.returncode == 0 else None
