@@ -277,7 +277,7 @@ def test_the_environment_preview_itself_takes_no_runs(reach: Reach) -> None:
         shared.tasks.trigger("plain", 1)
     with pytest.raises(Conflict, match="--env preview/BRANCH"):
         shared.transport.call("deployments.create")
-    with pytest.raises(Conflict, match="only the previews of branches"):
+    with pytest.raises(Conflict, match="only previews of branches"):
         reach().environments.archive("preview")
 
 

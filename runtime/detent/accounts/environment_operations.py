@@ -127,7 +127,7 @@ class EnvironmentOperations:
         if env is None:
             raise NotFound(near_names("environment", id, [name_of(row) for row in rows if row["archived_at"] is None]))
         if env["kind"] != PREVIEW or not env["branch"]:
-            raise Conflict(f"{name_of(env)!r} cannot be archived; only the previews of branches can")
+            raise Conflict(f"{name_of(env)!r} cannot be archived; only previews of branches can")
         now = self._accounts.now()
         self._accounts.write(lambda tx: tx.run("archive_environment", id=env["id"], now=now))
         canceled = self._upkeep.archived(env["id"])
