@@ -6,6 +6,7 @@ import pytest
 from tests.deploy.project import write
 
 from detent.deploy import check_lock, check_python
+from detent.errors import DeployError
 
 PYPROJECT = """[project]
 name = "Lock.Me"
@@ -194,6 +195,33 @@ def test_requirements_of_the_project_that_nobody_can_read_are_named(tmp_path: Pa
     found = problems(tmp_path)
     assert found[0].startswith("pyproject.toml:4: 'a b' is no requirement")
     assert found[1].startswith("pyproject.toml:3: requires-python is '3.11+'; expected versions")
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ('dependencies = "httpx"', "pyproject.toml:3: dependencies is 'httpx'; expected a list of requirements"),
+        ("dependencies = [1]", "pyproject.toml:3: dependencies is [1]; expected a list"),
+        ('optional-dependencies = ["a"]', "pyproject.toml:3: optional-dependencies is ['a']; expected a table"),
+    ],
+)
+def test_lists_of_requirements_that_are_none_are_named(tmp_path: Path, table: str, expected: str) -> None:
+    (problem,) = problems(write(tmp_path, {"pyproject.toml": f'[project]\nname = "a"\n{table}\n'}))
+
+    assert problem.startswith(expected)
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    write(tmp_path, {"requirements.txt": "httpx\n".encode("utf-16")})
+
+    with pytest.raises(DeployError, match=r"requirements.txt is not UTF-8"):
+        check_lock(tmp_path)
+
+
+def test_a_lock_file_beside_settings_alone_is_not_judged(tmp_path: Path) -> None:
+    write(tmp_path, {"pyproject.toml": "project = 3\n[tool.detent]\n", "uv.lock": "version = 1\n"})
+
+    assert problems(tmp_path) == []
 
 
 def test_a_project_file_that_is_no_toml_is_named(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from .local_sources import check_local_sources
 from .problems import Problem
-from .requirements_check import check_requirements
+from .requirements_check import check_requirements, read_text
 
 __all__ = ["check_lock", "check_python"]
 
@@ -32,16 +32,19 @@ _POETRY_FORMS = ("1.", "2.")
 def check_lock(root: Path) -> list[Problem]:
     """What is wrong between a project's `pyproject.toml` and its lock file: that of uv, else that of poetry, else
     `requirements.txt`. Nothing is asked of a registry."""
-    text = _read(root / _PYPROJECT)
+    text = read_text(root / _PYPROJECT)
     try:
-        project = tomllib.loads(text)
+        project = _with_tables(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         return [Problem(_PYPROJECT, _line_in(error), f"it is not TOML: {error}; correct it", "bad_project")]
+    shapes = list(_bad_shapes(project, text))
+    if shapes:
+        return shapes
     problems = [*_bad_requirements(project, text), *check_local_sources(root, project, text)]
     if (root / "uv.lock").is_file() and text:
-        problems += _uv(project, text, _read(root / "uv.lock"))
+        problems += _uv(project, text, read_text(root / "uv.lock"))
     elif (root / "poetry.lock").is_file() and text:
-        problems += _poetry(project, _read(root / "poetry.lock"))
+        problems += _poetry(project, read_text(root / "poetry.lock"))
     elif (root / "requirements.txt").is_file():
         problems += check_requirements(root, list(_requirements(project)))
     return problems
@@ -49,9 +52,9 @@ def check_lock(root: Path) -> list[Problem]:
 
 def check_python(root: Path, version: str) -> list[Problem]:
     """Whether the project says that it does not run with this version of Python."""
-    text = _read(root / _PYPROJECT)
+    text = read_text(root / _PYPROJECT)
     try:
-        wanted = tomllib.loads(text).get("project", {}).get("requires-python")
+        wanted = _with_tables(tomllib.loads(text)).get("project", {}).get("requires-python")
         if not isinstance(wanted, str) or SpecifierSet(wanted).contains(Version(version), prereleases=True):
             return []
     except (tomllib.TOMLDecodeError, InvalidSpecifier):
@@ -61,6 +64,27 @@ def check_python(root: Path, version: str) -> list[Problem]:
         "another Python in .python-version"
     )
     return [Problem(_PYPROJECT, _line_of(text, "requires-python"), what, "wrong_python")]
+
+
+def _with_tables(project: dict[str, Any]) -> dict[str, Any]:
+    """`pyproject.toml` without what stands where tables belong."""
+    return {name: value for name, value in project.items() if isinstance(value, dict)}
+
+
+def _bad_shapes(project: dict[str, Any], text: str) -> Iterator[Problem]:
+    """Lists of requirements that are none."""
+    table = project.get("project", {})
+    extras = table.get("optional-dependencies", {})
+    lists = {"dependencies": table.get("dependencies", [])}
+    if not isinstance(extras, dict):
+        what = f"optional-dependencies is {extras!r}; expected a table of lists"
+        yield Problem(_PYPROJECT, _line_of(text, "optional-dependencies"), what, "bad_requirement")
+        return
+    lists |= extras
+    for name, listed in lists.items():
+        if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+            what = f'{name} is {listed!r}; expected a list of requirements, such as ["httpx>=0.28"]'
+            yield Problem(_PYPROJECT, _line_of(text, name), what, "bad_requirement")
 
 
 def _bad_requirements(project: dict[str, Any], text: str) -> Iterator[Problem]:
@@ -89,9 +113,11 @@ def _uv(project: dict[str, Any], text: str, lock_text: str) -> Iterator[Problem]
         yield Problem("uv.lock", _line_in(error), f"it is not TOML: {error}; {advice}", "lock_mismatch")
         return
     table = project.get("project", {})
-    own = _own_package(lock, str(table.get("name", "")))
+    if "name" not in table:
+        return
+    own = _own_package(lock, str(table["name"]))
     if own is None:
-        what = f"it does not lock the project {table.get('name', '')!r} of this {_PYPROJECT}; {advice}"
+        what = f"it does not lock the project {table['name']!r} of this {_PYPROJECT}; {advice}"
         yield Problem("uv.lock", None, what, "lock_mismatch")
         return
     wanted, locked = table.get("requires-python"), lock.get("requires-python")
@@ -206,13 +232,6 @@ def _written(project: dict[str, Any]) -> Iterator[str]:
     yield from map(str, table.get("dependencies", []))
     for listed in table.get("optional-dependencies", {}).values():
         yield from map(str, listed)
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        return ""
 
 
 def _line_of(text: str, part: str) -> int | None:

@@ -11,9 +11,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from ..errors import DeployError
 from .problems import Problem
 
-__all__ = ["check_requirements"]
+__all__ = ["check_requirements", "read_text"]
 
 _OPTION = re.compile(r"\s(?:--hash|--config-settings|--global-option)[= ].*$")
 _COMMENT = re.compile(r"(^|\s)#.*$")
@@ -29,6 +30,16 @@ class _Line(NamedTuple):
     file: str
     number: int
     text: str
+
+
+def read_text(file: Path) -> str:
+    """What stands in a file of the project, "" where there is none. Errors: `DeployError` when it is not UTF-8."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        raise DeployError(f"{file.name} is not UTF-8, so nobody can read it for sure; save it as UTF-8") from None
 
 
 def check_requirements(root: Path, asked: Sequence[Requirement]) -> list[Problem]:
@@ -67,7 +78,7 @@ def _lines(root: Path, name: str, seen: list[str], problems: list[Problem]) -> I
     if name in seen:
         return
     seen.append(name)
-    for line in _logical(name, (root / name).read_text(encoding="utf-8-sig")):
+    for line in _logical(name, read_text(root / name)):
         includes = _INCLUDES.match(line.text)
         if includes is not None:
             yield from _included(root, line, includes[1].strip().strip("\"'"), seen, problems)
