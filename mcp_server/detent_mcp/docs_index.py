@@ -22,7 +22,7 @@ from detent_mcp.docs_words import joined_too, synonyms, terms_of
 __all__ = ["DocsIndex", "Hit", "prepare_docs", "shipped_docs"]
 
 #: How much a word counts in the title of a page, in headings, in what the index says of the page, in text, in code.
-_WEIGHTS = "6.0, 6.0, 2.0, 1.0, 0.6"
+_WEIGHTS = "10.0, 10.0, 2.0, 1.0, 0.6"
 #: Pages that name everything and explain little count less.
 _PAGES = {
     "index": 0.3,
@@ -33,10 +33,11 @@ _PAGES = {
     "security": 0.9,
     "tts": 0.7,
     "testing": 0.8,
+    "mcp": 0.7,
 }
 _INDEX_LINE = re.compile(r"^\* \[[^\]]+\]\(([\w-]+)\.md\): (.+)$", re.MULTILINE)
 #: What a synonym, a longer word that begins so, a word that is written nearly so, and two words in a row count.
-_SYNONYM, _BEGINNING, _NEAR, _PAIR = 0.35, 0.6, 0.5, 0.8
+_SYNONYM, _BEGINNING, _NEAR, _PAIR = 0.35, 0.6, 0.5, 0.4
 #: A section that has all words counts this many times as much as its words alone.
 _COVERED = 3.0
 

@@ -22,6 +22,18 @@ _STOP = frozenset(
     while who why will with without work works would you your""".split()  # noqa: SIM905  # one word beside the other
 )
 
+#: What is said in two words, and is one on the pages.
+_SPOKEN = {
+    "log in": "login",
+    "sign in": "login",
+    "set up": "setup",
+    "time out": "timeout",
+    "timed out": "timeout",
+    "roll back": "rollback",
+    "back off": "backoff",
+    "fan out": "fanout",
+}
+
 #: Words that askers and pages use for the same. Each word of a line stands for all others of it.
 _SAME = """
 abort cancel cancellation kill stop terminate
@@ -110,6 +122,7 @@ def terms_of(question: str) -> list[str]:
     """The words to look for, each once, in lower case. Those that say nothing are left out, unless there are no
     others."""
     text = question[:MOST_CHARS].lower()
+    text = " ".join([text, *(word for spoken, word in _SPOKEN.items() if spoken in text)])
     words = [*_WORD.findall(text), *(word.replace("-", "") for word in _JOINED.findall(text))]
     return list(dict.fromkeys(_telling(words) or (word[:_LONGEST] for word in words)))[:MOST_TERMS]
 

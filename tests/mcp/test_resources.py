@@ -54,7 +54,9 @@ async def read(client: Client, uri: str) -> Any:
     return json.loads(content.text)
 
 
-def test_a_change_of_a_watched_run_is_told(assistant: Assistant, project: Project) -> None:
+@pytest.mark.parametrize("way", ["memory", "stdio", "http"])
+def test_a_change_of_a_watched_run_is_told(assistant: Assistant, project: Project, way: str) -> None:
+    assistant.way = way
     run_id, worker, grant = started(project)
     uri = f"run://{run_id}"
 
@@ -76,7 +78,11 @@ def test_a_change_of_a_watched_run_is_told(assistant: Assistant, project: Projec
 
 
 @pytest.mark.filterwarnings("ignore:resources/:mcp.shared.exceptions.MCPDeprecationWarning")
-def test_clients_of_before_subscribe_to_one_run_after_the_other(assistant: Assistant, project: Project) -> None:
+@pytest.mark.parametrize("way", ["memory", "stdio", "http"])
+def test_clients_of_before_subscribe_to_one_run_after_the_other(
+    assistant: Assistant, project: Project, way: str
+) -> None:
+    assistant.way = way
     run_id, worker, grant = started(project)
     uri = f"run://{run_id}"
     assistant.era = "legacy"
