@@ -142,12 +142,9 @@ class Flow:
         step.open("upload")
         known = None if self._before is None else self._before.bundle
         patiently(lambda: self._transport.put_bundle(bundle.hash, bundle.path), check=self._check)
-        step.say(
-            "the server has it already" if known is not None and known.hash == bundle.hash else size_text(bundle.bytes)
-        )
-        note = self._set_variables(variables)
-        if note:
-            self._line(note)
+        has_it = known is not None and known.hash == bundle.hash
+        sent = "the server has it already" if has_it else size_text(bundle.bytes)
+        step.say("; ".join(filter(None, [sent, self._set_variables(variables)])))
         self._note(step.close())
 
     def finish(self, build: Build, *, wait: bool) -> Deployment:
