@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from ..config import Config
 from ..errors import DeployError
@@ -41,6 +43,7 @@ def run_pre_build(config: Config, on_line: Callable[[str], None]) -> None:
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             errors="replace",
+            start_new_session=True,
         )
     except OSError as error:
         raise DeployError(
@@ -55,7 +58,9 @@ def run_pre_build(config: Config, on_line: Callable[[str], None]) -> None:
                 lines.append(text)
                 on_line(text)
         except BaseException:
-            process.kill()
+            # What it has started goes with it.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
             raise
     if process.returncode:
         ended = f"status {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
