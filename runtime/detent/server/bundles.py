@@ -37,7 +37,8 @@ class BundleRoutes:
     def routes(self) -> list[ScopedRoute]:
         return [
             ScopedRoute(BUNDLE, self.write, methods=["PUT"], needs="deployments:write"),
-            ScopedRoute(BUNDLE, self.read, methods=["GET"], needs="deployments:read"),
+            # They are the code of a project, which those who only look have no need of.
+            ScopedRoute(BUNDLE, self.read, methods=["GET"], needs="workers:write"),
         ]
 
     async def write(self, request: Request) -> Response:

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import ConfigError, DeployError, DetentError
+from ..errors import DetentError
 from .kind import Kind
+from .link_http import passes
 from .supervisor import GRACE_S, Supervisor
 from .variables import own_environment, variables_of
 from .ways import Way
@@ -143,8 +144,7 @@ class OneVersion:
     def _failed(self, error: Exception) -> None:
         pause, self._pause = self._pause, min(_LONGEST_S, self._pause * 2)
         # What the server does not give at the moment is no fault of the version.
-        is_fault = not isinstance(error, DetentError) or isinstance(error, DeployError | ConfigError)
-        if is_fault:
+        if not isinstance(error, DetentError) or not passes(error):
             self.problem = problem_of(error)
         said = str(error) if isinstance(error, DetentError) else f"{type(error).__name__}: {error}"
         logger.warning("version %s cannot be prepared, which is tried again in %g s: %s", self.version, pause, said)
