@@ -153,8 +153,8 @@ def _advice(problems: Sequence[Problem], settings: DeploySettings) -> str:
         return ""
     shown = ", ".join(f'"{name}"' for name in names[:_LARGEST_SHOWN])
     return (
-        "Leave files with secrets out by .detentignore, and give the values to workers by `detent env set`; a file "
-        f"that may be deployed goes into allow_secrets = [{shown}] in {settings.place}"
+        "Leave files with secrets out by .detentignore, and give the values to workers by `detent env import`; a "
+        f"file that may be deployed goes into allow_secrets = [{shown}] in {settings.place}"
     )
 
 
