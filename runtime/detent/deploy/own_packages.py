@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -99,9 +100,12 @@ def comes_from_here() -> bool:
 
 
 def own_version() -> str:
-    """The version of detent in this process, and, of a checkout, where it is: what an environment depends on."""
+    """The version of detent in this process, and, of a checkout, where it is and what it needs by now: what an
+    environment depends on."""
     own = _own()
-    return " ".join([own.version, *(str(root) for root in _own_roots(own))])
+    roots = _own_roots(own)
+    needs = sha256("\n".join(own.requires or ()).encode()).hexdigest() if roots else ""
+    return " ".join([own.version, *(str(root) for root in roots), needs]).rstrip()
 
 
 def site_of(environment: Path) -> Path:
