@@ -63,6 +63,7 @@ def test_a_model_begins_a_project_runs_it_and_stops_it(folder: Path) -> None:
         assert any("tasks/hello.py" in change for change in made["changes"])
         again = await ask(client, "initialize_project")
         assert all(change.startswith("kept") for change in again["changes"])
+        assert (await ask(client, "initialize_project", server=True))["code"] == "not_logged_in"
 
         # When its dev server is started
         before = await ask(client, "dev_server")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -150,3 +151,14 @@ def test_questions_in_sql_are_in_a_toolset_of_their_own(assistant: Assistant, pr
     assert "runs" in asking.refused("query", {"sql": "SELECT * FROM run"})["message"]
     assert asking.refused("query", {"sql": "DELETE FROM runs"})["code"] == "invalid_options"
     assert assistant.refused("query", {"sql": "SELECT 1"})["code"] == "not_offered"
+
+
+def test_a_project_is_made_on_the_server_too_and_no_key_is_shown(assistant: Assistant, tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    made = assistant.ask("initialize_project", {"folder": str(folder), "name": "My Shop", "server": True})
+    assert (made["server"]["project"], made["server"]["created"]) == ("my-shop", True)
+    assert "dev" in made["server"]["environments"]
+    assert (folder / "detent.toml").is_file()
+    assert "dt_" not in str(made)
+    again = assistant.ask("initialize_project", {"folder": str(folder), "server": True})
+    assert again["server"]["created"] is False

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import unquote, urlsplit
 
 from ..call import Call
 from ..connection import Connection
 from ..refusals import Refusal
 from ..tool import tool
+
+if TYPE_CHECKING:
+    from ..link import Link
 
 __all__ = ["initialize_project"]
 
@@ -32,6 +36,7 @@ async def initialize_project(
     name: str | None = None,
     tasks_dir: Annotated[str | None, "default tasks"] = None,
     example: bool = True,
+    server: Annotated[bool, "make it on the server one is logged in to as well"] = False,
 ) -> dict[str, Any]:
     from detent.scaffold import Choices, add_command, initialise, usual_choices
 
@@ -44,11 +49,39 @@ async def initialize_project(
     add = add_command(root)
     steps = [f"run `{add}` in {root}"] if add else []
     steps += ['dev_server(action="start")', "get_current_worker()", 'search_docs("write a task")']
-    return {
+    told: dict[str, Any] = {
         "project": choices.project,
         "folder": str(root),
         "changes": [f"{each.action} {_within(each.path, root)}: {each.note}" for each in changes],
-        "next": ", then ".join(steps),
+    }
+    if server:
+        told["server"] = await _on_server(call, choices.project)
+    return told | {"next": ", then ".join(steps)}
+
+
+async def _on_server(call: Call, name: str) -> dict[str, Any]:
+    """The project on the server that one is logged in to; it is made when it is not there. No key is asked for: it
+    would be shown to the model. Errors: `Refusal` without a server; those of the API."""
+    link: Link | None = None
+    try:
+        link = await call.connecting.open(None, call.caller, call.notes, start=False)
+    except Refusal as refusal:
+        if refusal.code != "server_unreachable":
+            raise
+    if link is None or link.folder is not None:
+        raise Refusal(
+            "the folder is a project now, and there is no server that one is logged in to, at most one of this machine",
+            next="ask the user to run `detent login --url URL`, then call again; or leave server out",
+            code="not_logged_in",
+        )
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64] or "project"
+    found = await link.ask("projects.initialize", slug=slug, name=name)
+    return {
+        "url": link.url,
+        "project": found["project"]["slug"],
+        "created": found["created"],
+        "environments": [each["name"] for each in found["project"]["environments"]],
+        "use": f"DETENT_PROJECT={slug}, or `detent mcp --project {slug}`; keys for machines: {found['keys_with']}",
     }
 
 
