@@ -56,7 +56,7 @@ TASKS = ["a@one", "b@one", "c@two", "d@keyed", "e@free"]
 QUEUES = [QueueSpec("one", 1), QueueSpec("two", 2), QueueSpec("keyed", 3, 1)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32), env_limit=st.sampled_from([None, 2, 5]))
 def test_every_run_is_worked_off_by_workers_that_claim_only_when_rung(seed: int, env_limit: int | None) -> None:
     chance = random.Random(seed)

@@ -30,7 +30,7 @@ class LongEngineMachine(EngineMachine):
 
 
 _patient = settings(
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=60,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],

@@ -1,7 +1,7 @@
 """A process dies at each fail point, one by one; then everything completes and nothing finished is done twice (F2).
 
 The points are those of `detent.engine.failpoints`, so that a new verb has cells of its own; a workload that does not
-reach one fails. `make test` plays one in nine of the cells; `make soak` all of them, also with runs that are replayed
+reach one fails. `make test` plays one in twelve of the cells; `make soak` all of them, also with runs that are replayed
 after each of their waits.
 """
 
@@ -34,7 +34,7 @@ LEFT = ("sync", "always", "leave")
 NEVER_SHARED = {"worker_before_gone", "worker_after_gone"}
 
 #: `make test` plays one cell in so many of each verb, and of the beat, which comes every five seconds, one.
-SHARE = 9
+SHARE = 12
 
 
 def cells() -> list[tuple[str, str]]:

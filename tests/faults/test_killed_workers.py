@@ -96,6 +96,7 @@ def test_workers_end_by_themselves_when_dev_alone_is_killed(tmp_path: Path) -> N
         print(f"\nworkers ended {took_s:.3f} s after detent dev was killed")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("how", "cause"), [("exit", "exit code 139"), ("signal", "killed by SIGSEGV")])
 def test_a_poisonous_run_crashes_after_three_workers_and_its_neighbours_finish(
     tmp_path: Path, how: str, cause: str
@@ -116,7 +117,7 @@ def test_a_poisonous_run_crashes_after_three_workers_and_its_neighbours_finish(
 
 
 def test_a_worker_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
-    _kill_workers(tmp_path, parents=300, children=3, every_s=0.6, for_s=8.0)
+    _kill_workers(tmp_path, parents=150, children=3, every_s=0.6, for_s=4.0)
 
 
 @pytest.mark.soak

@@ -87,10 +87,10 @@ def test_a_server_killed_again_and_again_leaves_no_run_behind(tmp_path: Path) ->
         for _ in range(3):
             client = project.client()
             seen = len(project.effects("child"))
-            for _ in range(20):
+            for _ in range(10):
                 client.tasks.trigger("parent", 4)
-            total += 100
-            wait_for("work is under way", lambda seen=seen: len(project.effects("child")) > seen + 10)
+            total += 50
+            wait_for("work is under way", lambda seen=seen: len(project.effects("child")) > seen + 5)
             os.kill(server.pid, signal.SIGKILL)
             server.process.wait()
             server = _serve(project)

@@ -7,6 +7,7 @@ hand everything else to the Python that runs the tests.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "make-venv"
+CP = shutil.which("cp")
 PLAIN_TOOLS = ("bash", "mktemp", "rm", "dirname", "cat", "touch", "chmod", "head")
 
 NO_ENSUREPIP = """\
@@ -47,8 +49,10 @@ class Machine:
         path.write_text(f"#!/bin/sh\n{script}", encoding="utf-8")
         path.chmod(0o755)
 
-    def put_python(self, name: str, refusals: str = "") -> None:
-        self.put(name, f'{refusals}echo {name} "$@" >> "$MACHINE/calls"\nexec "{sys.executable}" "$@"\n')
+    def put_python(self, name: str, refusals: str = "", template: Path | None = None) -> None:
+        """An interpreter, which copies the environment `template`, where one is given, to make one."""
+        copying = f'if [ "$1 $2" = "-m venv" ]; then exec {CP} -a "{template}/." "$4"; fi\n' if template else ""
+        self.put(name, f'{refusals}echo {name} "$@" >> "$MACHINE/calls"\n{copying}exec "{sys.executable}" "$@"\n')
 
     def put_id(self, number: int) -> None:
         self.put("id", f"echo {number}\n")
@@ -78,6 +82,14 @@ def machine(tmp_path: Path) -> Machine:
     return machine
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment; to make one takes seconds, of which one test has its own."""
+    folder = tmp_path_factory.mktemp("template") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    return folder
+
+
 def test_the_newest_python_that_starts_makes_the_environment_once(machine: Machine) -> None:
     machine.put("python3.14", 'echo "version 3.14 is not installed" >&2; exit 127\n')
     machine.put_python("python3.13")
@@ -96,9 +108,11 @@ def test_the_newest_python_that_starts_makes_the_environment_once(machine: Machi
     assert mark.exists()
 
 
-def test_an_older_python_makes_the_environment_when_the_newest_lacks_ensurepip(machine: Machine) -> None:
+def test_an_older_python_makes_the_environment_when_the_newest_lacks_ensurepip(
+    machine: Machine, template: Path
+) -> None:
     machine.put_python("python3.13", NO_ENSUREPIP)
-    machine.put_python("python3.12")
+    machine.put_python("python3.12", template=template)
 
     made = machine.make_venv()
 
@@ -106,9 +120,9 @@ def test_an_older_python_makes_the_environment_when_the_newest_lacks_ensurepip(m
     assert machine.has_environment()
 
 
-def test_root_gets_the_missing_package_from_apt(machine: Machine) -> None:
+def test_root_gets_the_missing_package_from_apt(machine: Machine, template: Path) -> None:
     machine.put_id(0)
-    machine.put_python("python3", OF_DEBIAN + NO_ENSUREPIP + NO_PIP)
+    machine.put_python("python3", OF_DEBIAN + NO_ENSUREPIP + NO_PIP, template)
     machine.put(
         "apt-get",
         'echo "apt-get $*" >> "$MACHINE/calls"; [ "$1" = update ] || touch "$MACHINE/python3-venv"\n',
@@ -146,9 +160,9 @@ def test_a_machine_without_a_new_enough_python_is_told_what_to_install(machine: 
     assert "apt-get install -y python3 python3-venv" in made.stderr
 
 
-def test_the_named_python_is_the_only_one_tried(machine: Machine) -> None:
+def test_the_named_python_is_the_only_one_tried(machine: Machine, template: Path) -> None:
     machine.put_python("python3.13")
-    machine.put_python("my python")
+    machine.put_python("my python", template=template)
 
     made = machine.make_venv(PYTHON="my python")
 

@@ -133,11 +133,11 @@ def test_a_limit_below_one_is_refused() -> None:
     ["word ", "x", "\n", "\u0301", "a. ", "ก", "\U0001f1e9", "x" + " " * 9000],
     ids=["words", "one word", "line ends", "one grapheme", "sentences", "thai", "flags", "gaps"],
 )
-def test_two_megabytes_take_linear_time(unit: str) -> None:
+def test_a_megabyte_takes_linear_time(unit: str) -> None:
     def seconds(size: int) -> float:
         text = (unit * (size // len(unit) + 1))[:size]
         before = time.process_time()
         split_text(text)
         return time.process_time() - before
 
-    assert seconds(2_000_000) < 12 * seconds(500_000) + 0.5
+    assert seconds(1_000_000) < 12 * seconds(250_000) + 0.5
