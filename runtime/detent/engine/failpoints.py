@@ -59,10 +59,12 @@ def verb_of(request: type[Any] | str) -> str:
     return str(request.__struct_config__.tag)
 
 
-#: Resources, and single operations, that move no run by themselves: what changes them has no fail points.
+#: Resources, and single operations, that move no run by themselves, or none but in the one transaction of a promotion:
+#: what changes them has no fail points.
 APART = frozenset(
-    {"alerts", "auth", "bulk", "environments", "envvars", "errors", "idempotency", "keys", "orgs", "people", "projects"}
-    | {"query", "queues", "runs.add_tags", "runs.reschedule", "runs.update_metadata"}
+    {"alerts", "auth", "bulk", "deployments", "environments", "envvars", "errors", "idempotency", "keys", "orgs"}
+    | {"people", "projects", "query", "queues"}
+    | {"runs.add_tags", "runs.reschedule", "runs.update_metadata", "tasks.check"}
 )
 
 
