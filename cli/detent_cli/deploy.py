@@ -16,7 +16,7 @@ from typer.core import TyperCommand
 from detent_cli.lazy import SETTINGS
 from detent_cli.options import AsJson
 from detent_cli.project import connected
-from detent_cli.target import Branch, Env, Prod, aim, look_at
+from detent_cli.target import Branch, Env, Prod, aim, look_at, make_preview
 
 if TYPE_CHECKING:
     from typer._click import Context
@@ -108,6 +108,7 @@ def deploy(
         )
     config = load_config()
     variables = _variables(config, sync_env)
+    make_preview(where)
     from detent_cli.deploy_progress import Progress
 
     with Progress(where, full=build_logs == "full", as_json=as_json) as progress, connected() as client:

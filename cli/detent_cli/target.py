@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from detent.errors import DetentError, InvalidOptions
+from detent.errors import DetentError, Forbidden, InvalidOptions
+from detent_cli.project import connected
 
-__all__ = ["Branch", "Env", "Prod", "aim", "look_at"]
+__all__ = ["Branch", "Env", "Prod", "aim", "look_at", "make_preview"]
 
 Env = Annotated[
     str | None, typer.Option("--env", "-e", metavar="NAME", help="The environment: staging, prod, or preview.")
@@ -54,19 +55,43 @@ def _named(env: str | None, prod: bool, branch: str | None) -> str | None:
         env = os.environ.get("DETENT_ENVIRONMENT") or ("preview" if branch is not None else None)
     if env == "production":
         env = "prod"
-    if branch is not None:
-        if env not in ("preview", f"preview/{branch}"):
-            raise InvalidOptions(f"--branch is for preview environments; {env} has no branches: leave --branch out")
-        return f"preview/{branch}"
-    if env == "preview":
-        raise InvalidOptions("a preview environment is that of a branch: --env preview --branch BRANCH")
-    return env
+    if env is None:
+        return None
+    if branch is None and env != "preview" and not env.startswith("preview/"):
+        return env
+    from detent.config import load_config
+    from detent.deploy.previews import preview_branch
+    from detent.model.branches import preview_name
+
+    named = preview_branch(env, branch, load_config().root)
+    return env if named is None else preview_name(named)
+
+
+def make_preview(name: str) -> None:
+    """See to it that there is the preview environment `name`, and that it is not archived. Others are left as they are.
+
+    Errors: those of the server; but the key of a preview, which may not make any, is taken to be for one that is there.
+    """
+    from detent.model.branches import branch_in
+
+    branch = branch_in(name)
+    if branch is None:
+        return
+    from detent_cli.preview import tell_new_environment
+
+    # A server knows nothing of an environment before it is made.
+    del os.environ["DETENT_ENVIRONMENT"]
+    try:
+        with connected() as client:
+            tell_new_environment(client.environments.create(branch), secret=True)
+    except Forbidden:
+        pass
+    finally:
+        os.environ["DETENT_ENVIRONMENT"] = name
 
 
 def _known() -> str:
     """The environments that there are, as far as that can be found out."""
-    from detent_cli.project import connected
-
     names: list[Any] = ["staging", "prod"]
     try:
         with connected() as client:
@@ -74,4 +99,4 @@ def _known() -> str:
             names = [name for name in found if name != "dev"] or names
     except DetentError:
         pass
-    return ", ".join([*names, "preview --branch BRANCH"])
+    return ", ".join([*names, "preview"])

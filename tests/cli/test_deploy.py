@@ -144,12 +144,12 @@ def test_variables_of_a_file_are_set_and_only_named(shop: Near, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("deploy",), "detent deploy --env ENVIRONMENT, with one of staging, prod, preview --branch BRANCH"),
+        (("deploy",), "detent deploy --env ENVIRONMENT, with one of staging, prod, preview"),
         (("promote", "20261122.1"), "detent promote 20261122.1 --env ENVIRONMENT"),
         (("rollback",), "detent rollback --env ENVIRONMENT"),
         (("deploy", "--env", "dev"), "`detent dev`"),
-        (("deploy", "--env", "preview"), "--env preview --branch BRANCH"),
-        (("deploy", "--env", "prod", "--branch", "x"), "leave --branch out"),
+        (("deploy", "--env", "preview"), "--branch BRANCH"),
+        (("deploy", "--env", "prod", "--branch", "x"), "--branch is for previews"),
         (("deploy", "--prod", "--env", "staging"), "name two environments"),
         (("deploy", "--prod", "--timeout", "soon"), "timeout"),
     ],
@@ -164,6 +164,17 @@ def test_names_that_are_not_there_are_answered_with_near_ones(shop: Near) -> Non
     assert f"did you mean '{version}'" in shop.detent("promote", f"{version}0", "--prod").err
     said = shop.detent("deploy", "--env", "prdo")
     assert (said.status, "did you mean 'prod'" in said.err) == (1, True)
+
+
+def test_the_first_deployment_makes_the_preview_of_a_branch(shop: Near) -> None:
+    made = shop.detent("deploy", "--env", "preview", "--branch", "feat/näher")
+    assert made.status == 0, made.err
+    assert made.out.startswith("preview/feat/näher runs 2")
+    assert "preview/feat/näher is new" in made.err
+    again = shop.detent("deploy", "--env", "preview/feat/näher", "--force")
+    assert (again.status, "is new" in again.err) == (0, False)
+    listed = shop.json("deploys", "list", "-b", "feat/näher", "-e", "preview")["items"]
+    assert [each["environment"] for each in listed] == ["preview/feat/näher"] * 2
 
 
 def test_ctrl_c_cancels_a_deployment(shop: Near, tmp_path: Path, cache: Path) -> None:
