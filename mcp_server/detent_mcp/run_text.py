@@ -9,18 +9,33 @@ from typing import Any
 
 from detent.model.frames import frames_of
 
+from .refusals import Refusal
 from .results import at, row, took
 from .trace_lines import milliseconds
 from .untrusted import shown, shown_text
 
-__all__ = ["attempt_lines", "error_of", "in_project", "run_facts", "value_of"]
+__all__ = ["asked_run", "attempt_lines", "error_of", "in_project", "run_facts", "value_of"]
 
 #: Characters of a message, of the end of a traceback, of the error of an attempt; attempts that are shown, the last.
 MESSAGE, TRACEBACK, _SHORT, _ATTEMPTS = 1_500, 700, 120, 10
 #: Places in the user's code that are named, the innermost.
 _FRAMES = 3
+_LONGEST_ID = 100
 
 Run = Mapping[str, Any]
+
+
+def asked_run(run: str) -> str:
+    """The id of the run that is asked for, also out of its address. Errors: `Refusal` for what is no id at all."""
+    named = run.strip().removeprefix("run://").strip()
+    if not named or "/" in named or len(named) > _LONGEST_ID:
+        shown = named if len(named) <= _LONGEST_ID else f"{named[:_LONGEST_ID]}…"
+        raise Refusal(
+            f"{shown!r} is no id of a run: they are such as run_0199f0c1d2e3a4b5c6d7e8f901234567",
+            next="list_runs() shows the latest runs",
+            code="not_found",
+        )
+    return named
 
 
 def run_facts(run: Run) -> dict[str, Any]:

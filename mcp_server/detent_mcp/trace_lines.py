@@ -15,7 +15,7 @@ from typing import Any
 from detent.errors import NotFound
 
 from .results import took
-from .untrusted import shown_text
+from .untrusted import clean
 
 __all__ = ["TracePage", "end_of_id", "milliseconds", "trace_page"]
 
@@ -38,13 +38,15 @@ Span = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class TracePage:
     """Some lines of a trace. `following` is the cursor of the next page, None after the last; `above` names the spans
-    that the first line lies in; `first` of `spans` is where the page begins."""
+    that the first line lies in; `first` of `spans` is where the page begins. `failed_later` are the first spans of
+    later pages that failed."""
 
     lines: list[str]
     first: int
     spans: int
     following: str | None
     above: str
+    failed_later: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,9 @@ def trace_page(root: Span, *, cursor: str | None = None, expand: bool = False, m
     following = end_of_id(rows[begin + most].span["id"], root["id"]) if begin + most < len(rows) else None
     spans = rows[-1].place + max(1, len(rows[-1].brothers)) if rows else 0
     above = " > ".join(page[0].path) if page and begin else ""
-    return TracePage(lines, page[0].place + 1 if page else 0, spans, following, above)
+    later = [row for row in rows[begin + most :] if row.span["ok"] is False and not row.brothers][:_FAILED]
+    failed = [writer.line(row).strip() for row in later]
+    return TracePage(lines, page[0].place + 1 if page else 0, spans, following, above, failed)
 
 
 def end_of_id(span_id: str, run_id: str) -> str:
@@ -158,10 +162,10 @@ class _Writer:
     def _attributes(self, span: Span) -> str:
         told = []
         for name, value in span["attributes"].items():
-            text = shown_text(value if isinstance(value, str) else _plain(value), _VALUE)
+            text = _short(value if isinstance(value, str) else _plain(value), _VALUE)
             if name in _SAID or self._said.get(name) == text:
                 continue
-            pair = f"{shown_text(name, 30)}={text}"
+            pair = f"{_short(name, 30)}={text}"
             if len(pair) > self._room:
                 continue
             self._said[name] = text
@@ -171,10 +175,16 @@ class _Writer:
 
 
 def _label(span: Span) -> str:
-    name = " ".join(shown_text(span["name"], _NAME).split()) or span["kind"]
+    name = _short(span["name"], _NAME) or span["kind"]
     if span["kind"] == "child":
         return f"run {name}"
     return name if span["kind"] in _SELF_TELLING or name == "backoff" else f"{span['kind']} {name}"
+
+
+def _short(text: str, most: int) -> str:
+    """Somebody else's text in one line, clean, and cut."""
+    line = " ".join(clean(text[: most * 4]).split())
+    return line if len(line) <= most else f"{line[:most]}…"
 
 
 def _state(span: Span) -> str:

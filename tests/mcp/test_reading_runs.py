@@ -162,6 +162,22 @@ def test_a_run_that_is_not_there_is_told_with_the_next_call(assistant: Assistant
     assert assistant.refused("get_span_details", {"run": "run_nope", "span": "x"})["code"] == "not_found"
 
 
+@pytest.mark.parametrize("run", ["", " ", "a/b", "../x", "run_" + "x" * 5_000])
+def test_what_is_no_id_is_told_so(assistant: Assistant, run: str) -> None:
+    for tool in ("get_run_details", "diagnose_run", "search_logs"):
+        refused = assistant.refused(tool, {"run": run})
+        assert refused["next"].startswith("list_runs()")
+        assert size(refused) < 200
+
+
+def test_an_address_is_as_good_as_an_id(assistant: Assistant, project: Project) -> None:
+    run_id = finished(project, spans=1)
+    assert assistant.ask("get_run_details", {"run": f" run://{run_id} "})["run"] == run_id
+    span = assistant.ask("get_run_details", {"run": run_id})["trace"][1].rpartition("[")[2]
+    assert assistant.ask("get_span_details", {"run": run_id, "span": f"[{span}"})["name"] == "attempt 1"
+    assert "brackets" in assistant.refused("get_span_details", {"run": run_id, "span": ""})["next"]
+
+
 def test_the_lines_of_all_runs_are_searched(assistant: Assistant, project: Project) -> None:
     run_id = finished(project, output=1)
     told = assistant.ask("search_logs", {"text": "bank", "level": "warn"})

@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 from ..call import Call
 from ..next_calls import next_call, steps_of
 from ..results import at, row, took
-from ..run_text import MESSAGE, attempt_lines
+from ..run_text import MESSAGE, asked_run, attempt_lines
 from ..tool import tool
 from ..untrusted import mark_present, shown_text
 
@@ -25,6 +25,7 @@ _FRAMES, _LINE, _RUNS, _SLOW, _STEPS = 4, 160, 3, 3, 4
     needs="diagnosis:read",
 )
 async def diagnose_run(call: Call, *, run: str) -> dict[str, Any]:
+    run = asked_run(run)
     found = await call.ask("runs.diagnosis", id=run)
     told = row(
         run=found["id"],

@@ -9,6 +9,7 @@ from ..call import Call
 from ..next_calls import next_call
 from ..refusals import Refusal
 from ..results import row
+from ..run_text import asked_run
 from ..tool import tool
 from ..untrusted import mark_present
 from .run_details import log_line
@@ -38,6 +39,7 @@ async def search_logs(
 ) -> dict[str, Any]:
     if not 1 <= limit <= _MOST:
         raise Refusal(f"limit must be 1 to {_MOST}, got {limit}", code="invalid_arguments")
+    run = None if run is None else asked_run(run)
     order = order or ("oldest" if run is not None else "newest")
     asked = row(text=text, run=run, task=task, level=level, period=period)
     found = await call.ask("logs.search", **asked, order=order, limit=limit, cursor=cursor)
@@ -52,5 +54,7 @@ async def search_logs(
         more = next_call(call, "search_logs", **asked, order=order, limit=limit, cursor=found["next_cursor"])
         told["next"] = f"{why}{more} goes on"
     elif not groups:
-        told["next"] = "no line fits; widen the filters"
+        told["next"] = "no line fits; widen the filters" + (
+            "" if run is None else f", or see whether it ran: {next_call(call, 'get_run_details', run=run)}"
+        )
     return mark_present(told, "logs")

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from ..call import Call
 from ..next_calls import next_call
+from ..refusals import Refusal
 from ..results import encode, estimate, row, took
-from ..run_text import attempt_lines, error_of, run_facts, value_of
+from ..run_text import asked_run, attempt_lines, error_of, run_facts, value_of
 from ..tool import tool
 from ..trace_lines import end_of_id, milliseconds, trace_page
 from ..untrusted import clean, mark_present, shown, shown_text
@@ -38,6 +39,7 @@ async def get_run_details(
     cursor: Annotated[str | None, "of the trace"] = None,
     expand: Annotated[bool, "no folding in the trace"] = False,
 ) -> dict[str, Any]:
+    run = asked_run(run)
     if part is not None:
         return await _read_on(call, run, part, start)
     found = await call.ask("runs.overview", id=run, chars=max(_MOST.values()))
@@ -55,7 +57,7 @@ def run_overview(
         told |= row(error=error_of(run["error"], call.link.folder), attempts=attempt_lines(run["attempts"])) | _values(
             call, run, cut
         )
-    told |= row(trace_in=page.above, trace=page.lines)
+    told |= row(trace_in=page.above, trace=page.lines, failed_later=page.failed_later)
     steps = []
     if page.following:
         told["spans"] = f"from {page.first} of {page.spans}"
@@ -67,7 +69,7 @@ def run_overview(
         else:
             steps.append(next_call(call, "diagnose_run", run=run["id"]))
     told |= row(next=" or ".join(steps))
-    return mark_present(told, "error", "attempts", "payload", "output", "metadata", "trace")
+    return mark_present(told, "error", "attempts", "payload", "output", "metadata", "trace", "failed_later")
 
 
 def _values(call: Call, run: dict[str, Any], cut: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +102,11 @@ async def _read_on(call: Call, run: str, part: str, start: int) -> dict[str, Any
     needs="runs:read",
 )
 async def get_span_details(call: Call, *, run: str, span: str) -> dict[str, Any]:
-    found = await call.ask("runs.span", id=run, span=span.strip("[]"))
+    run, span = asked_run(run), span.strip().strip("[]").removeprefix(f"{run}:")
+    if not span or "/" in span:
+        again = next_call(call, "get_run_details", run=run)
+        raise Refusal(f"{span!r} is no id of a span", next=f"{again} shows them in [brackets]", code="not_found")
+    found = await call.ask("runs.span", id=run, span=span)
     one = found["span"]
     inside = trace_page(one)
     logs = [log_line(line) for line in found["logs"][:_LINES]]
