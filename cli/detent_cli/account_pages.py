@@ -46,13 +46,14 @@ def print_environments(environments: Sequence[Environment]) -> None:
     rows = [
         (
             env.name,
+            env.version or "",
             env.id,
             _when(env.created_at),
             "" if env.archived_at is None else f"archived {_when(env.archived_at)}",
         )
         for env in environments
     ]
-    _print_table(("ENVIRONMENT", "ID", "CREATED", ""), rows)
+    _print_table(("ENVIRONMENT", "VERSION", "ID", "CREATED", ""), rows)
 
 
 def print_people(people: Sequence[Person]) -> None:

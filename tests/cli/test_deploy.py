@@ -67,6 +67,8 @@ def test_a_version_is_deployed_looked_at_promoted_and_rolled_back(shop: Near, tm
     back = shop.json("rollback", "--prod")
     assert (back["version"], back["before"], back["is_current"]) == (first, second, True)
     # And all of it can be seen
+    environments = {each["name"]: each["version"] for each in shop.json("environments", "list")["items"]}
+    assert environments == {"dev": None, "staging": None, "prod": first}
     shown = shop.detent("deploys", "list", "--prod").out
     assert [line.split()[0] for line in shown.splitlines()[1:]] == [second, "*"]
     assert shop.detent("deployments", "list", "--prod").out == shown

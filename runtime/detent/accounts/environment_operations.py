@@ -13,7 +13,7 @@ from ..store import Tx
 from .accounts import Accounts, environment_named, name_of
 from .keys import KINDS, keep_key, new_key
 from .principal import Principal
-from .views import environment_view, key_view
+from .views import environment_view, key_view, listed_environment
 
 __all__ = ["EnvironmentOperations", "NoUpkeep", "Upkeep"]
 
@@ -76,7 +76,7 @@ class EnvironmentOperations:
     def list_environments(self, *, project: str | None = None, archived: bool = True) -> dict[str, Any]:
         """The environments of a project; of this key's own when None. `archived`: also those."""
         rows = self._rows(self._project_of(project or self._who().project_id, "environments:read")["id"])
-        return {"items": [environment_view(row) for row in rows if archived or row["archived_at"] is None]}
+        return {"items": [listed_environment(row) for row in rows if archived or row["archived_at"] is None]}
 
     def create_environment(self, *, branch: str, project: str | None = None, key: bool = True) -> dict[str, Any]:
         """Make the environment ``preview/BRANCH``, or bring it back when it is archived; the one that is there

@@ -23,7 +23,7 @@ from .keys import NewKey, keep_key, new_key
 from .principal import Principal
 from .public_tokens import LONGEST_S, read_public_scopes
 from .scopes import ROLES, check_scopes
-from .views import environment_view, key_view, org_view, project_view
+from .views import key_view, listed_environment, org_view, project_view
 
 __all__ = ["AccountOperations"]
 
@@ -396,7 +396,7 @@ class AccountOperations:
         raise NotFound(near_names("organisation", wanted, [org["slug"] for org in orgs]))
 
     def _environments(self, project_id: str) -> list[dict[str, Any]]:
-        return [environment_view(row) for row in self._accounts.read("list_environments", project_id=project_id)]
+        return [listed_environment(row) for row in self._accounts.read("list_environments", project_id=project_id)]
 
     def _environment(self, wanted: str) -> Any:
         rows = self._accounts.read("list_environments", project_id=self._who.project_id)

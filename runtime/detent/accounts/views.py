@@ -9,7 +9,7 @@ import msgspec
 from ..model.moments import iso
 from .accounts import name_of
 
-__all__ = ["environment_view", "key_view", "org_view", "project_view"]
+__all__ = ["environment_view", "key_view", "listed_environment", "org_view", "project_view"]
 
 
 def org_view(row: Any) -> dict[str, Any]:
@@ -45,3 +45,8 @@ def environment_view(row: Any) -> dict[str, Any]:
         "id": row["id"], "name": name_of(row), "kind": row["kind"], "branch": row["branch"] or None,
         "created_at": iso(row["created_at"]), "archived_at": iso(row["archived_at"]),
     }  # fmt: skip
+
+
+def listed_environment(row: Any) -> dict[str, Any]:
+    """An environment with the version that is current in it."""
+    return environment_view(row) | {"version": row["version"]}

@@ -50,7 +50,8 @@ class Project(View):
 
 
 class Environment(View):
-    """An environment: ``dev``, ``staging``, ``prod`` or ``preview/BRANCH``. What happens in it stays in it."""
+    """An environment: ``dev``, ``staging``, ``prod`` or ``preview/BRANCH``. What happens in it stays in it. `version`,
+    in lists: the one that is current, None where nothing was deployed."""
 
     id: str
     name: str
@@ -58,6 +59,7 @@ class Environment(View):
     branch: str | None = None
     created_at: datetime
     archived_at: datetime | None = None
+    version: str | None = None
 
 
 class ProjectDetail(Project):
