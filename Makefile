@@ -34,25 +34,26 @@ demo: install
 # Three at a time on two cores: tests wait for processes half of their time. What fails beside others, on a machine that is
 # busy, is tried once more alone; what fails twice fails the whole. The second run loses every work ticket on purpose:
 # what remains is the poll, and nothing may be lost by it. The third replays every run at each durable wait: the
-# documentation, the examples and the shipped tasks. The fourth runs tasks on PostgreSQL; a loop of a thousand waits takes
-# too long there.
+# documentation, the examples and the shipped tasks. The fourth runs tasks on PostgreSQL. A loop of a thousand waits, or a
+# thousand chunks, takes too long in all three; what is refused before there is a run is the same in them.
 PARALLEL := -n 3 --dist worksteal
 ALONE := --last-failed --last-failed-no-failures none -p no:xdist
 # Where a run waits on a thread of its own, a harness tells only by the silence that time has to pass; the poll breaks it.
 SILENT := not helper_thread and not loop_of_its_own
+SHORT := not thousand and not refused and not is_known and not type_checker
 TICKETLESS := $(patsubst %,tests/worker/test_%.py,running triggering waits tokens_in_runs)
 COLD := tests/docs/test_code_blocks.py tests/docs/test_examples.py tests/tts/test_example.py tests/tts/test_tasks.py
 
 test: check
 	$(BIN)/python -m pytest $(PARALLEL) || $(BIN)/python -m pytest $(ALONE)
-	DETENT_TICKETS=drop $(BIN)/python -m pytest -q $(PARALLEL) -k "$(SILENT)" $(TICKETLESS)
-	DETENT_REPLAY=always $(BIN)/python -m pytest -q $(PARALLEL) $(COLD)
-	DETENT_TEST_STORE=postgresql $(BIN)/python -m pytest -q $(PARALLEL) -k "not thousand" $(TICKETLESS)
+	DETENT_TICKETS=drop $(BIN)/python -m pytest -q $(PARALLEL) -k "$(SILENT) and $(SHORT)" $(TICKETLESS)
+	DETENT_REPLAY=always $(BIN)/python -m pytest -q $(PARALLEL) -k "$(SHORT)" $(COLD)
+	DETENT_TEST_STORE=postgresql $(BIN)/python -m pytest -q $(PARALLEL) -k "$(SHORT)" $(TICKETLESS)
 
 check: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 bench: install
 	$(BIN)/python -m benchmarks
@@ -60,6 +61,7 @@ bench: install
 soak: install
 	$(BIN)/python -m pytest -m soak --timeout 3600
 	DETENT_TICKETS=drop $(BIN)/python -m pytest -q $(PARALLEL) -k "$(SILENT)" tests/worker
+	DETENT_REPLAY=always $(BIN)/python -m pytest -q $(PARALLEL) $(COLD)
 
 clients: install
 	$(BIN)/python -m pytest -m clients --timeout 900
