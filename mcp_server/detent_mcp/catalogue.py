@@ -26,6 +26,7 @@ MODULES = (
     "run_changes",
     "logs",
     "report",
+    "deploying",
     "deploys",
     "queues",
     "waitpoints",

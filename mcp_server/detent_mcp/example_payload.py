@@ -95,7 +95,8 @@ class _Maker:
         return next((each for each in resolved if each.get("type") != "null"), {})
 
     def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
-        properties = schema.get("properties") or {}
+        named = schema.get("properties")
+        properties: Mapping[str, Any] = named if isinstance(named, Mapping) else {}
         required = [name for name in schema.get("required") or () if name in properties]
         names = required or list(properties)[:_OPTIONAL]
         made = {name: self.value(properties[name], depth + 1) for name in names}

@@ -138,7 +138,7 @@ class Desk:
             who=entry.who,
         )
         if tool.about != "nothing":
-            link = await call.connect()
+            link = await (tool.connect(call) if tool.connect is not None else call.connect())
             if link.is_prod and tool.changes(values):
                 await call.confirm(values)
         try:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .arguments import Argument, arguments_of, schema_of
+
+if TYPE_CHECKING:
+    from .call import Call
+    from .link import Link
 
 __all__ = ["ENV", "Handler", "Tool", "tool"]
 
@@ -38,6 +42,7 @@ class Tool:
     only_dev: bool = True
     stands_in: bool = False
     unless: Callable[[Mapping[str, Any]], bool] | None = None
+    connect: Callable[[Call], Awaitable[Link]] | None = None
     own: tuple[Argument, ...] = field(default=())
 
     @property
@@ -51,7 +56,7 @@ class Tool:
         added = []
         if self.about == "environment" and not dev_only and ENV.name not in named:
             added.append(ENV)
-        if not self.reads and self.about == "environment" and not dev_only:
+        if not self.reads and self.about != "nothing" and not dev_only:
             added.append(_CONFIRM)
         return (*self.own, *added)
 
@@ -91,6 +96,7 @@ def tool(
     only_dev: bool = True,
     stands_in: bool = False,
     unless: Callable[[Mapping[str, Any]], bool] | None = None,
+    connect: Callable[[Call], Awaitable[Link]] | None = None,
 ) -> Callable[[Handler], Tool]:
     """Make a tool of ``async def handler(call: Call, *, argument: Annotated[type, "…"] = …) -> dict``.
 
@@ -102,6 +108,7 @@ def tool(
       only_dev: False for what is of no use in dev; it is absent with `Settings.dev_only`.
       stands_in: it takes the place of the writer of the same name where only readers are shown.
       unless: whether a call of a writer changes nothing with these values, so that nothing needs to be confirmed.
+      connect: how a call comes to its environment, where that may have to be made first.
     """
 
     def made(handler: Handler) -> Tool:
@@ -119,6 +126,7 @@ def tool(
             only_dev,
             stands_in,
             unless,
+            connect,
             arguments_of(handler),
         )
 

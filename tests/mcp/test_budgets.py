@@ -7,7 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.mcp.conftest import Assistant
+from tests.server.project import Project
 
+from detent.model.options import new_run
 from detent_mcp.catalogue import all_tools, chosen
 from detent_mcp.results import encode, estimate
 from detent_mcp.settings import TOOLSETS, Settings
@@ -38,6 +41,32 @@ def test_the_core_set_has_at_most_24_tools_in_under_12_kb_and_3000_tokens() -> N
     assert len(text.encode()) < 12_288
     assert len(text) / 4 < 3_000
     assert estimate(text) < 3_600
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+def test_what_goes_over_the_wire_is_no_more(assistant: Assistant, era: str) -> None:
+    # When a client lists the tools
+    told = replace(assistant, era=era).run(lambda client: client.list_tools())
+
+    # Then that is within the budget too
+    assert len(told.model_dump_json(by_alias=True, exclude_none=True).encode()) < 12_288
+
+
+def test_twenty_rows_of_runs_are_under_1200_tokens(assistant: Assistant, project: Project) -> None:
+    # Given runs of which some failed with a long error
+    worker = project.worker()
+    for n in range(20):
+        project.operations.trigger([new_run("plain", str(n), {"tags": ["customer-4711"]}, now=0)])
+    for grant in worker.claim(20)[:10]:
+        error = {"type": "HTTPStatusError", "message": "Client error '429 Too Many Requests' for url " + "x" * 300}
+        worker.finish(grant, "FAILED", error=json.dumps(error))
+
+    # When twenty are listed
+    told = encode(assistant.ask("list_runs"))
+
+    # Then that is little to read, by bytes and by a count of words, numbers and signs
+    assert len(told.encode()) / 4 < 1_200
+    assert estimate(told) / 20 < 100
 
 
 def test_the_readers_are_under_7_kb_and_only_read() -> None:
