@@ -208,9 +208,11 @@ class Connection:
         transport = await asyncio.to_thread(_transport, url, key, project, environment, advice)
         try:
             link = await linked(transport, folder)
-        except Unauthorized as error:
+        except BaseException as error:
             await transport.aclose()
-            raise Refusal(error.message, next=key_advice, code=error.code) from None
+            if isinstance(error, Unauthorized):
+                raise Refusal(error.message, next=key_advice, code=error.code) from None
+            raise
         if self._settings.dev_only and link.where.environment != DEV:
             await transport.aclose()
             raise Refusal(

@@ -148,8 +148,10 @@ async def deploy(
     going = _going.get(place)
     if going is None or going.ended:
         going = _going[place] = _Going()
-        options = {"message": message, "skip_promotion": skip_promotion, "force": force}
-        going.begin(partial(bring, config, transport, stop=going.stop, **options))
+        stop = going.stop
+        going.begin(
+            partial(bring, config, transport, message=message, skip_promotion=skip_promotion, force=force, stop=stop)
+        )
     else:
         call.notes.append("this deployment was under way already; nothing else was begun")
     try:
@@ -167,7 +169,7 @@ async def deploy(
 
 async def _follow(call: Call, going: _Going) -> None:
     """Come back at its end, at the latest when the call has to be answered."""
-    from detent.deploy import STEPS
+    from detent.deploy.events import STEPS
 
     ends = time.monotonic() + _ANSWER_S
     while not going.ended and (left := ends - time.monotonic()) > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from detent.errors import near_names
@@ -10,14 +11,14 @@ from detent.model.status import Status
 from ..call import Call
 from ..next_calls import next_call
 from ..refusals import Refusal
-from ..results import at, row, took
+from ..results import row, took
 from ..tool import tool
-from ..untrusted import mark, shown_text
+from ..untrusted import clean, mark
 
 __all__ = ["list_runs", "run_row", "statuses"]
 
-#: Characters of an error in a row.
-_ERROR = 90
+#: Characters of the errors of all rows together; of one at least, and at most.
+_ERRORS, _ERROR, _LONGEST_ERROR = 1_040, 48, 120
 _MOST = 100
 
 
@@ -38,18 +39,30 @@ def statuses(names: list[str] | None) -> list[str] | None:
     return found
 
 
-def run_row(run: dict[str, Any]) -> dict[str, Any]:
-    """A run as lists show it: at most about 60 tokens."""
+def run_row(run: dict[str, Any], most: int = _ERROR) -> dict[str, Any]:
+    """A run as lists show it: at most about 60 tokens. `age` is how long ago it was triggered.
+
+    Parameters:
+      most: characters of its error.
+    """
     error = run.get("error")
     return row(
         id=run["id"],
         task=run["task"],
         status=run["status"],
-        at=at(run["created_at"]),
+        age=_age(run["created_at"]),
         took=took(run.get("duration_ms")),
         attempt=run["attempt"] if run.get("attempt", 1) > 1 else None,
-        error=None if error is None else shown_text(f"{error['type']}: {error['message']}", _ERROR),
+        error=None if error is None else _shortened(clean(f"{error['type']}: {error['message'][:500]}"), most),
     )
+
+
+def _age(moment: str) -> str | None:
+    return took(max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds() * 1_000))
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 @tool(
@@ -83,7 +96,9 @@ async def list_runs(
         limit=limit,
         cursor=cursor,
     )
-    rows = [run_row(run) for run in page["items"]]
+    failed_ones = sum(run.get("error") is not None for run in page["items"])
+    most = max(_ERROR, min(_LONGEST_ERROR, _ERRORS // max(failed_ones, 1)))
+    rows = [run_row(run, most) for run in page["items"]]
     result: dict[str, Any] = {"environment": call.where.environment, "runs": rows}
     following = page.get("next_cursor")
     if following:
