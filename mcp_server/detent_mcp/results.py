@@ -14,8 +14,8 @@ __all__ = ["MOST_TOKENS", "at", "encode", "estimate", "fit", "row", "took"]
 MOST_TOKENS = 8_000
 #: What is aimed at; estimates may be off.
 _AIM = 7_000
-#: Texts and lists below these are not shortened any further.
-_LEAST_TEXT, _LEAST_LIST = 160, 1
+#: Texts, lists and objects below these are not shortened any further.
+_LEAST_TEXT, _LEAST_LIST, _LEAST_OBJECT = 160, 1, 24
 _ROUNDS = 200
 _PARTS = re.compile(r"[A-Za-z]+|[0-9]+|[^\x00-\x7f]|[^A-Za-z0-9\s]")
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -86,12 +86,19 @@ def fit(result: dict[str, Any]) -> dict[str, Any]:
         if largest is None:
             break
         _, holder, key = largest
-        part = holder[key]
-        holder[key] = part[: len(part) // 2] + "…" if isinstance(part, str) else part[: (len(part) + 1) // 2]
+        holder[key] = _half(holder[key])
         if estimate(encode(result)) <= _AIM:
             break
     result["cut"] = "too large: the longest texts and lists are shortened; ask for less, or for one thing by its id"
     return result
+
+
+def _half(part: Any) -> Any:
+    if isinstance(part, str):
+        return part[: len(part) // 2] + "…"
+    if isinstance(part, dict):
+        return dict(list(part.items())[: len(part) // 2])
+    return part[: (len(part) + 1) // 2]
 
 
 def _places(part: Any) -> list[tuple[int, Any, Any]]:
@@ -104,8 +111,8 @@ def _places(part: Any) -> list[tuple[int, Any, Any]]:
         elif isinstance(value, dict | list):
             inner = _places(value)
             found += inner
-            if isinstance(value, list) and len(value) > _LEAST_LIST:
-                # A list is shortened before its parts where many small ones make it large.
+            if len(value) > (_LEAST_LIST if isinstance(value, list) else _LEAST_OBJECT):
+                # It is shortened before its parts where many small ones make it large.
                 size = len(encode(value))
                 most = max((place[0] for place in inner), default=0)
                 if most < size // 4:

@@ -34,10 +34,22 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 
 @pytest.fixture
-def served(project: Project) -> Iterator[HttpServer]:
+def asked() -> list[str]:
+    """Method and path of each request to the API."""
+    return []
+
+
+@pytest.fixture
+def served(project: Project, asked: list[str]) -> Iterator[HttpServer]:
     """The API of a project, with MCP beside it, as `detent server` puts it together."""
     hub, mount = Hub(project.operations.streams.shapes, project.operations.streams.listeners), McpMount()
-    server = HttpServer(make_app(project.operations, key=KEY, hub=hub, mcp=mount))
+    app = make_app(project.operations, key=KEY, hub=hub, mcp=mount)
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(f"{scope['method']} {scope['path']}")
+        await app(scope, receive, send)
+
+    server = HttpServer(noting)
     server.on_stop += [hub.close, mount.stop]
     server.start()
     yield server
@@ -88,7 +100,7 @@ class Assistant:
                     yield found
                 await connection.close()
             finally:
-                del os.environ["DETENT_SECRET_KEY"]
+                os.environ.pop("DETENT_SECRET_KEY", None)
 
     def run(self, work: Callable[[Client], Awaitable[Any]], **client: Any) -> Any:
         """What `work` returns for a connected client."""
