@@ -22,9 +22,10 @@ class CallLog:
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a", encoding="utf-8", buffering=1)
+            path.open("a").close()
         except OSError as error:
             raise ConfigError(f"--log-file {path} cannot be written: {error.strerror}") from None
 
@@ -39,4 +40,6 @@ class CallLog:
             "ms": round(ms, 1),
             "characters": size,
         }
-        self._file.write(cut(encode(told), 4_000) + "\n")
+        # Opened anew each time, so that it may be moved away meanwhile.
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(cut(encode(told), 4_000) + "\n")
