@@ -50,6 +50,7 @@ def test_tasks_are_listed_and_one_is_told_with_its_schema_and_an_example(
     told = assistant.ask("get_current_worker")
     assert [task["id"] for task in told["tasks"]] == ["plain", "typed", "with/slash"]
     assert told["tasks"][0] == {"id": "plain", "file": "tasks/plain.py:3"}
+    assert told["task_files_with_problems"] == ["tasks/bad.py:7 it fails to import"]
     one = assistant.ask("get_current_worker", {"task": "typed"})
     assert one["payload_schema"]["required"] == ["title"]
     assert one["example_payload"] == {"title": "text"}

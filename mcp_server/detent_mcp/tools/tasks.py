@@ -11,12 +11,14 @@ from ..next_calls import next_call, start_step
 from ..results import at, row, took
 from ..run_text import in_project
 from ..tool import tool
-from ..untrusted import shown_text
+from ..untrusted import mark_present, shown_text
 
 __all__ = ["get_current_worker"]
 
 #: Tasks that are described; of more only the ids are told. Characters of a description.
 _DESCRIBED, _ABOUT = 60, 80
+#: Problems of task files that are shown.
+_PROBLEMS = 5
 
 
 @tool(
@@ -29,13 +31,21 @@ _DESCRIBED, _ABOUT = 60, 80
 async def get_current_worker(call: Call, *, task: Annotated[str | None, "id, for its schema"] = None) -> dict[str, Any]:
     if task is not None:
         return task_result(call, await call.ask("tasks.retrieve", id=task))
-    found = (await call.ask("tasks.list"))["items"]
-    served = sum(each["served"] for each in found)
+    listed = await call.ask("tasks.list")
+    found = listed["items"]
     rows = [_row(each, call.link.folder) for each in found[:_DESCRIBED]]
     told: dict[str, Any] = {"environment": call.where.environment, "tasks": rows}
     if len(found) > _DESCRIBED:
         told["more_tasks"] = [each["id"] for each in found[_DESCRIBED:]]
-    if not found:
+    folder = call.link.folder
+    problems = [
+        shown_text(f"{in_project(each['file'], folder)}:{each['line']} {each['message']}", 300)
+        for each in listed.get("problems", ())
+    ]
+    told |= row(task_files_with_problems=problems[:_PROBLEMS])
+    if problems and not found:
+        told["next"] = "mend the task files; the worker takes them up by itself"
+    elif not found:
         told["next"] = (
             "no worker has described a task: write one (search_docs('write a task')), then start a worker: "
             f"{start_step(call)}"
@@ -43,9 +53,11 @@ async def get_current_worker(call: Call, *, task: Annotated[str | None, "id, for
     else:
         first = found[0]["id"]
         told["next"] = f"{next_call(call, 'get_current_worker', task=first)} for a schema and an example payload"
-        if not served:
+        if listed.get("workers") == 0:
+            for each in rows:
+                each.pop("served", None)
             told["worker"] = f"no worker is connected, and runs stay queued until one is: {start_step(call)}"
-    return told
+    return mark_present(told, "task_files_with_problems")
 
 
 def task_result(call: Call, found: dict[str, Any]) -> dict[str, Any]:

@@ -400,9 +400,14 @@ class Operations:
     # Tasks, health.
 
     def list_tasks(self) -> dict[str, Any]:
-        """The tasks that workers have described."""
+        """The tasks that workers have described, how many workers are connected, and task files that cannot be used."""
         rows = self._store.read("list_tasks", env=self._engine.env)
-        return {"items": [views.task_view(row, bool(self._engine.knows(row["id"]))) for row in rows]}
+        workers = self._store.read("list_workers")
+        return {
+            "items": [views.task_view(row, bool(self._engine.knows(row["id"]))) for row in rows],
+            "workers": self._connected(workers),
+            "problems": self._problems(workers),
+        }
 
     def retrieve_task(self, *, id: str) -> dict[str, Any]:
         """One task."""
@@ -418,10 +423,6 @@ class Operations:
         connected = self._connected(workers)
         neighbours = self._engine.neighbours
         states = self._store.read("view_active_states", env=self._engine.env)
-        problems: dict[str, Any] = {}
-        for worker in [worker for worker in workers if worker["env"] == self._engine.env]:
-            for problem in msgspec.json.decode(worker["problems"]):
-                problems[f"{problem['file']}:{problem['line']}:{problem['message']}"] = problem
         return {
             "status": "ok" if connected else "no_workers",
             "version": _version(),
@@ -429,9 +430,17 @@ class Operations:
             "pid": os.getpid(),
             "workers": connected,
             "runs": {row["state"]: row["n"] for row in states},
-            "problems": list(problems.values()),
+            "problems": self._problems(workers),
             "broker": None if neighbours is None else views.broker_view(neighbours.state()),
         }
+
+    def _problems(self, workers: list[Any]) -> list[dict[str, Any]]:
+        """What workers of the environment said of task files, each problem once."""
+        problems: dict[str, Any] = {}
+        for worker in [worker for worker in workers if worker["env"] == self._engine.env]:
+            for problem in msgspec.json.decode(worker["problems"]):
+                problems[f"{problem['file']}:{problem['line']}:{problem['message']}"] = problem
+        return list(problems.values())
 
     def _connected(self, workers: list[Any]) -> int:
         """How many workers of the environment there are, of all engines of the store."""

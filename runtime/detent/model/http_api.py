@@ -164,7 +164,7 @@ ROUTES: dict[str, Route] = {
     "logs.search": Route("GET", "/api/v1/logs", "logs:read", answer="LogPage"),
     "query": Route("POST", "/api/v1/query", "query:read", repeatable=True, answer="QueryResult"),
     "query.schema": Route("GET", "/api/v1/query/schema", "query:read", answer="QuerySchema"),
-    "tasks.list": Route("GET", "/api/v1/tasks", "tasks:read", answer="list[TaskView]"),
+    "tasks.list": Route("GET", "/api/v1/tasks", "tasks:read", answer="TaskList"),
     "tasks.retrieve": Route("GET", "/api/v1/tasks/{id}", "tasks:read", answer="TaskView"),
     "tasks.check": Route("POST", "/api/v1/tasks/{id}/check", "tasks:read", repeatable=True, answer="TriggerCheck"),
     "batches.list": Route("GET", "/api/v1/batches", "batches:read", answer="BatchPage"),

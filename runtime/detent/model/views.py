@@ -30,6 +30,7 @@ __all__ = [
     "RunPage",
     "RunStatus",
     "RunSummary",
+    "TaskList",
     "TaskProblem",
     "TaskView",
     "TokenDetail",
@@ -400,6 +401,14 @@ class TaskProblem(View):
     line: int
     message: str
     code: str = "problem"
+
+
+class TaskList(View):
+    """The tasks that workers have described, how many workers are connected, and task files that cannot be used."""
+
+    items: list[TaskView]
+    workers: int = 0
+    problems: list[TaskProblem] = Field(default_factory=list)
 
 
 class BrokerHealth(View):
