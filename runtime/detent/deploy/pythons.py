@@ -79,7 +79,7 @@ def python_for(lock: Lock, uv: Path | None) -> Interpreter:
     if found is None or not wanted(found.version):
         raise DeployError(
             f"the project asks for {asked}, and this machine has Python {_here().version}; uv says: "
-            f"{(done.stderr or done.stdout).strip()[-400:] or 'nothing'}"
+            f"{(done.stderr or done.stdout).strip().partition(chr(10))[0][:400] or 'nothing'}"
         )
     return found
 

@@ -60,6 +60,8 @@ class OneVersion:
         self._preparing: threading.Thread | None = None
         self._again_at = 0.0
         self._pause = _FIRST_S
+        #: Of its workers, as they were prepared.
+        self._arguments: list[str] = []
         self._supervisor: Supervisor | None = None
         self._leaving: list[threading.Thread] = []
         self._idle_since: float | None = None
@@ -134,6 +136,7 @@ class OneVersion:
                 variables=variables,
                 say=lambda line: logger.debug("version %s: %s", self.version, line),
             )
+            self._arguments = self._kind.arguments(place.config.worker)
         except Exception as error:
             self._failed(error)
         else:
@@ -153,14 +156,13 @@ class OneVersion:
         self._again_at = time.monotonic() + pause
 
     def _start(self, place: Place) -> None:
-        settings = place.config.worker
-        count = self._kind.count(settings)
+        count = self._kind.count(place.config.worker)
         supervisor = Supervisor(
             place.folder,
             self._way.socket_path,
             count,
             self._way.on_exit,
-            [*self._kind.arguments(settings), *self._way.arguments, "--version", self.version],
+            [*self._arguments, *self._way.arguments, "--version", self.version],
             python=place.python,
             variables=self._variables(place),
         )

@@ -61,6 +61,9 @@ def run_versions(
     `Unauthorized`, `Forbidden`, also once the key is revoked; `ConfigError`.
     """
     failpoints.arm()
+    kind = kind or Kind()
+    # What the command says is refused at once, and not as a fault of each version.
+    kind.arguments(config.worker)
     way: Way
     objects: str | None = config.object_store_url
     if url is not None:
@@ -76,7 +79,7 @@ def run_versions(
     signals = StopSignals()
     way.open()
     try:
-        versions = Versions(way, kind or Kind(), keep_warm=config.worker.keep_warm, objects=objects)
+        versions = Versions(way, kind, keep_warm=config.worker.keep_warm, objects=objects)
         versions.start()
         while not signals.first.wait(0.1) and way.refusal is None:
             pass
@@ -149,8 +152,12 @@ class Versions:
             pause = _ASK_S
             try:
                 pause = self._round()
-            except Exception:
-                logger.exception("the versions of %s could not be looked after; it is tried again", self._name)
+            except Exception as error:
+                self._say(
+                    f"the versions of {self._name} cannot be looked after, which is tried again: "
+                    f"{type(error).__name__}: {error}",
+                    error,
+                )
             self._woken.wait(pause)
             self._woken.clear()
 
@@ -224,8 +231,8 @@ class Versions:
         with suppress(DetentError):
             self._ask(leaving=True)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, error: Exception | None = None) -> None:
         """Once, until there is something else to say."""
         if text and text != self._said:
-            logger.warning("%s", text)
+            logger.warning("%s", text, exc_info=error)
         self._said = text

@@ -19,7 +19,7 @@ from ..deploy.checking import check_project
 from ..deploy.problems import refuse
 from ..deploy.reading import read_project
 from ..deploy.system_packages import check_system_packages
-from ..errors import DetentError, InvalidBundle
+from ..errors import ConfigError, DetentError, InvalidBundle
 from ..model.transport import Transport
 
 __all__ = ["Place", "Workshop"]
@@ -55,9 +55,16 @@ class Workshop:
         self._here = FileLock(self._all / f"{name}.lock")
 
     def open(self) -> None:
-        """Take a place, and remove those of processes that died."""
-        self._all.mkdir(parents=True, exist_ok=True)
-        self._here.acquire()
+        """Take a place, and remove those of processes that died. Errors: `ConfigError` for a folder that cannot be
+        written."""
+        try:
+            self._all.mkdir(parents=True, exist_ok=True)
+            self._here.acquire()
+        except OSError as error:
+            raise ConfigError(
+                f"versions cannot be kept in {self._all.parent}: {error.strerror or error}; make it writable, or name "
+                "another folder in DETENT_CACHE_DIR"
+            ) from None
         for folder in [path for path in self._all.iterdir() if path.is_dir() and path != self._folder]:
             lock = FileLock(self._all / f"{folder.name}.lock", timeout=0)
             with suppress(Timeout), lock:
