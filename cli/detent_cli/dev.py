@@ -125,7 +125,8 @@ def worker(
         ),
     ] = None,
     local: Annotated[
-        bool, typer.Option("--local", help="Run the code of this folder, whatever was deployed to the environment.")
+        bool,
+        typer.Option("--local", help="Run the code of this folder, where nothing is deployed."),
     ] = False,
     log_format: LogFormat = None,
 ) -> None:

@@ -13,6 +13,7 @@ from tests.deploy.wheels import only_from, wheel
 
 from detent.deploy import Environments
 from detent.deploy.installers import find_uv, resolver_message
+from detent.deploy.venvs import damage_of
 from detent.errors import DeployError
 
 WITHOUT = pytest.mark.skipif(find_uv() is None, reason="uv is not installed")
@@ -115,26 +116,27 @@ def test_a_lock_that_detent_cannot_work_with_is_named(wheels: Path, tmp_path: Pa
         Environments(tmp_path / "cache").ensure(project)
 
 
-@pytest.mark.parametrize("damage", ["file", "marker", "python"])
-def test_a_damaged_environment_is_made_anew(damage: str, wheels: Path, tmp_path: Path) -> None:
+def test_a_damaged_environment_is_made_anew(wheels: Path, tmp_path: Path) -> None:
     project = write(tmp_path / "app", {"requirements.txt": "pebble==1.0\n"})
     environments = Environments(tmp_path / "cache")
-    python = environments.ensure(project)
-    folder = python.parents[1]
-    if damage == "file":
-        next(folder.glob("lib/*/site-packages/pebble/__init__.py")).write_text("")
-    elif damage == "marker":
-        (folder / "detent-environment.json").unlink()
-    else:
-        python.unlink()
-    lines: list[str] = []
+    pythons = [environments.ensure(project)]
+    for damage in ("lib/*/site-packages/pebble/__init__.py", "bin/python"):
+        folder = pythons[-1].parents[1]
+        next(folder.glob(damage)).unlink()
+        lines: list[str] = []
 
-    again = environments.ensure(project, on_line=lines.append)
+        pythons.append(environments.ensure(project, on_line=lines.append))
 
-    assert again != python
-    assert not folder.exists()
-    assert _said(again, "import pebble; print(pebble.VERSION)") == "1.0"
-    assert lines[0].endswith("it is made anew")
+        assert not folder.exists()
+        assert lines[0].endswith("it is made anew")
+    assert len(set(pythons)) == 3
+    assert _said(pythons[-1], "import pebble; print(pebble.VERSION)") == "1.0"
+
+
+def test_an_environment_that_was_never_finished_is_not_used(tmp_path: Path) -> None:
+    folder = write(tmp_path / "venvs" / "aa-1", {"bin/python": "", "lib/python3/site-packages/pebble.py": ""})
+
+    assert damage_of(folder) == "was never finished"
 
 
 def test_two_at_once_make_one_environment(wheels: Path, tmp_path: Path) -> None:
@@ -163,18 +165,17 @@ def test_a_python_that_the_project_asks_for_and_is_not_here_is_named(
         Environments(tmp_path / "cache", uv=False).ensure(project)
 
 
-def test_environments_that_nobody_uses_are_removed(wheels: Path, tmp_path: Path) -> None:
-    environments = Environments(tmp_path / "cache")
-    old = environments.ensure(write(tmp_path / "one", {"requirements.txt": "pebble==1.0\n"}))
-    kept = environments.ensure(write(tmp_path / "two", {"requirements.txt": "pebble==2.0\n"}))
-    fresh = environments.ensure(write(tmp_path / "three", {"requirements.txt": "gravel\n"}))
-    for python in (old, kept):
-        os.utime(python.parents[1] / "detent-environment.json", (0, 0))
+def test_environments_that_nobody_uses_are_removed(tmp_path: Path) -> None:
+    names = ("aa-1", "bb-1", "cc-1")
+    folders = [write(tmp_path / "venvs" / name, {"detent-environment.json": "{}"}) for name in names]
+    old, kept, _ = folders
+    for folder in (old, kept):
+        os.utime(folder / "detent-environment.json", (0, 0))
 
-    removed = environments.prune(keep=[kept])
+    removed = Environments(tmp_path).prune(keep=[kept / "bin" / "python"])
 
-    assert removed == [old.parents[1]]
-    assert (old.exists(), kept.exists(), fresh.exists()) == (False, True, True)
+    assert removed == [old]
+    assert [folder.exists() for folder in folders] == [False, True, True]
 
 
 @pytest.mark.parametrize(

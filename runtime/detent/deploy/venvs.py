@@ -23,7 +23,7 @@ from .locks import Lock, lock_of
 from .own_packages import own_version, site_of
 from .pythons import Interpreter, python_for
 
-__all__ = ["Environments", "cache_folder"]
+__all__ = ["Environments", "cache_folder", "damage_of"]
 
 OnLine = Callable[[str], None]
 
@@ -79,7 +79,7 @@ class Environments:
         self._folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self._folder / f"{key}.lock"):
             for found in sorted(self._folder.glob(f"{key}-*")):
-                why = _damage(found)
+                why = damage_of(found)
                 if why is None:
                     os.utime(found / _MARKER)
                     return program_of(found)
@@ -163,7 +163,7 @@ def _key(lock: Lock, python: Interpreter, external: Sequence[str], extras: Seque
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 
-def _damage(folder: Path) -> str | None:
+def damage_of(folder: Path) -> str | None:
     """What is wrong with an environment, as the rest of a sentence; None for a whole one."""
     try:
         about: dict[str, Any] = json.loads((folder / _MARKER).read_text(encoding="utf-8"))

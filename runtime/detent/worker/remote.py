@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from functools import partial
 
+from ..client.http import HttpTransport
 from ..config import Config
 from ..engine import failpoints
 from ..errors import DetentError
 from .kind import Kind
 from .link_http import LinkHttp
+from .local_code import warn_of_versions
 from .relay import Relay
 from .run import tell_end
 from .stop_signals import StopSignals
@@ -53,6 +56,8 @@ def run_remote_workers(
     relay = Relay(LinkHttp(url, key, project=project, environment=environment), on_refused)
     try:
         made = relay.start()
+        with closing(HttpTransport(url, key, project=project, environment=environment)) as transport:
+            warn_of_versions(transport)
         supervisor = Supervisor(
             config.root,
             relay.socket_path,

@@ -10,13 +10,14 @@ from functools import partial
 import msgspec
 
 from ..config import Config
-from ..embedded import RunningServer, running_server
+from ..embedded import EmbeddedTransport, RunningServer, running_server
 from ..engine import failpoints
 from ..errors import ServerUnreachable
 from ..model.framing import FrameReader, send_frame
 from ..model.protocol import Gone, ToEngine
 from ..open_servers import refuse_open_servers
 from .kind import Kind
+from .local_code import warn_of_versions
 from .stop_signals import StopSignals
 from .supervisor import GRACE_S, Supervisor
 
@@ -60,7 +61,7 @@ def run_workers(
     server = running_server(config.state_dir)
     if server is None or server.socket is None:
         raise ServerUnreachable(NO_SERVER.format(root=config.root))
-    arguments = [*sizes, *serving(server, config.project_slug, environment)]
+    arguments = [*sizes, *serving(server, config.project_slug, environment, is_local=True)]
     _supervise(Supervisor(config.root, server.socket, processes, partial(tell_end, server.socket), arguments))
     return 0
 
@@ -75,6 +76,7 @@ def _run_with_database(config: Config, processes: int, sizes: list[str], environ
         arguments = sizes
         if environment is not None or config.project_slug is not None:
             there = host.accounts.owner(environment, config.project_slug)
+            warn_of_versions(EmbeddedTransport(host.operations.in_env(there.env)))
             arguments = [*sizes, "--env", there.env, "--environment", environment or there.env]
         _supervise(Supervisor(config.root, host.socket_path, processes, host.worker_exited, arguments))
     finally:
@@ -90,8 +92,13 @@ def _supervise(supervisor: Supervisor) -> None:
     supervisor.stop(GRACE_S, hurry=signals.second)
 
 
-def serving(server: RunningServer, project: str | None, environment: str | None) -> list[str]:
-    """The arguments of workers that serve an environment. Errors: `NotFound`."""
+def serving(
+    server: RunningServer, project: str | None, environment: str | None, *, is_local: bool = False
+) -> list[str]:
+    """The arguments of workers that serve an environment. Errors: `NotFound`.
+
+    `is_local`: they run the code of a folder.
+    """
     if environment is None and project is None:
         return []
     from ..client.http import HttpTransport
@@ -100,6 +107,8 @@ def serving(server: RunningServer, project: str | None, environment: str | None)
     try:
         name = transport.call("auth.whoami")["environment"]
         known = transport.call("environments.list")["items"]
+        if is_local:
+            warn_of_versions(transport)
     finally:
         transport.close()
     return ["--env", next(env["id"] for env in known if env["name"] == name), "--environment", name]
