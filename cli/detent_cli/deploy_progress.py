@@ -82,6 +82,7 @@ class Progress:
             self._show_workers(event.supervisors)
         elif event.kind == "unchanged":
             self._unchanged = True
+            self._say(event.text)
         elif event.kind == "canceled":
             self._say(f"\n{event.text}")
 
@@ -98,6 +99,8 @@ class Progress:
             typer.echo(f"{done.environment} runs {done.version}")
             if done.note:
                 typer.echo(f"Note: {clean(done.note)}", err=True)
+            if not done.workers and not getattr(done, "supervisors", ()):
+                typer.echo(f"Start workers where they are to run: detent worker --env {done.environment}", err=True)
         elif done.status == "DEPLOYED":
             typer.echo(f"{done.version} is deployed, and not current" + (f": {clean(done.note)}" if done.note else ""))
         else:

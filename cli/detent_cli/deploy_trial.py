@@ -104,7 +104,7 @@ def _print(config: Config, bundle: Bundle, build: Build | None, git: GitState | 
         "bundle": f"{bundle.hash}, {len(bundle.files):,} files, {size_text(bundle.bytes)}",
         "left out": "\n".join(map(clean, bundle.notes)),
         "commit": _git(git),
-        "packages": " ".join(filter(None, (lock["file"] or "none named", (lock["hash"] or "")[:12]))),
+        "packages": f"{lock['file']}, {lock['hash'][:12]}" if lock["file"] else "none named",
     }
     if build is not None:
         manifest = build.manifest

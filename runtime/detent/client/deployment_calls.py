@@ -17,6 +17,7 @@ from ..model.ids import new_id
 from .calls import Call, texts
 
 __all__ = [
+    "GIVEN_UP",
     "LOG_PAGE",
     "UNDER_WAY",
     "cancel_deployment",
@@ -34,7 +35,9 @@ __all__ = [
 
 #: The statuses of deployments that have not ended.
 UNDER_WAY = ("PENDING", "BUILDING", "DEPLOYING")
-STATUSES = (*UNDER_WAY, "DEPLOYED", "FAILED", "CANCELED", "TIMED_OUT")
+#: Those of deployments that ended without being deployed.
+GIVEN_UP = ("FAILED", "CANCELED", "TIMED_OUT")
+STATUSES = (*UNDER_WAY, "DEPLOYED", *GIVEN_UP)
 
 #: Lines of a log that are asked for at once.
 LOG_PAGE = 1_000

@@ -27,7 +27,7 @@ from .events import DeployEvent, Steps
 from .failing import DeploymentCanceled, DeploymentFailed
 from .git import git_state
 from .patience import AWAY_S, ask, patiently
-from .reporter import Reporter
+from .reporter import Reporter, sendable
 
 __all__ = ["Flow", "Options", "named_queues", "size_text"]
 
@@ -131,9 +131,11 @@ class Flow:
         """Nothing is to be deployed; variables are set all the same."""
         before = self._before
         assert before is not None  # it is what the bundle was compared with
-        note = self._set_variables(variables)
         text = f"{before.version} has this already, {before.environment} stays as it is"
-        self._steps.tell(DeployEvent("unchanged", "build", text + (f"; {note}" if note else ""), deployment=before))
+        note = self._set_variables(variables)
+        if note:
+            text += f"; {note}, which workers see that start from now on"
+        self._steps.tell(DeployEvent("unchanged", "build", text, deployment=before))
         return before
 
     def upload(self, build: Build, variables: Mapping[str, str]) -> None:
@@ -167,7 +169,7 @@ class Flow:
         )
         if not wait:
             self.close()
-            step.say("goes on without us")
+            step.say("goes on by itself")
             step.close()
             return self._made
         made = self._prepared()
@@ -196,7 +198,8 @@ class Flow:
                 if made is None:
                     made = self._create(quietly=True)
                 made = self._asked(
-                    calls.fail_deployment(made.id, error.code, error.message[:_MESSAGE_CHARS], step), away_s=_GIVE_UP_S
+                    calls.fail_deployment(made.id, error.code, sendable(error.message)[:_MESSAGE_CHARS], step),
+                    away_s=_GIVE_UP_S,
                 )
         if made is not None and made.status in ("CANCELED", "TIMED_OUT"):
             self._ended_otherwise(made)
@@ -226,7 +229,7 @@ class Flow:
         with suppress(DetentError):
             self._made = self._asked(calls.cancel_deployment(self._made.id), away_s=_GIVE_UP_S)
         made = self._made
-        done = made.status in ("CANCELED", "FAILED", "TIMED_OUT")
+        done = made.status in calls.GIVEN_UP
         text = f"{made.version} is {made.status}" + (f"; {self._still()}" if done else "")
         # Whoever listens may be why it is given up.
         with suppress(Exception):

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextvars import copy_context
+from functools import partial
 
-from ..client.deployment_calls import UNDER_WAY, report_progress
+from ..client.deployment_calls import GIVEN_UP, report_progress
 from ..errors import DetentError, ServerUnreachable
 from ..model.transport import Transport
 
-__all__ = ["Reporter"]
+__all__ = ["Reporter", "sendable"]
 
 #: Lines that are sent at once, and those that are kept while the server is away.
 _AT_ONCE, _MOST = 500, 5_000
 #: How often lines are sent, and how often it is said that the build lives, in seconds.
 _EVERY_S, _BEAT_S = 1.0, 10.0
+
+
+def sendable(text: str) -> str:
+    """`text` without what no UTF-8 has, such as the odd bytes of a file's name."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 class Reporter:
@@ -30,7 +37,9 @@ class Reporter:
         self._lines: deque[str] = deque(maxlen=_MOST)
         self._one_at_a_time = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="detent-deploy-log", daemon=True)
+        # Within `using` the server is that of the context.
+        run = partial(copy_context().run, self._run)
+        self._thread = threading.Thread(target=run, name="detent-deploy-log", daemon=True)
         #: How the deployment ended while it was built: it was canceled, or has timed out.
         self.ended: str | None = None
 
@@ -40,7 +49,7 @@ class Reporter:
 
     def say(self, line: str) -> None:
         """A line of the log."""
-        self._lines.append(line)
+        self._lines.append(sendable(line))
 
     def flush(self) -> None:
         """Send what there is, if the server can be reached."""
@@ -79,6 +88,6 @@ class Reporter:
         except DetentError:
             # What it is about, the thread that deploys will meet itself.
             return False
-        if told.status not in UNDER_WAY:
+        if told.status in GIVEN_UP:
             self.ended = told.status
         return True
