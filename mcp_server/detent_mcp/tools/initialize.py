@@ -40,7 +40,7 @@ async def initialize_project(
 ) -> dict[str, Any]:
     from detent.scaffold import Choices, add_command, initialise, usual_choices
 
-    root = _named(folder) if folder is not None else await asyncio.to_thread(_usual, call, await call.caller.roots())
+    root = _named(folder) if folder is not None else await _usual(call)
     usual = await asyncio.to_thread(usual_choices, root)
     choices = Choices(name or usual.project, tasks_dir or usual.tasks_dir, example)
     changes = await asyncio.to_thread(initialise, root, choices)
@@ -95,11 +95,15 @@ def _named(folder: str) -> Path:
     return path
 
 
-def _usual(call: Call, roots: list[str]) -> Path:
+async def _usual(call: Call) -> Path:
     """The folder that is meant when none is named: the project's, the client's, or that of this process."""
-    config = call.connecting.folder()
+    config = await asyncio.to_thread(call.connecting.folder)
     if config is not None:
         return config.root
+    return await asyncio.to_thread(_without_project, await call.caller.roots())
+
+
+def _without_project(roots: list[str]) -> Path:
     places = [os.environ.get("DETENT_PROJECT_DIR") or ""]
     places += [unquote(parts.path) for parts in map(urlsplit, roots) if parts.scheme == "file"]
     places += [os.environ.get("CLAUDE_PROJECT_DIR") or ""]
