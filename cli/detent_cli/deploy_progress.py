@@ -45,6 +45,7 @@ class Progress:
         self._status: Status | None = None
         self._steps: list[dict[str, Any]] = []
         self._unchanged = False
+        self._created = False
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -60,6 +61,8 @@ class Progress:
         if self._status is not None:
             self._status.stop()
             self._status = None
+        if kind is KeyboardInterrupt and not self._created:
+            self._say("\nCanceled before anything was sent.")
 
     def hear(self, event: DeployEvent) -> None:
         """Show what has happened."""
@@ -72,6 +75,7 @@ class Progress:
                 self._move(f"{event.step}: {one_line(event.text, 100)}")
         elif event.kind == "created" and event.deployment is not None:
             made = event.deployment
+            self._created = True
             git = git_text(made)
             self._say(f"{made.environment} {made.version}" + (f", {git}" if git else ""), "bold")
         elif event.kind == "done":
