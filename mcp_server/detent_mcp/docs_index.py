@@ -31,7 +31,7 @@ _PAGES = {
     "guarantees": 0.75,
     "cli": 0.8,
     "security": 0.9,
-    "tts": 0.7,
+    "tts": 0.5,
     "testing": 0.8,
     "mcp": 0.7,
 }
@@ -40,6 +40,8 @@ _INDEX_LINE = re.compile(r"^\* \[[^\]]+\]\(([\w-]+)\.md\): (.+)$", re.MULTILINE)
 _SYNONYM, _BEGINNING, _NEAR, _PAIR = 0.35, 0.6, 0.5, 0.4
 #: A section that has all words counts this many times as much as its words alone.
 _COVERED = 3.0
+#: One that is mostly links counts so much: with a link in so many characters.
+_LINKS, _LINK_CHARS = 0.5, 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class DocsIndex:
     def __init__(self, pages: Iterable[Page]) -> None:
         self.pages = {page.id: page for page in pages}
         self._sections = [section for page in self.pages.values() for section in page.sections]
+        self._worth = [_worth(section) for section in self._sections]
         self._lock = Lock()
         self._words: dict[str, list[str]] = {}
         self._connection = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
@@ -158,7 +161,7 @@ class DocsIndex:
                 scores[row] += _PAIR * score
         for row in scores:
             scores[row] *= 1 + (_COVERED - 1) * matched[row] / (possible or 1.0)
-            scores[row] *= _PAGES.get(self._sections[row].page, 1.0)
+            scores[row] *= self._worth[row]
         return scores
 
     def _matches(self, term: str) -> dict[int, float]:
@@ -188,6 +191,14 @@ class DocsIndex:
                 self._words.setdefault(word[0], []).append(word)
         alike = [word for word in self._words.get(term[0], ()) if abs(len(word) - len(term)) <= 3]
         return get_close_matches(term, alike, n=2, cutoff=0.75)
+
+
+def _worth(section: Section) -> float:
+    """What a section counts, whatever is asked."""
+    worth = _PAGES.get(section.page, 1.0)
+    # A list of links leads to what explains, and explains nothing.
+    is_links = section.text.count("](") * _LINK_CHARS > len(section.text)
+    return worth * _LINKS if is_links else worth
 
 
 def shipped_docs() -> DocsIndex:
