@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.servers.process import until
 
 from detent import Retry, WaitInfo, metadata, retry, step, task, tasks, wait
 from detent.client import Detent
@@ -248,6 +249,9 @@ def test_hooks_whose_worker_is_lost_run_again_elsewhere_and_start_their_runs_onc
     handle = pause(h, made)
     cancel(h, handle.id)
     assert entered.wait(10)
+    # What the hook has started is over: else it would be lost with its worker, and executed once more.
+    [started] = [line for line in said if line.startswith("run_")]
+    until("the end of the alert", lambda: h.run(started).status == "COMPLETED")
     entered.clear()
     h.start_worker()
     h.engine.lose_worker(h.worker.worker_id, "killed")

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
+from tests.worker.elsewhere import kinds
 
 from detent import Context, Retry, task, wait
 from detent.client import Detent
+from detent.model.protocol import Answer, Claimed
 from detent.testing import Harness, harness
+from detent.worker.link import Exchange
 
 
 @pytest.fixture
@@ -335,3 +340,47 @@ def test_a_worker_that_drains_lets_its_parked_runs_unwind_and_they_go_on_elsewhe
         assert unwinding == ["let go"]
         assert h.output(handle) == "went on"
         assert h.run(handle).attempt == 1
+
+
+@task(id="granted-late")
+async def granted_late(n: int) -> int:
+    return n
+
+
+class LateLink:
+    """The link of a worker, on which grants arrive when `gate` is open."""
+
+    def __init__(self, link: Any) -> None:
+        self._link = link
+        self.gate = threading.Event()
+        self.held = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._link, name)
+
+    def send(self, exchanges: Sequence[Exchange]) -> None:
+        self._link.send([(said, partial(self._answer, answered)) for said, answered in exchanges])
+
+    def _answer(self, answered: Callable[[Answer], None], answer: Answer) -> None:
+        if isinstance(answer, Claimed) and answer.grants:
+            self.held.set()
+            threading.Thread(target=lambda: (self.gate.wait(10), answered(answer))).start()
+        else:
+            answered(answer)
+
+
+def test_a_worker_that_drains_waits_for_the_grants_that_are_on_their_way(h: Harness) -> None:
+    """Given a grant that the engine has given and the worker has not heard of, when the worker is told to stop, then
+    the run is executed there, and its lease is not lost."""
+    worker = h.worker
+    late = worker.link = LateLink(worker.link)  # type: ignore[assignment]  # it has all that a link has
+    handle = granted_late.sync.trigger(1)
+    assert late.held.wait(10)
+    draining = threading.Thread(target=worker.drain, args=(10,))
+    draining.start()
+    draining.join(0.5)
+    assert draining.is_alive()
+    late.gate.set()
+    draining.join()
+    assert h.run(handle).output == 1
+    assert "lose_lease" not in kinds(h, handle)

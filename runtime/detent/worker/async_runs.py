@@ -33,8 +33,21 @@ class AsyncRuns:
         self._claiming = False
         self._claim_again = False
         self._maybe_more = True
+        #: What was claimed and is not yet started; whether that is being started.
+        self._granted: list[Grant] = []
+        self._starting = False
         self._finished: list[tuple[Frame, End | None]] = []
         self._flush_scheduled = False
+
+    def is_idle(self) -> bool:
+        """Whether none is being claimed or about to start, with the lock of the slots held."""
+        return not (self._claiming or self._granted or self._starting)
+
+    def give_up_grants(self) -> list[tuple[str, int]]:
+        """Run and epoch of what was claimed and will not be started, with the lock of the slots held."""
+        left = [(grant.run_id, grant.epoch) for grant in self._granted]
+        self._granted.clear()
+        return left
 
     def look(self) -> None:
         """There may be work: claim what there is room for."""
@@ -71,14 +84,29 @@ class AsyncRuns:
         grants = answer.grants if isinstance(answer, Claimed) else []
         with self._slots.lock:
             self._slots.async_used += len(grants)
+            self._granted += grants
             self._claiming = False
             again = self._claim_again or (isinstance(answer, Claimed) and answer.more)
             self._claim_again = False
             self._maybe_more = bool(grants) or again
         if grants:
-            self._worker.loop.post(lambda: self.start(grants))
+            self._worker.loop.post(self._start_granted)
+        elif self._worker.draining:
+            self._worker.notify_idle()
         if again:
             self.claim()
+
+    def _start_granted(self) -> None:
+        with self._slots.lock:
+            grants, self._granted = self._granted, []
+            self._starting = True
+        try:
+            self.start(grants)
+        finally:
+            with self._slots.lock:
+                self._starting = False
+            if self._worker.draining:
+                self._worker.notify_idle()
 
     def start(self, grants: list[Grant]) -> None:
         """Execute runs. On the loop's thread."""

@@ -183,17 +183,28 @@ class Worker:
         with self._idle:
             self._idle.wait_for(self._is_idle, grace_s)
             left = [(frame.run_id, frame.epoch) for frame in self._executing_frames()]
-            left += self.sync_runs.give_up_grants()
+            left += self.sync_runs.give_up_grants() + self.async_runs.give_up_grants()
             # Cells that were still busy hand back what they have, which takes them a moment.
             self._idle.wait_for(self._is_without_cells, _CELLS_S)
         # Answered after all that was sent before: then the ends of runs are known, too.
         done: Future[Answer] = Future()
         self.send([(Release(left), done.set_result)])
         self._unwind_parked()
+        self._await_release(done, len(left))
+        with self._idle:
+            late = self.async_runs.give_up_grants()
+        if late:
+            # Granted before the engine heard of the end, and told here after the grace was over.
+            done = Future()
+            self.send([(Release(late), done.set_result)])
+            self._await_release(done, len(late))
+
+    @staticmethod
+    def _await_release(done: Future[Answer], count: int) -> None:
         try:
             done.result(timeout=5)
         except TimeoutError:
-            logger.warning("the engine did not confirm the end of this worker and the hand-back of %d runs", len(left))
+            logger.warning("the engine did not confirm the end of this worker and the hand-back of %d runs", count)
 
     def _unwind_parked(self) -> None:
         """Runs that are parked go on elsewhere; what their code has in ``finally`` gets a moment here."""
@@ -206,7 +217,8 @@ class Worker:
 
     def _is_idle(self) -> bool:
         unreported = any(not frame.parked or frame.taken_up for frame in list(self._frames.values()))
-        return not unreported and self.sync_runs.is_idle() and self._is_without_cells()
+        claimed = not (self.sync_runs.is_idle() and self.async_runs.is_idle())
+        return not unreported and not claimed and self._is_without_cells()
 
     def _is_without_cells(self) -> bool:
         return self.cells is None or self.cells.is_idle()
