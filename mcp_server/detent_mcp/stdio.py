@@ -15,6 +15,10 @@ from .settings import Settings
 __all__ = ["Wire", "serve", "take_wire"]
 
 
+#: How long what is under way may take to end when the client has gone, in seconds.
+_PATIENCE_S = 0.6
+
+
 class Wire(NamedTuple):
     """Descriptors of what the client writes and reads."""
 
@@ -44,6 +48,7 @@ def serve(settings: Settings, wire: Wire, far: Callable[[], Far | None]) -> None
 
     from .connection import Connection
     from .server import Entry, make_server
+    from .tools.deploying import give_up
 
     async def run() -> None:
         connection = Connection(settings, far)
@@ -57,6 +62,8 @@ def serve(settings: Settings, wire: Wire, far: Callable[[], Far | None]) -> None
         finally:
             if connection.dev is not None:
                 connection.dev.let_go()
+            # Whoever asked for it has gone; left alone, it would look as if it went on for ten minutes.
+            give_up(_PATIENCE_S)
 
     with suppress(KeyboardInterrupt, BrokenPipeError):
         anyio.run(run)

@@ -15,6 +15,7 @@ from tests.mcp.test_dev_server import ask, within
 from detent.config import load_config
 from detent.deploy import venvs
 from detent.server.host import Host
+from detent_mcp.tools.deploying import give_up
 from mcp import Client
 
 
@@ -130,6 +131,7 @@ def test_a_deployment_that_is_given_up_is_canceled(shop: Path, monkeypatch: pyte
         # Then it is canceled
         while (listed := await ask(client, "list_deploys", env="staging"))["deploys"][0]["status"] == "BUILDING":
             pass
+        await asyncio.to_thread(give_up, 30)
         return listed["deploys"][0]["status"]
 
     assert within(work) == "CANCELED"

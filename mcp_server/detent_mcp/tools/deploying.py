@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..link import Link
 
-__all__ = ["deploy"]
+__all__ = ["deploy", "give_up"]
 
 #: Seconds after which a call is answered, whatever has come of it; the deployment goes on.
 _ANSWER_S = 45.0
@@ -51,6 +51,7 @@ class _Going:
     result: Deployment | None = None
     error: BaseException | None = None
     ended: bool = False
+    thread: threading.Thread | None = None
 
     @property
     def step(self) -> str:
@@ -79,7 +80,8 @@ class _Going:
                 failure = error
                 tell(lambda: self.end(None, failure))
 
-        threading.Thread(target=run, name="detent-deploy", daemon=True).start()
+        self.thread = threading.Thread(target=run, name="detent-deploy", daemon=True)
+        self.thread.start()
 
     def hear(self, event: DeployEvent) -> None:
         """Note what it has come to."""
@@ -99,6 +101,16 @@ class _Going:
 
 
 _going: dict[tuple[str, str, str], _Going] = {}
+
+
+def give_up(most_s: float) -> None:
+    """Cancel what is under way, and wait for it for so many seconds at most."""
+    for going in _going.values():
+        going.stop.set()
+    ends = time.monotonic() + most_s
+    for going in _going.values():
+        if going.thread is not None:
+            going.thread.join(max(0.0, ends - time.monotonic()))
 
 
 async def _opened(call: Call) -> Link:

@@ -18,15 +18,14 @@ from ..untrusted import clean, mark
 __all__ = ["list_runs", "run_row", "statuses"]
 
 #: Characters of the errors of all rows together; of one at least, and at most.
-_ERRORS, _ERROR, _LONGEST_ERROR = 1_040, 48, 120
+_ERRORS, _ERROR, _LONGEST_ERROR = 800, 48, 100
 _MOST = 100
+#: Lengths of time in seconds, from which on they are counted.
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s"))
 
 
 def statuses(names: list[str] | None) -> list[str] | None:
-    """Names of statuses as the server knows them; ``failed`` stands for all that did not end well.
-
-    Errors: `Refusal` with near names.
-    """
+    """Names of statuses as the server knows them. Errors: `Refusal` with near names."""
     if names is None:
         return None
     known = [status.value for status in Status]
@@ -51,14 +50,15 @@ def run_row(run: dict[str, Any], most: int = _ERROR) -> dict[str, Any]:
         task=run["task"],
         status=run["status"],
         age=_age(run["created_at"]),
-        took=took(run.get("duration_ms")),
-        attempt=run["attempt"] if run.get("attempt", 1) > 1 else None,
+        took=took(run.get("duration_ms")) if error is None else None,
         error=None if error is None else _shortened(clean(f"{error['type']}: {error['message'][:500]}"), most),
     )
 
 
-def _age(moment: str) -> str | None:
-    return took(max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds() * 1_000))
+def _age(moment: str) -> str:
+    seconds = max(0.0, (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), _UNITS[-1])
+    return f"{round(seconds / size)}{unit}"
 
 
 def _shortened(text: str, most: int) -> str:
