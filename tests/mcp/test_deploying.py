@@ -15,7 +15,7 @@ from tests.mcp.test_dev_server import ask, within
 from detent.config import load_config
 from detent.deploy import venvs
 from detent.server.host import Host
-from detent_mcp.tools.deploying import give_up
+from detent_mcp.tools import deploying
 from mcp import Client
 
 
@@ -115,10 +115,9 @@ def test_a_deployment_that_is_given_up_is_canceled(shop: Path, monkeypatch: pyte
         class Slow(ThisPython):
             def ensure(self, project: Path, **more: Any) -> Path:
                 loop.call_soon_threadsafe(building.set)
-                asyncio.run_coroutine_threadsafe(given_up.wait(), loop).result(30)
+                assert all(each.stop.wait(30) for each in deploying.under_way())
                 return super().ensure(project, **more)
 
-        given_up = asyncio.Event()
         monkeypatch.setattr(venvs, "Environments", lambda *_args, **_more: Slow())
         call = asyncio.ensure_future(client.call_tool("deploy", {"env": "staging"}))
         await building.wait()
@@ -126,13 +125,10 @@ def test_a_deployment_that_is_given_up_is_canceled(shop: Path, monkeypatch: pyte
         # When its client gives the call up
         call.cancel()
         await asyncio.gather(call, return_exceptions=True)
-        given_up.set()
+        await asyncio.to_thread(deploying.give_up, 30)
 
         # Then it is canceled
-        while (listed := await ask(client, "list_deploys", env="staging"))["deploys"][0]["status"] == "BUILDING":
-            pass
-        await asyncio.to_thread(give_up, 30)
-        return listed["deploys"][0]["status"]
+        return (await ask(client, "list_deploys", env="staging"))["deploys"][0]["status"]
 
     assert within(work) == "CANCELED"
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..link import Link
 
-__all__ = ["deploy", "give_up"]
+__all__ = ["deploy", "give_up", "under_way"]
 
 #: Seconds after which a call is answered, whatever has come of it; the deployment goes on.
 _ANSWER_S = 45.0
@@ -103,12 +103,17 @@ class _Going:
 _going: dict[tuple[str, str, str], _Going] = {}
 
 
+def under_way() -> list[_Going]:
+    """The deployments that were begun here and have not been told of to their end."""
+    return list(_going.values())
+
+
 def give_up(most_s: float) -> None:
     """Cancel what is under way, and wait for it for so many seconds at most."""
-    for going in _going.values():
+    for going in under_way():
         going.stop.set()
     ends = time.monotonic() + most_s
-    for going in _going.values():
+    for going in under_way():
         if going.thread is not None:
             going.thread.join(max(0.0, ends - time.monotonic()))
 
