@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from typing import Annotated
 
@@ -171,7 +170,9 @@ def worker(
 
 def _stop_at_eof() -> None:
     """Stop as by Ctrl-C when whoever started this has gone: nothing is ever written to standard input."""
-    sys.stdin.buffer.read()
+    # Not by `sys.stdin`: a thread that holds its lock would be fatal to an interpreter that ends meanwhile.
+    while os.read(0, 4096):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

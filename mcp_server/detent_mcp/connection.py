@@ -172,7 +172,16 @@ class Connection:
     async def _start(self, config: Config, notes: list[str]) -> None:
         if self._settings.readonly or not self._settings.start:
             raise self._nothing_runs(config)
-        await self._start_dev(config)
+        try:
+            await self._start_dev(config)
+        except Refusal:
+            from detent.embedded import running_server
+
+            if running_server(config.state_dir) is None:
+                raise
+            # Another assistant started one at the same moment, which serves both.
+            self.dev = None
+            return
         notes.append(f"no server ran for {config.root}: `detent dev` was started, and stops with this MCP server")
 
     async def _start_dev(self, config: Config) -> DevChild:

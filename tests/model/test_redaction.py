@@ -62,6 +62,10 @@ def test_the_lines_of_a_long_secret_are_found_one_by_one() -> None:
         ("postgres://me:pa55@db/x?y=1 and http://h:80/a@b", f"postgres://{REDACTED}@db/x?y=1 and http://h:80/a@b"),
         ("redis://:word@h:6379", f"redis://{REDACTED}@h:6379"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJkZXYifQ.c2lnbmF0dXJlLW9mLWl0", REDACTED),
+        (f"pushed with ghp_{'a1' * 18}, twice", f"pushed with {REDACTED}, twice"),
+        (f"AKIA{'A1' * 8} xoxb-0123456789-abc", f"{REDACTED} {REDACTED}"),
+        ("a -----BEGIN EC PRIVATE KEY-----\nMHcC\n-----END EC PRIVATE KEY----- b", f"a {REDACTED} b"),
+        ("high ghosts_of_task_live_here, xoxo", "high ghosts_of_task_live_here, xoxo"),
         ("a task-oriented bearer of news", "a task-oriented bearer of news"),
     ],
 )

@@ -21,6 +21,8 @@ __all__ = ["wait_for_run_to_complete"]
 _DEFAULT_S, _LONGEST_S = 45, 3_600
 #: Between two words on how far it is, in seconds.
 _TELL_S = 3.0
+#: How long the server may be away, in seconds: one that starts anew is back before.
+_AWAY_S = 5.0
 _MOST_RUNS = 50
 #: Characters of all outputs together, and of one at least.
 _OUTPUTS, _LEAST_OUTPUT = 12_000, 300
@@ -70,7 +72,8 @@ class _Watch:
 
     async def _follow(self, run: str) -> None:
         try:
-            async for event in self._call.link.transport.follow_async("realtime.run", {"id": run}, None):
+            feed = self._call.link.transport.follow_async("realtime.run", {"id": run}, None, _AWAY_S)
+            async for event in feed:
                 if event.event != "end":
                     self.states[run] = event.data
                     self._changed.set()

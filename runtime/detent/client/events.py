@@ -120,7 +120,6 @@ class Follower:
 
     def _take(self, event: ServerSentEvent) -> FeedEvent | None:
         self._tries = 0
-        self._since = time.monotonic()
         if event.id:
             self._after = event.id
         if not event.data:
@@ -129,6 +128,9 @@ class Follower:
         return FeedEvent(event.id, event.event, msgspec.json.decode(event.data))
 
     def _pause(self, lost: httpx.TransportError) -> float:
+        if self._tries == 0:
+            # It is away from now on; before, it only had nothing to tell.
+            self._since = time.monotonic()
         if time.monotonic() - self._since >= self._patience_s:
             self._outcome(None, lost)
         pause = _PAUSES[min(self._tries, len(_PAUSES) - 1)]

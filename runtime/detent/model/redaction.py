@@ -33,9 +33,20 @@ _FORMS = (
     ("earer ", re.compile(r"(?<=[Bb]earer )[A-Za-z0-9._~+/=-]{8,}"), REDACTED),
     ("eyJ", re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16,}"), REDACTED),
     ("sk-", re.compile(r"\bsk-[A-Za-z0-9_-]{16,}"), REDACTED),
+    ("AKIA", re.compile(r"\bAKIA[0-9A-Z]{16}\b"), REDACTED),
+    ("AIza", re.compile(r"\bAIza[0-9A-Za-z_-]{35}"), REDACTED),
+    ("gh", re.compile(r"\bgh[opsur]_[A-Za-z0-9]{36,}"), REDACTED),
+    ("github_pat_", re.compile(r"\bgithub_pat_[A-Za-z0-9_]{22,}"), REDACTED),
+    ("glpat-", re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"), REDACTED),
+    ("xox", re.compile(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"), REDACTED),
+    ("k_live_", re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}"), REDACTED),
+    ("hf_", re.compile(r"\bhf_[A-Za-z0-9]{30,}"), REDACTED),
+    ("PRIVATE KEY-----", re.compile(
+        r"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY-----[^-]{0,16384}(?:-----END [A-Z0-9 ]{0,32}PRIVATE KEY-----)?"
+    ), REDACTED),
     ("whsec_", re.compile(r"\bwhsec_[A-Za-z0-9+/=]{16,}"), REDACTED),
     ("://", re.compile(r"://[^\s/:@\"']{0,256}:[^\s/@\"']{1,256}@"), f"://{REDACTED}@"),
-)
+)  # fmt: skip
 #: A name and its value in JSON that may be cut off.
 _PAIR = re.compile(r'"([^"\\]{1,128})"\s*:\s*("(?:[^"\\]|\\.)*(?:"|$)|-?[0-9][0-9.eE+-]*|[\[{])', re.DOTALL)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
