@@ -82,7 +82,7 @@ def print_deployment(found: DeploymentDetail) -> None:
         + (f", by {one_line(found.created_by)}" if found.created_by else ""),
         "took": took(found.created_at, found.finished_at),
         "promoted": "" if found.promoted_at is None else f"{local_time(found.promoted_at)}, {ago(found.promoted_at)}",
-        "commit": git_text(found),
+        "git": git_text(found),
         "author": "" if found.git is None else one_line(found.git.author or ""),
         "bundle": "" if bundle is None else f"{bundle.hash[:12]}, {bundle.files:,} files, {size_text(bundle.bytes)}",
         "python": " ".join(filter(None, (found.python, f"detent {found.detent}" if found.detent else ""))),

@@ -67,8 +67,9 @@ class Flow:
         self._transport = transport
         self._steps = steps
         self._stop = stop
-        self._began = time.monotonic()
-        self._ends = self._began + seconds
+        self._seconds = seconds
+        self._ends = time.monotonic() + seconds
+        self._preparing: list[str] = []
         self._options = options
         self._before: DeploymentDetail | None = None
         self._made: Deployment | None = None
@@ -167,7 +168,7 @@ class Flow:
                 build.python,
             )
         )
-        if not wait:
+        if not wait and self._made.status in calls.UNDER_WAY:
             self.close()
             step.say("goes on by itself")
             step.close()
@@ -293,8 +294,8 @@ class Flow:
         if self._stop.is_set():
             self._cancel("it was canceled")
         if time.monotonic() > self._ends:
-            passed = format_duration(round(time.monotonic() - self._began) * SECOND)
-            self._cancel(f"it had not come to its end after {passed}, which is its timeout")
+            hosts = f"; still preparing: {', '.join(self._preparing)}" if self._preparing else ""
+            self._cancel(f"not done within the timeout of {format_duration(self._seconds * SECOND)}{hosts}")
 
     def _cancel(self, why: str) -> NoReturn:
         step = self._steps.current
@@ -340,6 +341,7 @@ class Flow:
                 hosts = _counted(len(found.supervisors), "host")
                 self._steps.say(f"ready on {hosts}" if found.supervisors else "no host with workers is connected")
                 return found
+            self._preparing = [each.host for each in found.supervisors if each.state == "preparing"]
             states = [(each.id, each.state, each.message) for each in found.supervisors]
             if states != shown:
                 shown, pause = states, _FIRST_S
