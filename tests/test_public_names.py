@@ -77,7 +77,7 @@ SYNC_NAMES = [
 #: Resources of the clients that have another name here: `detent.errors` is the module of the exceptions.
 RENAMED = {"errors": "error_groups"}
 #: Resources of those who run a server, who have a client with a key of their own.
-OF_OPERATORS = {"environments", "keys", "orgs", "people", "projects"}
+OF_OPERATORS = {"deployments", "environments", "keys", "orgs", "people", "projects"}
 #: Of a batch, ``batch.trigger``, which also takes tasks themselves.
 ELSEWHERE = {("tasks", "batch_trigger")}
 HEAVY = ["pydantic", "httpx", "dramatiq", "starlette", "mcp", "redis", "uvicorn", "obstore", "rich", "typer"]

