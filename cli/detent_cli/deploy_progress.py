@@ -106,7 +106,10 @@ class Progress:
             if not done.workers and not getattr(done, "supervisors", ()):
                 typer.echo(f"Start workers where they are to run: detent worker --env {done.environment}", err=True)
         elif done.status == "DEPLOYED":
-            typer.echo(f"{done.version} is deployed, and not current" + (f": {clean(done.note)}" if done.note else ""))
+            typer.echo(f"{done.version} is deployed, and not current")
+            if done.note and not done.skip_promotion:
+                typer.echo(f"Note: {clean(done.note)}", err=True)
+            typer.echo(f"Make it current: detent promote {done.version} --env {done.environment}", err=True)
         else:
             typer.echo(f"{done.version} is {done.status}")
             typer.echo(f"Follow it: detent deploys log {done.version} --env {done.environment} --follow", err=True)
