@@ -42,6 +42,8 @@ COMMANDS = {
     "env": LazyCommand("detent_cli.env", "app", "Environment variables: secrets and settings of workers."),
     "install-mcp": LazyCommand("detent_cli.install_mcp", "install_mcp", "Connect assistants to detent."),
     "uninstall-mcp": LazyCommand("detent_cli.install_mcp", "uninstall_mcp", "Disconnect them."),
+    "skills": LazyCommand("detent_cli.skills", "app", "Skills for assistants: what they know of detent."),
+    "install-rules": LazyCommand("detent_cli.install_rules", "app", "Rules for assistants, in the files of a project."),
     "doctor": LazyCommand("detent_cli.doctor", "doctor", "What is wrong here, and what to do about it."),
     "report": LazyCommand("detent_cli.report", "report", "Whether work flows, and whose a problem is."),
     "query": LazyCommand("detent_cli.query", "query", "Read-only SQL over runs, attempts, spans and logs."),

@@ -57,6 +57,13 @@ def dev(
         )
     if until_eof:
         threading.Thread(target=_stop_at_eof, name="detent-eof", daemon=True).start()
+    elif (config.state_dir / "agents.lock.json").exists():
+        from detent import __version__
+        from detent_cli.assistants.telling import older_note
+
+        note = older_note(config, __version__)
+        if note is not None:
+            typer.echo(note, err=True)
     status = run_dev(
         config,
         host=host,

@@ -13,7 +13,7 @@ from msgspec import Struct
 from detent_cli.assistants.config_file import write_whole
 from detent_cli.assistants.hunk import Hunk
 
-__all__ = ["Record", "Records"]
+__all__ = ["Record", "Records", "state_folder"]
 
 
 class Record(Struct, kw_only=True):
@@ -67,7 +67,7 @@ class Records:
     """The records of a user: `folder` holds them and the backups."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder or _state_folder()
+        self._folder = folder or state_folder()
         self._file = self._folder / "assistants.json"
 
     def all(self) -> list[Record]:
@@ -102,7 +102,8 @@ class Records:
         return place
 
 
-def _state_folder() -> Path:
+def state_folder() -> Path:
+    """Where the user's state of detent is kept."""
     from platformdirs import user_state_path
 
     named = os.environ.get("DETENT_STATE_DIR")
