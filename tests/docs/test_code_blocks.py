@@ -117,7 +117,7 @@ async def _awaited(awaitable: Any) -> Any:
     return await awaitable
 
 
-@pytest.mark.parametrize("block", list(blocks("toml")), ids=str)
+@pytest.mark.parametrize("block", [block for block in blocks("toml") if block.mark != "skip"], ids=str)
 def test_a_block_of_settings_is_read_without_complaint(block: Block, tmp_path: Path) -> None:
     shared = "[tool.detent" in block.code
     (tmp_path / ("pyproject.toml" if shared else "detent.toml")).write_text(block.code, encoding="utf-8")
@@ -151,6 +151,8 @@ def test_a_command_that_is_shown_is_known(words: list[str], tmp_path: Path, monk
         rest = [*context._protected_args, *context.args]
         if not hasattr(command, "resolve_command"):
             assert not rest
+            return
+        if not rest and command.invoke_without_command:
             return
         name, command, words = command.resolve_command(context, rest)
         parent = context

@@ -29,8 +29,8 @@ def in_assistant() -> bool:
 
 
 def older_note(config: Config, version: str) -> str | None:
-    """What to say, where skills or rules of an older detent are in the project; None where all is well, where it was said
-    before, and where nobody reads it."""
+    """What to say, where skills or rules of an older detent are in the project; None where all is well, where it was
+    said before, and where nobody reads it."""
     if in_assistant() or not (sys.stdout.isatty() and sys.stderr.isatty()):
         return None
     older = {each.kind for each in ledger_of("project", config.root).all() if _is_older(each.version, version)}
