@@ -59,10 +59,4 @@ def test_prompts_name_tools_that_are_there() -> None:
     for made in PROMPTS.values():
         named = set(re.findall(r"\b([a-z]+(?:_[a-z]+)+)\b", made.write()))
         assert {name for name in named if name in tools}
-        assert named - tools <= {
-            "max_duration",
-            "trigger_and_wait",
-            "replay_run",
-            "wait_for_run_to_complete",
-            "list_deploys",
-        }
+        assert named - tools <= {"max_duration", "trigger_and_wait"}
