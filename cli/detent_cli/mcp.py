@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +52,8 @@ def mcp(
     """
     from detent_mcp.stdio import serve, take_wire
 
+    if sys.stdin.isatty():
+        sys.stderr.write("Speaking MCP over standard input and output. Assistants start this themselves: docs/mcp.md\n")
     wire = take_wire()
     from detent_cli.remote import remote
     from detent_mcp.settings import Settings

@@ -40,6 +40,7 @@ _NEXT = {
     "store_error": "repeat the call in a few seconds",
 }
 _BY_NOUN = {
+    "environment": "repeat the call with an env that is there, or without env",
     "run": "list_runs() shows the latest runs",
     "queue": "list_queues() shows the queues",
     "token": "list_waitpoints() shows what is waited for",

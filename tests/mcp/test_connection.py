@@ -164,6 +164,15 @@ def test_the_profile_that_one_is_logged_in_to_is_used(
     assert f"detent login --url {served.url} --profile wrong" in str(asyncio.run(look("wrong")).structured_content)
 
 
+def test_an_environment_that_is_not_there_is_told_with_near_names(assistant: Assistant) -> None:
+    # When a call names one with a typo
+    refusal = assistant.refused("list_runs", {"env": "prd"})
+
+    # Then the one that is meant is told
+    assert "'prod'" in refusal["message"]
+    assert "env" in refusal["next"]
+
+
 def test_dev_only_keeps_a_key_of_another_environment_out(assistant: Assistant, project: Project) -> None:
     # Given a key of staging
     key = project.operations.call("keys.create", name="s", environment="staging")["secret"]

@@ -57,7 +57,9 @@ async def trigger_task(
 async def _check(call: Call, task: str, payload: Any, options: dict[str, Any]) -> dict[str, Any]:
     found = await call.ask("tasks.check", id=task, payload=payload, options=options)
     where = call.where
-    return {"dry_run": True, "project": where.project, "environment": where.environment, **row(**found)}
+    told = row(**found | {"queue": row(**found["queue"])})
+    ready = "the same call without dry_run starts it"
+    return {"dry_run": True, "project": where.project, "environment": where.environment, **told, "next": ready}
 
 
 def _payload(given: Any) -> tuple[Any, bool]:
