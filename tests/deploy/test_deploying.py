@@ -274,3 +274,16 @@ def test_a_deploy_that_is_killed_leaves_a_whole_version(shop: Shop, place: str) 
     assert shop.deploy().is_current
     # And what is left can be given up
     assert shop.deployments.cancel(left.id).status == "CANCELED"
+
+
+@pytest.mark.soak
+def test_a_deploy_that_is_killed_while_workers_prepare_it_goes_on_without_it(shop: Shop) -> None:
+    before = shop.deploy().version
+    shop.change(2)
+    shop.supervise()
+    killed = subprocess.run([sys.executable, "-m", "tests.deploy.killed", shop.root, "workers", "prepare"], timeout=60)
+    assert killed.returncode == -9
+    left = shop.deployments.retrieve("latest")
+    assert (left.status, shop.current) == ("DEPLOYING", before)
+    shop.supervise(ready=[left.version])
+    assert shop.current == left.version
