@@ -214,8 +214,6 @@ class Operations:
 
     def call_as(self, principal: Principal, operation: str, **values: Any) -> Any:
         """The answer to `operation` for `principal`, who may ask it of this environment. Errors: as of `call`."""
-        """The answer to `operation` for `principal`, who is in this environment and may ask it. Errors: as of
-        `call`."""
         if operation not in self._account_operations:
             return self.call(operation, **values)
         return self._answer(operation, self._accounts_for(principal).by_name[operation], values)
