@@ -6,9 +6,11 @@ import asyncio
 import importlib.util
 import inspect
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,35 +26,53 @@ from detent.sdk.registry import registry
 from detent.testing import harness
 from detent_cli.app import make_command
 
+#: For detent what `make check` says, so that what it keeps of its modules is good here, too; blocks are less strict.
 MYPY = """\
 [mypy]
-check_untyped_defs = True
-warn_unused_ignores = True
+strict = True
+warn_unreachable = True
+mypy_path = runtime:cli:mcp_server
 
-[mypy-fastapi.*]
+[mypy-fastapi.*,regex.*,obstore.*,espeakng_loader.*,lameenc.*]
 ignore_missing_imports = True
+
+[{blocks}]
+disallow_untyped_defs = False
+disallow_incomplete_defs = False
+disallow_untyped_calls = False
+disallow_any_generics = False
+disallow_subclassing_any = False
+disallow_untyped_decorators = False
+warn_return_any = False
+warn_unreachable = False
+strict_equality = False
+extra_checks = False
+implicit_reexport = True
 """
 
 
 def test_every_python_block_fits_the_type_checker(tmp_path: Path) -> None:
-    (tmp_path / "mypy.ini").write_text(MYPY, encoding="utf-8")
     written = {module.name: str(module.block) for module in modules()}
+    folder = tmp_path / "blocks"
+    folder.mkdir()
     for module in modules():
-        (tmp_path / f"{module.name}.py").write_text(module.source, encoding="utf-8")
-    cache = ROOT / ".mypy_cache" / "docs"
+        (folder / f"{module.name}.py").write_text(module.source, encoding="utf-8")
+    settings = tmp_path / "mypy.ini"
+    settings.write_text(MYPY.format(blocks=f"mypy-{','.join(written)}"), encoding="utf-8")
+    cache = copied_cache(tmp_path / "cache")
     checked = subprocess.run(
         [
             sys.executable,
             "-m",
             "mypy",
             "--config-file",
-            "mypy.ini",
+            str(settings),
             "--cache-dir",
             str(cache),
             "--no-error-summary",
-            ".",
+            str(folder),
         ],
-        cwd=tmp_path,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -61,6 +81,16 @@ def test_every_python_block_fits_the_type_checker(tmp_path: Path) -> None:
     for name, place in written.items():
         said = said.replace(f"{name}.py", f"{place} ({name}.py)")
     assert checked.returncode == 0, f"{said}{checked.stderr}"
+
+
+def copied_cache(folder: Path) -> Path:
+    """What the type checker has kept of this checkout, also while another one writes it; an empty folder without it."""
+    for file in (ROOT / ".mypy_cache").glob("*/cache.*.db"):
+        copy = folder / file.parent.name / file.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(file)) as kept, closing(sqlite3.connect(copy)) as other:
+            kept.backup(other)
+    return folder
 
 
 @pytest.fixture
