@@ -9,7 +9,7 @@ from tests.server.project import Project
 from mcp import Client
 
 
-def test_runs_that_end_meanwhile_are_told_with_output_and_error(everywhere: Assistant, project: Project) -> None:
+def test_runs_that_end_meanwhile_are_told_with_output_and_error(nearby: Assistant, project: Project) -> None:
     # Given two runs that execute
     worker = project.worker()
 
@@ -31,7 +31,7 @@ def test_runs_that_end_meanwhile_are_told_with_output_and_error(everywhere: Assi
         )
         return grants, told, result.structured_content
 
-    grants, told, result = everywhere.run(work)
+    grants, told, result = nearby.run(work)
 
     # Then each is told with what came of it, marked as data
     by_id = {run["id"]: run for run in result["runs"]}
