@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from detent.connected_folder import connect_folder
+from detent.errors import InvalidOptions
 from detent.scaffold import Change, Choices, add_command, initialise, usual_choices
+from detent_cli.init_offers import take_offers
+from detent_cli.init_remote import Wanted, ask_for_remote, initialised, server_in_use
+
+if TYPE_CHECKING:
+    from detent.model.account_views import InitializedProject
 
 __all__ = ["ask", "init"]
 
@@ -19,11 +27,27 @@ def init(
         Path | None,
         typer.Argument(metavar="[DIR]", help="The project's folder; it is made when it does not exist."),
     ] = None,
+    *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing: take the usual answers.")] = False,
+    project: Annotated[
+        str | None, typer.Option("--project", metavar="SLUG", help="Connect it with this project of the server in use.")
+    ] = None,
+    create_project: Annotated[
+        str | None,
+        typer.Option(
+            "--create-project", metavar="NAME", help="Connect it with this project, which is made if it is not there."
+        ),
+    ] = None,
+    no_remote: Annotated[bool, typer.Option("--no-remote", help="Connect it with no server.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON; needs --yes.")] = False,
 ) -> None:
-    """Make a folder a project: settings, an example task, an ignore entry. Never overwrites."""
+    """Make a folder a project: settings, an example task, an ignore entry. Never overwrites. In a terminal it offers to
+    connect the folder with a project of the server that you are logged in to, and your assistants with detent.
+    """
     root = path or Path(os.environ.get("DETENT_PROJECT_DIR") or ".")
+    wanted = Wanted.of(project, create_project)
+    if no_remote and wanted is not None:
+        raise InvalidOptions("--no-remote and a project of a server exclude each other; leave one of them out")
     choices = usual_choices(root)
     if not yes:
         if json or not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -31,12 +55,28 @@ def init(
                 "detent init asks questions, and nobody can answer here; run: detent init --yes", param_hint="--yes"
             )
         choices = ask(choices)
+        server = None if no_remote or wanted is not None else server_in_use()
+        if server is not None:
+            wanted = ask_for_remote(server, choices.project)
+    # A server that refuses leaves the folder as it was.
+    told = None if wanted is None else initialised(wanted)
+    if told is not None:
+        choices = replace(choices, project=told.project.slug)
     changes = initialise(root, choices)
+    if told is not None:
+        connected = connect_folder(root, told.project.slug)
+        if connected.action != "kept":
+            changes = [*(change for change in changes if change.path != connected.path), connected]
     following = _next_commands(root)
     if json:
-        _print_json(root, choices, changes, following)
-    else:
-        _print_for_people(root, changes, following)
+        _print_json(root, choices, changes, following, told)
+        return
+    _print_for_people(root, changes, told)
+    if not yes:
+        following = [*following, *take_offers(root)]
+    typer.echo("\nNext:")
+    for command in following:
+        typer.echo(f"  {command}")
 
 
 def ask(usual: Choices) -> Choices:
@@ -53,7 +93,9 @@ def _next_commands(root: Path) -> list[str]:
     return [*enter, *([add] if add else []), "detent dev"]
 
 
-def _print_json(root: Path, choices: Choices, changes: list[Change], following: list[str]) -> None:
+def _print_json(
+    root: Path, choices: Choices, changes: list[Change], following: list[str], told: InitializedProject | None
+) -> None:
     from json import dumps
 
     typer.echo(
@@ -64,6 +106,7 @@ def _print_json(root: Path, choices: Choices, changes: list[Change], following: 
                 "changes": [
                     {"path": str(change.path), "action": change.action, "note": change.note} for change in changes
                 ],
+                "remote": None if told is None else told.model_dump(mode="json"),
                 "next": following,
             },
             indent=2,
@@ -71,10 +114,11 @@ def _print_json(root: Path, choices: Choices, changes: list[Change], following: 
     )
 
 
-def _print_for_people(root: Path, changes: list[Change], following: list[str]) -> None:
+def _print_for_people(root: Path, changes: list[Change], told: InitializedProject | None) -> None:
     for change in changes:
         shown = change.path.relative_to(root) if change.path.is_relative_to(root) else change.path
         typer.echo(f"{change.action:8} {shown}  ({change.note})")
-    typer.echo("\nNext:")
-    for command in following:
-        typer.echo(f"  {command}")
+    if told is not None:
+        made = "made" if told.created else "there already"
+        where = server_in_use() or told.api_url
+        typer.echo(f"{'remote':8} {told.project.slug} of {where}  ({made}; for keys: {told.keys_with})")

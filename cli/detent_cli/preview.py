@@ -145,10 +145,15 @@ def tell_new_environment(made: NewEnvironment, *, secret: bool) -> None:
 def _of_project() -> Iterator[Detent]:
     """A client of the project: a preview that `--env` names may be archived, or not be there yet."""
     named = os.environ.get("DETENT_ENVIRONMENT", "")
-    if named.startswith("preview"):
+    is_preview = named.partition("/")[0] == "preview"
+    if is_preview:
         del os.environ["DETENT_ENVIRONMENT"]
-    with connected() as client:
-        yield client
+    try:
+        with connected() as client:
+            yield client
+    finally:
+        if is_preview:
+            os.environ["DETENT_ENVIRONMENT"] = named
 
 
 def _root() -> Path:

@@ -28,7 +28,7 @@ def connected() -> Iterator[Detent]:
     """
     there = remote()
     if there is not None:
-        with client_of(there.url, there.key, there.project, there.environment) as client:
+        with client_of(there.url, there.key, there.project, there.environment, _folder_project()) as client:
             yield client
         return
     from detent.client import Detent
@@ -51,19 +51,34 @@ def connected() -> Iterator[Detent]:
 
 @contextmanager
 def client_of(
-    url: str, key: str | None = None, project: str | None = None, environment: str | None = None
+    url: str,
+    key: str | None = None,
+    project: str | None = None,
+    environment: str | None = None,
+    folder_project: str | None = None,
 ) -> Iterator[Detent]:
-    """A client of a server, closed at the end. Errors: `ConfigError`; `ServerUnreachable`."""
+    """A client of a server, closed at the end. The parameters are those of `HttpTransport`.
+    Errors: `ConfigError`; `ServerUnreachable`."""
     _import_httpx()
     from detent.client import Detent
     from detent.client.http import HttpTransport
 
     advice = "see to it that it runs and can be reached from here, or speak to another one: detent switch PROFILE"
-    transport = HttpTransport(url, key, project=project, environment=environment, advice=advice)
+    transport = HttpTransport(
+        url, key, project=project, environment=environment, folder_project=folder_project, advice=advice
+    )
     try:
         yield Detent(transport)
     finally:
         transport.close()
+
+
+def _folder_project() -> str | None:
+    """The project that this folder says that it is; None where it says none, or nothing that can be read."""
+    try:
+        return load_config().slug
+    except ConfigError:
+        return None
 
 
 def _is_project(config: Config) -> bool:

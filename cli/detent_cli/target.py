@@ -96,7 +96,7 @@ def _known() -> str:
     try:
         with connected() as client:
             found = [each.name for each in client.environments.list() if each.archived_at is None]
-            names = [name for name in found if name != "dev"] or names
+            names = [name for name in found if name not in ("dev", "preview")] or names
     except DetentError:
         pass
     return ", ".join([*names, "preview"])

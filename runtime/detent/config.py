@@ -27,6 +27,7 @@ from detent.deploy_settings import DeploySettings, read_deploy_settings
 from detent.errors import ConfigError
 from detent.model.rate_limit import Rate, read_rates
 from detent.model.retry import RetryPolicy
+from detent.model.slug import slug_in
 from detent.settings import Table
 
 __all__ = [
@@ -128,6 +129,11 @@ class Config:
     allow_private_webhooks: bool = False
     smtp_url: str | None = field(default=None, repr=False)
     smtp_from: str | None = None
+
+    @property
+    def slug(self) -> str | None:
+        """The name that the project gives itself, as servers have it; None where it says none."""
+        return None if self.file is None else slug_in(self.project)
 
     @property
     def state_dir(self) -> Path:

@@ -151,7 +151,11 @@ def transport_of(config: Config) -> HttpTransport | ProjectTransport:
         from .client.http import HttpTransport
 
         return HttpTransport(
-            config.api_url, config.secret_key, project=config.project_slug, environment=config.environment
+            config.api_url,
+            config.secret_key,
+            project=config.project_slug,
+            environment=config.environment,
+            folder_project=config.slug,
         )
     from .embedded import ProjectTransport
 

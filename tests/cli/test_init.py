@@ -237,7 +237,7 @@ class TestCommand:
 
     def test_in_a_terminal_it_asks(self, root: Path) -> None:
         controller, terminal = pty.openpty()
-        os.write(controller, b"radio\njobs\nn\n")
+        os.write(controller, b"radio\njobs\nn\nn\nn\n")
 
         said = subprocess.run(
             [sys.executable, "-c", COMMAND],

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from ..errors import NotFound, Unauthorized, near_names
 from ..model.branches import PREVIEW
 from ..model.ids import new_id
+from ..model.slug import slug_in
 from ..store import Store, Tx
 from .keys import KINDS, hash_of
 from .principal import Principal
 from .public_tokens import PublicTokens, read_public_scopes
 from .scopes import KEY, ROLES
 
-__all__ = ["WRONG_KEY", "Accounts", "environment_named", "key_kind", "name_of", "slug_of"]
+__all__ = ["WRONG_KEY", "Accounts", "Wanted", "environment_named", "key_kind", "name_of", "slug_of"]
 
 T = TypeVar("T")
 
@@ -37,6 +37,20 @@ WRONG_KEY = (
 )
 
 
+class Wanted(NamedTuple):
+    """What a request is about, as it says.
+
+    `project`, `environment`: a slug or an id, and ``dev``, ``staging``, ``prod`` or ``preview/BRANCH``. A key of an
+    environment may name its own only. `folder`: slug of the project that the asking folder is about, which is meant
+    where `project` is not said and the key reaches it. `of_any`: any project will do.
+    """
+
+    project: str | None = None
+    environment: str | None = None
+    folder: str | None = None
+    of_any: bool = False
+
+
 class Accounts:
     """Organisations, projects, environments, people and keys of one store. May be used from any thread.
 
@@ -50,7 +64,7 @@ class Accounts:
         self.now = now
         self._project = project
         self._lock = Lock()
-        self._known: dict[tuple[str, str | None, str | None], tuple[int, Principal]] = {}
+        self._known: dict[tuple[str, Wanted], tuple[int, Principal]] = {}
         self._changes = 0
         self._used: dict[str, int] = {}
         self._public: PublicTokens | None = None
@@ -99,38 +113,34 @@ class Accounts:
         if project is None and env is not None:
             row = next(iter(self.read("find_environment", id=env)), None)
             project = None if row is None else row["project_id"]
-        return self._at(Principal("local", "local", role="owner"), None, project, env)
+        return self._at(Principal("local", "local", role="owner"), None, Wanted(project, env))
 
-    def known(self, key: str, project: str | None, environment: str | None) -> Principal | None:
+    def known(self, key: str, wanted: Wanted) -> Principal | None:
         """What `principal_of` found a moment ago, without looking again."""
-        found = self._known.get((hash_of(key), project, environment))
+        found = self._known.get((hash_of(key), wanted))
         return found[1] if found is not None and self.now() < found[0] else None
 
-    def principal_of(self, key: str, project: str | None = None, environment: str | None = None) -> Principal:
-        """The holder of `key`.
-
-        Parameters:
-          project, environment: what a personal key's request is about: a slug or an id, and ``dev``, ``staging``,
-            ``prod`` or ``preview/BRANCH``. A key of an environment may name its own only.
+    def principal_of(self, key: str, wanted: Wanted = Wanted()) -> Principal:  # noqa: B008  # a value like any other
+        """The holder of `key`. `wanted`: what their request is about.
 
         Errors: `Unauthorized`; `NotFound` for a project or environment that is not there for this person.
         """
         before = self._changes
-        found = self._find(key, project, environment)
+        found = self._find(key, wanted)
         with self._lock:
             # What changed meanwhile may be this very key.
             if before == self._changes:
                 if len(self._known) >= _MOST_KNOWN:
                     self._known.clear()
-                self._known[hash_of(key), project, environment] = (self.now() + _KNOWN_MS, found)
+                self._known[hash_of(key), wanted] = (self.now() + _KNOWN_MS, found)
         return found
 
-    def _find(self, key: str, project: str | None, environment: str | None) -> Principal:
+    def _find(self, key: str, wanted: Wanted) -> Principal:
         hashed = hash_of(key)
         if hashed in self._local_keys:
-            return self._at(Principal("local", "local", role="owner"), None, project, environment)
+            return self._at(Principal("local", "local", role="owner"), None, wanted)
         if not key.startswith("dt_"):
-            return self._of_public_token(key, project, environment)
+            return self._of_public_token(key, wanted.project, wanted.environment)
         row = next(iter(self.read("find_key", hash=hashed)), None)
         if row is None:
             raise Unauthorized(WRONG_KEY)
@@ -142,8 +152,8 @@ class Accounts:
         self._note_use(row["id"], now)
         given = None if row["scopes"] is None else frozenset(msgspec.json.decode(row["scopes"], type=list[str]))
         if row["env"] is not None:
-            return _of_environment(row, given, project, environment)
-        return self._at(Principal("personal", row["id"], person_id=row["person_id"]), given, project, environment)
+            return _of_environment(row, given, wanted.project, wanted.environment)
+        return self._at(Principal("personal", row["id"], person_id=row["person_id"]), given, wanted)
 
     @property
     def public_tokens(self) -> PublicTokens:
@@ -173,19 +183,22 @@ class Accounts:
             things=read_public_scopes(claims["scopes"]),
         )
 
-    def _at(
-        self, principal: Principal, given: frozenset[str] | None, project: str | None, environment: str | None
-    ) -> Principal:
+    def _at(self, principal: Principal, given: frozenset[str] | None, said: Wanted) -> Principal:
         """`principal` in the environment that the request names."""
         rows = self._reach(principal.person_id)
         if not rows:
             raise Unauthorized("the person of this key is in no organisation any more")
         known = sorted({row["project_slug"] for row in rows})
+        project, environment = said.project, said.environment
+        if project is None and said.folder in known and all(row["id"] != environment for row in rows):
+            project = said.folder
         if project is not None:
             of_project = [row for row in rows if project in (row["project_slug"], row["project_id"])]
         elif principal.kind == "local":
             named = [row for row in rows if environment == row["id"]]
             of_project = named or [row for row in rows if row["project_id"] == rows[0]["project_id"]]
+        elif said.of_any:
+            of_project = [row for row in rows if row["project_id"] == rows[0]["project_id"]]
         elif len({row["project_id"] for row in rows}) > 1:
             raise NotFound(f"say which project in the header x-detent-project; this key reaches: {', '.join(known)}")
         else:
@@ -194,6 +207,8 @@ class Accounts:
             raise NotFound(near_names("project", project or "", known))
         wanted = environment or "dev"
         row = next((row for row in of_project if environment_named(row, wanted)), None)
+        if row is None and said.of_any:
+            row = of_project[0]
         if row is None and wanted == PREVIEW:
             row = self._shared(of_project[0])
         if row is None:
@@ -255,8 +270,7 @@ def _of_environment(row: Any, given: frozenset[str] | None, project: str | None,
 
 def slug_of(name: str) -> str:
     """A name as a slug: lower-case letters, digits and dashes."""
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64].strip("-")
-    return slug or "default"
+    return slug_in(name) or "default"
 
 
 def name_of(row: Any) -> str:

@@ -50,6 +50,8 @@ class HttpTransport:
       secret_key: sent as bearer key; ``DETENT_SECRET_KEY`` when None.
       project, environment: what requests are about, where the key is for several; see `Detent`.
       timeout, max_retries, proxy, headers, http_transport: see `HttpOptions`.
+      folder_project: slug of the project that the folder of the caller is about, which is meant where `project` is
+        not said and the key reaches it.
       advice: what to do when no server answers; the end of the error's sentence.
 
     Errors: `ConfigError` for an address or a key that cannot be used.
@@ -67,6 +69,7 @@ class HttpTransport:
         proxy: str | httpx.Proxy | None = None,
         headers: Mapping[str, str] | None = None,
         http_transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None,
+        folder_project: str | None = None,
         advice: str = "start it with `detent dev`, or correct DETENT_API_URL",
     ) -> None:
         self.api_url = _checked(api_url)
@@ -76,6 +79,7 @@ class HttpTransport:
         self._proxy = proxy
         self._headers = dict(headers or {})
         self._headers |= _about("project", project) | _about("environment", environment)
+        self._headers |= _about("folder-project", folder_project)
         self._http_transport = http_transport
         self._advice = advice
         self._lock = Lock()

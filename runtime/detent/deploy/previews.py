@@ -49,10 +49,13 @@ def branch_to_preview(root: Path, given: str | None = None) -> str:
         return check_branch(given)
     state = git_state(root)
     if state is None:
-        raise InvalidOptions(f"{root} is in no git repository that could say the branch; name it: --branch BRANCH")
+        raise InvalidOptions(
+            f"{root} is in no git repository that could say the branch; name it: --env preview --branch BRANCH"
+        )
     if state.branch is None:
         raise InvalidOptions(
-            "no branch is checked out here (the HEAD is detached), so none can be taken; name it: --branch BRANCH"
+            "no branch is checked out here (the HEAD is detached), so none can be taken; "
+            "name it: --env preview --branch BRANCH"
         )
     usual = _default_branch(root)
     if state.branch == usual or (usual is None and state.branch in _USUAL):

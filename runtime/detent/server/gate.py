@@ -19,7 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..accounts import Accounts, Principal
-from ..accounts.accounts import WRONG_KEY
+from ..accounts.accounts import WRONG_KEY, Wanted
 from ..errors import DetentError, Unauthorized
 from ..model.header_text import of_header
 from .callbacks import is_callback
@@ -40,6 +40,8 @@ _EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  # names of an address 
 
 #: Where a browser's EventSource, which sends no headers of its own, may give its public token in the address.
 _STREAMS = "/realtime/"
+#: What is about no project in particular: whoever has several finds out here which.
+_OF_ANY = ("/api/v1/projects", "/api/v1/orgs")
 #: What a page of another origin may send with its public token.
 _CORS = {
     "access-control-allow-methods": "GET, POST",
@@ -122,9 +124,14 @@ class Gate:
             key = ""
         if not key:
             raise Unauthorized(WRONG_KEY)
-        wanted = of_header(headers.get("x-detent-project")), of_header(headers.get("x-detent-environment"))
-        known = self._accounts.known(key, *wanted)
-        return known or await asyncio.to_thread(self._accounts.principal_of, key, *wanted)
+        wanted = Wanted(
+            project=of_header(headers.get("x-detent-project")),
+            environment=of_header(headers.get("x-detent-environment")),
+            folder=of_header(headers.get("x-detent-folder-project")),
+            of_any=scope["path"].startswith(_OF_ANY),
+        )
+        known = self._accounts.known(key, wanted)
+        return known or await asyncio.to_thread(self._accounts.principal_of, key, wanted)
 
     @property
     def _names(self) -> str:
