@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,52 @@ def root(tmp_path: Path) -> Path:
         return project.root
 
 
+def is_listed(assistant: Assistant, seat: Seat) -> tuple[bool, str]:
+    """Whether its listing has detent, connected where it connects; and what it said. One that does not wait until its
+    servers have started is asked again."""
+    for _ in range(4):
+        done = assistant.run(seat, "mcp", "list")
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, said
+        lines = [line for line in said.splitlines() if "detent" in line]
+        if not any("connecting" in line for line in lines):
+            break
+    return any(assistant.connected in line for line in lines), said
+
+
 def test_an_assistant_lists_detent_as_connected(assistant: Assistant, root: Path, home: Path, results: Results) -> None:
     """Given detent in an assistant's own settings, when it lists its servers, then detent is there, and where it tries
     them, connected."""
-    done = assistant.run(Seat(home, root), "mcp", "list")
-    assert done.returncode == 0, done.stderr
-    said = done.stdout + done.stderr
-    assert any("detent" in line and assistant.connected in line for line in said.splitlines()), said
+    found, said = is_listed(assistant, Seat(home, root))
+    assert found, said
     seen = "connected" if "onnected" in assistant.connected else "listed (it does not connect for that)"
     results.see(assistant.name, "`mcp list`", seen)
+
+
+#: Ids of assistants in `detent install-mcp`, where they are other than the names of their programs.
+IDS = {"claude": "claude-code", "gemini": "gemini-cli", "copilot": "copilot-cli"}
+
+
+def test_what_install_mcp_writes_connects(assistant: Assistant, root: Path, home: Path, results: Results) -> None:
+    """Given a home without settings, when `detent install-mcp` has written an assistant's entry, then the assistant
+    lists detent, and where it tries its servers, connected; `detent uninstall-mcp` takes it out again."""
+    seat = Seat(home, root)
+    named = ["--client", IDS.get(assistant.name, assistant.name), "--scope", "user", "--yes"]
+    listing = replace(assistant, settle=lambda _seat: None)
+    for command, expected in (("install-mcp", True), ("uninstall-mcp", False)):
+        done = subprocess.run(
+            [seat.entry["command"], command, *named],
+            cwd=root,
+            env=surroundings(home),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found, said = is_listed(listing, seat)
+        assert found is expected, said
+    results.see(assistant.name, "`detent install-mcp`, `uninstall-mcp`", "there after the one, gone after the other")
 
 
 def test_claude_connects_over_http_with_a_key(
