@@ -63,7 +63,8 @@ async def list_deploys(
     if page.get("next_cursor"):
         result["next"] = f"more: the same call with cursor={page['next_cursor']!r}"
     elif not rows:
-        result["next"] = f"nothing was deployed to {environment}; list_deploys(env='staging') or env='prod' for others"
+        others = "" if call.settings.dev_only else "; list_deploys(env='staging') or env='prod' for others"
+        result["next"] = f"nothing was deployed to {environment}{others}"
     elif "error" in rows[0]:
         result["next"] = f"list_deploys(version={rows[0]['version']!r}) shows the whole error"
     return mark(result, "message", "error")
