@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from ..errors import NotFound, Unauthorized, near_names
-from ..model.branches import PREVIEW
+from ..model.branches import ARCHIVED, PREVIEW
 from ..model.ids import new_id
 from ..model.slug import slug_in
 from ..store import Store, Tx
@@ -238,7 +238,7 @@ class Accounts:
         for row in self.read("list_environments", project_id=project_id):
             if row["archived_at"] is not None and environment_named(row, wanted):
                 raise NotFound(
-                    f"the environment {name_of(row)} is archived; deploying its branch brings it back, "
+                    f"the environment {name_of(row)} {ARCHIVED}; deploying its branch brings it back, "
                     f"or: detent preview create --branch {row['branch']}"
                 )
 

@@ -8,10 +8,12 @@ from typing import Any
 
 from ..errors import InvalidOptions
 
-__all__ = ["BRANCH_CHARS", "PREVIEW", "branch_in", "check_branch", "preview_name"]
+__all__ = ["ARCHIVED", "BRANCH_CHARS", "PREVIEW", "branch_in", "check_branch", "preview_name"]
 
 #: The kind of the environments of branches, and the name of the one that holds what they share.
 PREVIEW = "preview"
+#: What is said of an environment that is archived, and told by.
+ARCHIVED = "is archived"
 #: Longest name of a branch, in characters. Longer ones git cannot keep either, on most file systems.
 BRANCH_CHARS = 244
 

@@ -18,7 +18,8 @@ from typing import Any
 from ..config import Config
 from ..deploy import cache_folder
 from ..engine import failpoints
-from ..errors import DetentError, Forbidden, Unauthorized
+from ..errors import DetentError, Forbidden, NotFound, Unauthorized
+from ..model.branches import ARCHIVED
 from ..model.ids import new_id
 from ..model.this_host import host_name, this_host
 from ..open_servers import refuse_open_servers
@@ -166,6 +167,10 @@ class Versions:
         try:
             orders = self._ask()
         except DetentError as error:
+            if isinstance(error, NotFound) and ARCHIVED in error.message and not self._stopping.is_set():
+                # It may come back, and so do its versions then.
+                self._follow([], error.message)
+                return _ASK_S
             if isinstance(error, Unauthorized | Forbidden) and isinstance(self._way, Far):
                 self._way.refusal = error
             self._say(f"the server is not to be asked ({error}); the workers go on as they are")
@@ -190,11 +195,12 @@ class Versions:
         )
         return orders
 
-    def _follow(self, wanted: list[Mapping[str, Any]]) -> None:
+    def _follow(self, wanted: list[Mapping[str, Any]], why_none: str | None = None) -> None:
         name = self._name
         if not wanted:
             self._say(
-                f"no version is deployed to {name} yet: run `detent deploy --env {name}` in the project, and it starts "
+                why_none
+                or f"no version is deployed to {name} yet: run `detent deploy --env {name}` in the project, and it starts "
                 f"here; `detent worker --env {name} --local` runs the code of this folder"
             )
         else:
