@@ -200,8 +200,8 @@ class Versions:
         if not wanted:
             self._say(
                 why_none
-                or f"no version is deployed to {name} yet: run `detent deploy --env {name}` in the project, and it starts "
-                f"here; `detent worker --env {name} --local` runs the code of this folder"
+                or f"no version is deployed to {name} yet: run `detent deploy --env {name}` in the project, and it "
+                f"starts here; `detent worker --env {name} --local` runs the code of this folder"
             )
         else:
             self._say("")
