@@ -90,4 +90,6 @@ def test_what_is_not_there_is_said(project: Project, client: Detent) -> None:
         client.runs.overview("run_nope")
     with pytest.raises(InvalidOptions):
         client.runs.value(run_id, "output", start=-1)
+    with pytest.raises(InvalidOptions, match="did you mean 'output'"):
+        client.runs.value(run_id, "outputs")  # type: ignore[arg-type]  # of a path, it may be any text
     assert client.runs.value(run_id, "output", start=999).text == ""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from ..errors import NotFound
+from ..errors import InvalidOptions, NotFound, near_names
 from ..model.redaction import Redactor
 from .queries import Seq, whole
 
@@ -78,8 +78,10 @@ class OverviewOperations:
 
         `start`: the first character, from 0.
 
-        Errors: `NotFound`.
+        Errors: `NotFound`, `InvalidOptions`.
         """
+        if name not in _VALUES:
+            raise InvalidOptions(near_names("name", name, _VALUES))
         most = whole("chars", chars, 1, VALUE_CHARS)
         safe = self._safe(self._retrieve(id=id)[name])
         return _part(id, name, safe, whole("start", start, 0, 2**62), most)
