@@ -142,8 +142,10 @@ def uninstall_mcp(
 def _folder(project: str | None) -> Path:
     if project is not None and Path(project).is_dir():
         return Path(project).resolve()
+    from detent.config import find_root
+
     named = os.environ.get("DETENT_PROJECT_DIR")
-    return Path(named).resolve() if named else Path.cwd()
+    return Path(named).resolve() if named else find_root(Path.cwd())
 
 
 def _project_option(project: str | None) -> str | None:
@@ -204,7 +206,7 @@ def _targets(
         if not fitting:
             raise typer.BadParameter(f"no assistant that was found has the scope {scope}", param_hint="--scope")
         chosen = fitting
-    elif not unasked and not _is_terminal():
+    if not unasked and not _is_terminal():
         raise typer.BadParameter("nobody can be asked here; add --yes, or --dry-run", param_hint="--yes")
     targets: dict[Any, Target] = {}
     for client in chosen:
@@ -298,6 +300,8 @@ def _show(changes: Sequence[Change], as_json: bool, words: dict[str, str]) -> No
     for change in changes:
         target = change.target
         typer.echo(f"{target.client.name} ({target.scope}): {words[change.action]} {target.path}")
+        if target.others:
+            typer.echo(f"  read there by {', '.join(each.name for each in target.others)}, too")
         if change.note:
             typer.echo(f"  note: {change.note}")
         if words is not _DID and change.action in ("create", "add", "update"):
@@ -308,6 +312,7 @@ def _document(change: Change) -> dict[str, Any]:
     target = change.target
     return {
         "client": target.client.id,
+        "others": [each.id for each in target.others],
         "scope": target.scope,
         "path": str(target.path),
         "action": change.action,

@@ -156,8 +156,10 @@ def _where(scope: str, target: Sequence[str] | None) -> tuple[Path, list[SkillPl
 def _project() -> Path:
     import os
 
+    from detent.config import find_root
+
     named = os.environ.get("DETENT_PROJECT_DIR")
-    return Path(named).resolve() if named else Path.cwd()
+    return Path(named).resolve() if named else find_root(Path.cwd())
 
 
 def _chosen(names: Sequence[str] | None) -> list[Skill]:

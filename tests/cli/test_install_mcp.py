@@ -65,7 +65,7 @@ def test_a_server_that_does_not_start_is_not_written(
 
 
 def test_without_a_terminal_nobody_is_asked_and_nothing_is_done_silently(home: Path) -> None:
-    for arguments in ((), ("--client", "cursor"), ("--scope", "user")):
+    for arguments in ((), ("--client", "cursor"), ("--scope", "user"), ("--all",)):
         done = subprocess.run(
             [sys.executable, "-m", "detent_cli", "install-mcp", "--no-verify", *arguments],
             stdin=subprocess.DEVNULL,
@@ -126,3 +126,63 @@ def test_doctor_looks_at_entries(home: Path, capfd: pytest.CaptureFixture[str]) 
     assert "/gone/detent, which is not there" in found["failed"]["message"]
     assert "detent 0.0.1" in found["warning"]["message"]
     assert found["failed"]["advice"] == "detent install-mcp --client cursor --scope user --yes"
+
+
+def test_a_file_of_two_assistants_names_both_and_their_entry_goes_with_it(
+    home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shared = ["--client", "claude-code,copilot-cli", "--scope", "project", "--yes"]
+    assert run("install-mcp", *shared, "--no-verify") == 0
+    assert "read there by Copilot CLI, too" in capfd.readouterr().out
+    Path(".mcp.json").write_text(Path(".mcp.json").read_text().replace("detent==", "detent==0."))
+    assert run("install-mcp", *shared, "--check") == 1
+    assert run("install-mcp", *shared, "--no-verify") == 0
+    assert run("uninstall-mcp", *shared) == 0
+    assert not Path(".mcp.json").exists()
+
+
+def test_within_a_project_its_folder_is_written_to(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Path.cwd()
+    (project / "detent.toml").touch()
+    (project / "src").mkdir()
+    monkeypatch.chdir("src")
+    assert run("install-mcp", "--client", "cursor", "--scope", "project", "--yes", "--no-verify") == 0
+    assert (project / ".cursor/mcp.json").exists()
+    assert run("uninstall-mcp", "--yes") == 0
+
+
+def test_comments_that_an_assistant_cannot_read_are_told(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (home / ".claude.json").write_text('{\n  // mine\n  "a": 1\n}\n')
+    for _ in range(2):
+        assert run("install-mcp", "--client", "claude-code", "--yes", "--no-verify") == 0
+        assert "the first is in line 2" in capfd.readouterr().out
+    run("doctor", "--json")
+    told = [check for check in json.loads(capfd.readouterr().out)["checks"] if check["check"] == "assistants.file"]
+    assert "line 2" in told[0]["message"]
+
+
+def test_what_is_kept_of_files_nobody_else_may_read(home: Path, tmp_path: Path) -> None:
+    (home / ".claude.json").write_text('{"key": "secret"}')
+    assert run("install-mcp", "--client", "claude-code", "--yes", "--no-verify") == 0
+    kept = [path for path in tmp_path.rglob("*") if path.name == "assistants.json" or path.parent.name == "backups"]
+    assert len(kept) == 2
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("files", "program"),
+    [
+        ({"uv.lock": '[[package]]\nname = "httpx"\n'}, "uvx"),
+        ({"uv.lock": '[[package]]\nname = "detent"\n'}, "uv"),
+        ({"pyproject.toml": '[dependency-groups]\ndev = ["detent>=0.1"]\n'}, "uv"),
+        ({"pyproject.toml": '[project]\ndependencies = ["detention"]\n'}, "uvx"),
+    ],
+)
+def test_a_project_starts_its_own_detent_where_it_has_one(
+    home: Path, files: dict[str, str], program: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, text in files.items():
+        Path(name).write_text(text)
+    assert run("install-mcp", "--client", "cursor", "--scope", "project", "--dry-run", "--json") == 0
+    [change] = json.loads(capfd.readouterr().out)["changes"]
+    assert change["entry"]["command"] == program

@@ -13,7 +13,7 @@ from detent.config import Config
 from detent.doctor.finding import Finding, failed, good, warning
 from detent.errors import DetentError
 from detent_cli.assistants.clients import clients
-from detent_cli.assistants.installing import Target, target
+from detent_cli.assistants.installing import Target, target, unread_for
 from detent_cli.assistants.places import here
 
 __all__ = ["check_assistants"]
@@ -35,12 +35,16 @@ def check_assistants(config: Config) -> Iterator[Finding]:
                 continue
             seen.add((place.path, place.keys))
             try:
-                entry = place.read().get(place.keys)
+                file = place.read()
+                entry = file.get(place.keys)
             except DetentError as error:
                 advice = f"mend the file; {client.name} cannot read it either"
                 yield warning("assistants.file", error.message, advice)
                 continue
             if isinstance(entry, dict):
+                unread = unread_for(place, file)
+                if unread is not None:
+                    yield warning("assistants.file", f"{place.path}: {unread}", "take them out of the file")
                 yield _finding(place, entry)
 
 

@@ -8,7 +8,7 @@ import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = ["Command", "command_for"]
 
@@ -30,7 +30,7 @@ def command_for(scope: str, project: Path, options: list[str]) -> Command:
       options: of ``detent mcp``.
     """
     if scope == "project":
-        if (project / "uv.lock").is_file() or _depends_on_detent(project):
+        if _depends_on_detent(project):
             return Command("uv", ["run", "detent", "mcp", *options])
         return Command("uvx", ["--from", f"detent=={version('detent')}", "detent", "mcp", *options])
     program = _console_script()
@@ -48,10 +48,29 @@ def _console_script() -> str | None:
 
 
 def _depends_on_detent(project: Path) -> bool:
-    """Whether the project says that it needs detent."""
-    try:
-        table = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    """Whether the project says that it needs detent, at least for its development, or locks it."""
+    project_table = _read(project / "pyproject.toml")
+    about = _table(project_table, "project")
+    groups = [*_table(about, "optional-dependencies").values(), *_table(project_table, "dependency-groups").values()]
+    wanted = [each for group in (about.get("dependencies"), *groups) if isinstance(group, list) for each in group]
+    if any(re.match(r"\s*detent\s*(?:$|[\[<>=!~;@ ])", str(each), re.IGNORECASE) for each in wanted):
+        return True
+    if not (project / "uv.lock").is_file():
         return False
-    wanted = list(table.get("project", {}).get("dependencies", []))
-    return any(re.match(r"\s*detent\s*(?:$|[\[<>=!~;@ ])", str(each), re.IGNORECASE) for each in wanted)
+    locked = _read(project / "uv.lock").get("package")
+    # One that says nothing of packages is none that detent is missing from.
+    return not isinstance(locked, list) or any(
+        isinstance(each, dict) and each.get("name") == "detent" for each in locked
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _table(table: dict[str, Any], name: str) -> dict[str, Any]:
+    found = table.get(name)
+    return found if isinstance(found, dict) else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -61,6 +62,16 @@ class ConfigFile:
         return not text or (self.format == "json" and text == "{}")
 
     @property
+    def lenient_line(self) -> int | None:
+        """The line of the first comment or trailing comma of a JSON file, which strict readers refuse, or None."""
+        if self.format == "json" and not self.is_empty:
+            try:
+                json.loads(self._text)
+            except json.JSONDecodeError as error:
+                return error.lineno
+        return None
+
+    @property
     def _text(self) -> str:
         content = (self.content or b"").removeprefix(_BOM)
         try:
@@ -92,15 +103,17 @@ class ConfigFile:
         return (_BOM if had_bom else b"") + text.encode()
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
     """Write a file so that nobody ever sees half of it; a link to it stays, and so does who may read it.
 
+    Parameters:
+      private: nobody but its owner may read it.
     Errors: `ConfigError` where it cannot be written.
     """
     real = path.resolve()
     try:
         real.parent.mkdir(parents=True, exist_ok=True)
-        mode = real.stat().st_mode & 0o7777 if real.exists() else None
+        mode = 0o600 if private else real.stat().st_mode & 0o7777 if real.exists() else None
         number, name = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from detent.errors import ConfigError, DetentError, InvalidOptions
-from detent_cli.assistants.clients import Client
+from detent_cli.assistants.clients import Client, clients
 from detent_cli.assistants.command import Command
 from detent_cli.assistants.config_file import ConfigFile, write_whole
 from detent_cli.assistants.places import System
 from detent_cli.assistants.records import Record, Records
 
-__all__ = ["NAME", "Change", "Target", "apply", "plan_install", "plan_uninstall", "target"]
+__all__ = ["NAME", "Change", "Target", "apply", "plan_install", "plan_uninstall", "target", "unread_for"]
 
 #: What the server is called in every client.
 NAME = "detent"
@@ -23,12 +23,13 @@ NAME = "detent"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The place of an entry: `keys` lead to it in the file at `path`."""
+    """The place of an entry: `keys` lead to it in the file at `path`. `others` are clients that read it there, too."""
 
     client: Client
     scope: str
     path: Path
     keys: tuple[str, ...]
+    others: tuple[Client, ...] = ()
 
     def read(self) -> ConfigFile:
         """The file as it is. Errors: `ConfigError`."""
@@ -61,7 +62,16 @@ def target(client: Client, scope: str, system: System, project: Path) -> Target:
         raise InvalidOptions(
             f"{client.name} has no MCP servers of the scope {scope!r}; it has: {', '.join(client.scopes)}"
         )
-    return Target(client, scope, path, (*client.key(scope, project), NAME))
+    key = client.key(scope, project)
+    others = tuple(
+        each
+        for each in clients()
+        if each is not client
+        and scope in each.scopes
+        and each.key(scope, project) == key
+        and each.file(scope, system, project) == path
+    )
+    return Target(client, scope, path, (*key, NAME), others)
 
 
 def plan_install(target: Target, command: Command) -> Change:
@@ -79,19 +89,28 @@ def plan_install(target: Target, command: Command) -> Change:
 
 def _planned(target: Target, file: ConfigFile, entry: dict[str, Any]) -> Change:
     present = file.get(target.keys)
+    note = unread_for(target, file) or ""
     if present == entry:
-        return Change(target, "keep", file.content, file.content, entry)
+        return Change(target, "keep", file.content, file.content, entry, note)
     if isinstance(present, dict):
         # What somebody has added to it, such as variables or a list of tools, stays.
         entry = {**entry, **{name: value for name, value in present.items() if name not in entry}}
         if entry == present:
-            return Change(target, "keep", file.content, file.content, entry)
+            return Change(target, "keep", file.content, file.content, entry, note)
     after = file.put(target.keys, entry)
     action = "create" if file.content is None else "add" if present is None else "update"
-    note = ""
-    if target.client.strict and file.content is not None and _is_lenient(file.content):
-        note = f"{target.client.name} reads no comments and no trailing commas, and there are some in this file"
     return Change(target, action, file.content, after, entry, note)
+
+
+def unread_for(target: Target, file: ConfigFile) -> str | None:
+    """Why the client does not read the file although it can be edited; None where it does."""
+    line = file.lenient_line if target.client.strict else None
+    if line is None:
+        return None
+    return (
+        f"{target.client.name} reads nothing of this file as long as there are comments or trailing commas in it; the "
+        f"first is in line {line}"
+    )
 
 
 def _snippet(target: Target, entry: dict[str, Any]) -> str:
@@ -171,11 +190,7 @@ def _note(change: Change, records: Records, version: str, backup: Path | None) -
     before = change.before
     if change.action == "update" and before is not None:
         # How it was before there was an entry at all.
-        before = (
-            known.content_before
-            if known is not None and known.made(before)
-            else ConfigFile(target.path, target.client.format, before).remove(target.keys)
-        )
+        before = _as_it_was(ConfigFile(target.path, target.client.format, before), target, known)
     records.keep(
         Record.of(
             before,
@@ -200,13 +215,3 @@ def _take_back(change: Change) -> bool:
     except (DetentError, OSError):
         return False
     return True
-
-
-def _is_lenient(content: bytes) -> bool:
-    import json
-
-    try:
-        json.loads(content.removeprefix(b"\xef\xbb\xbf"))
-    except ValueError:
-        return True
-    return False

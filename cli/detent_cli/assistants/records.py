@@ -84,22 +84,24 @@ class Records:
     def keep(self, record: Record) -> None:
         """Keep it, in the place of one for the same entry."""
         others = [each for each in self.all() if (each.path, each.keys) != (record.path, record.keys)]
-        write_whole(self._file, msgspec.json.format(msgspec.json.encode([*others, record])))
+        self._write([*others, record])
 
     def forget(self, record: Record) -> None:
         """Forget it."""
         others = [each for each in self.all() if (each.path, each.keys) != (record.path, record.keys)]
-        write_whole(self._file, msgspec.json.format(msgspec.json.encode(others)))
+        self._write(others)
 
     def back_up(self, path: Path, content: bytes) -> Path:
         """A copy of a file as it was before it was touched first; where it is."""
         name = f"{sha256(str(path).encode()).hexdigest()[:12]}-{path.name}"
         place = self._folder / "backups" / name
         if not place.exists():
-            place.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(place, content)
-            place.chmod(0o600)
+            write_whole(place, content, private=True)
         return place
+
+    def _write(self, records: list[Record]) -> None:
+        # Settings of assistants hold keys of other servers.
+        write_whole(self._file, msgspec.json.format(msgspec.json.encode(records)), private=True)
 
 
 def state_folder() -> Path:
