@@ -271,6 +271,21 @@ def test_damaged_parts_end_in_a_file_or_in_a_reason(data: st.DataObject) -> None
         assert sum(1 for frame in read_frames([out]) if frame.info is None) == merged.frames
 
 
+@pytest.mark.parametrize("mark", [b"Xing", b"Info"])
+def test_a_frame_that_is_made_silent_does_not_turn_into_one_of_information(mark: bytes) -> None:
+    """Given a part cut out of a stream, whose first frame holds by chance what begins a frame of information, then it
+    stays a frame of sound."""
+    frames = list(read_frames([encoded(sound(2, 44100), 44100, bitrate=128)]))
+    start = next(at for at, frame in enumerate(frames) if at > 4 and frame.reach_back > 100)
+    first = frames[start]
+    at = first.header.main_at
+    clipped = first.data[:at] + mark + first.data[at + 4 :] + b"".join(frame.data for frame in frames[start + 1 :])
+
+    data, merged = joined([clipped])
+
+    assert sum(1 for frame in read_frames([data]) if frame.info is None) == merged.frames == len(frames) - start
+
+
 def test_frames_that_reach_back_before_their_part_are_made_silent_and_the_rest_is_kept() -> None:
     one, two = sound(1, 44100), sound(2, 44100)
     frames = list(read_frames([encoded(two, 44100, bitrate=128)]))

@@ -221,7 +221,13 @@ def _muted(frame: Frame) -> Frame:
     data = word.to_bytes(4, "big") + bytes(header.main_at - 4) + frame.data[header.main_at :]
     muted = read_header(word)
     assert muted is not None
-    return Frame(muted, data)
+    quiet = Frame(muted, data)
+    said = quiet.info
+    if said is not None:
+        # Chance has it that its bytes begin as those of a Xing frame do, which players pass over.
+        at = len(data) - len(said)
+        quiet = Frame(muted, data[:at] + bytes(4) + data[at + 4 :])
+    return quiet
 
 
 def _finish(writer: _Writer, endings: list[_Ending]) -> Merged:
