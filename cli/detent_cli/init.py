@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ import typer
 from detent.connected_folder import connect_folder
 from detent.errors import InvalidOptions
 from detent.scaffold import Change, Choices, add_command, initialise, usual_choices
-from detent_cli.init_offers import take_offers
+from detent_cli.init_offers import do_offers, take_offers
 from detent_cli.init_remote import Wanted, ask_for_remote, initialised, server_in_use
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ def init(
         ),
     ] = None,
     no_remote: Annotated[bool, typer.Option("--no-remote", help="Connect it with no server.")] = False,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Connect all assistants that are here: install-mcp.")] = False,
+    skills: Annotated[bool, typer.Option("--skills", help="Add the skills for assistants: skills add.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="Add the usual rules for assistants: install-rules.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the changes as JSON; needs --yes.")] = False,
 ) -> None:
     """Make a folder a project: settings, an example task, an ignore entry. Never overwrites. In a terminal it offers to
@@ -68,15 +72,20 @@ def init(
         if connected.action != "kept":
             changes = [*(change for change in changes if change.path != connected.path), connected]
     following = _next_commands(root)
+    taken = [name for name, given in (("mcp", mcp), ("skills", skills), ("rules", rules)) if given]
     if json:
-        _print_json(root, choices, changes, following, told)
-        return
-    _print_for_people(root, changes, told)
-    if not yes:
-        following = [*following, *take_offers(root)]
-    typer.echo("\nNext:")
-    for command in following:
-        typer.echo(f"  {command}")
+        with redirect_stdout(sys.stderr):
+            left = do_offers(root, taken)
+        _print_json(root, choices, changes, [*following, *left], told)
+    else:
+        _print_for_people(root, changes, told)
+        left = do_offers(root, taken)
+        later = [] if yes else take_offers(root, taken)
+        typer.echo("\nNext:")
+        for command in [*following, *left, *later]:
+            typer.echo(f"  {command}")
+    if left:
+        raise typer.Exit(1)
 
 
 def ask(usual: Choices) -> Choices:

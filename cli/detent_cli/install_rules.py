@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from detent_cli.assistants.rule_files import Rules
     from detent_cli.assistants.rules import RuleTarget
 
-__all__ = ["app"]
+__all__ = ["app", "install_usual"]
 
 app = typer.Typer(
     help="Rule sets for assistants, in the files where they look for them.",
@@ -100,6 +100,16 @@ def uninstall(force: Force = False, as_json: AsJson = False) -> None:
     """Take the rules out again: the blocks, and the files."""
     rules = _rules()
     _print(rules.uninstall(force=force), rules.root, as_json, force=force)
+
+
+def install_usual(root: Path) -> None:
+    """The usual rules for the assistants that the project at `root` uses, without a question."""
+    from detent.config import load_config
+    from detent_cli.assistants.rule_files import Rules
+
+    rules = Rules(load_config(root))
+    targets, options = _choices(rules, None, None, unasked=True)
+    _print(rules.install(targets, options), rules.root, as_json=False, force=False)
 
 
 def _rules() -> Rules:

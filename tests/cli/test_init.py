@@ -253,3 +253,49 @@ class TestCommand:
         assert said.returncode == 0
         assert (root / "detent.toml").read_text() == 'project = "radio"\ndirs = ["jobs"]\n'
         assert not (root / "jobs").exists()
+
+
+class TestAssistants:
+    @pytest.fixture
+    def home(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        home = tmp_path / "home"
+        home.mkdir()
+        for name, value in {"HOME": str(home), "DETENT_STATE_DIR": str(tmp_path / "state")}.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("PATH", str(home / "bin"))
+        return home
+
+    def test_flags_connect_and_teach_without_a_question(self, root: Path, home: Path) -> None:
+        (home / ".cursor").mkdir()
+        done = command(root, "--yes", "--mcp", "--skills", "--rules", "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["next"][-1] == "detent dev"
+        assert "detent" in json.loads((home / ".cursor/mcp.json").read_text())["mcpServers"]
+        assert (root / "AGENTS.md").exists()
+
+    def test_in_a_terminal_one_question_is_asked_for_all_that_assistants_get(self, root: Path, home: Path) -> None:
+        (home / ".cursor").mkdir()
+        controller, terminal = pty.openpty()
+        os.write(controller, b"radio\njobs\nn\ny\n1\ny\n")
+        said = subprocess.run(
+            [sys.executable, "-c", COMMAND, "--no-remote"],
+            cwd=root,
+            stdin=terminal,
+            stdout=terminal,
+            timeout=60,
+            check=False,
+        )
+        os.close(terminal)
+        os.close(controller)
+        assert said.returncode == 0
+        assert (home / ".cursor/mcp.json").exists()
+        assert (root / "AGENTS.md").exists()
+
+    def test_what_cannot_be_done_is_named_and_the_folder_is_a_project_all_the_same(
+        self, root: Path, home: Path
+    ) -> None:
+        done = command(root, "--yes", "--mcp")
+        assert done.returncode == 1
+        assert "Not done: detent install-mcp: no assistant was found" in done.stderr
+        assert done.stdout.rstrip().endswith("detent install-mcp")
+        assert (root / "detent.toml").exists()

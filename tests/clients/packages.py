@@ -13,7 +13,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-__all__ = ["PACKAGES", "Missing", "Package", "program", "surroundings"]
+__all__ = ["PACKAGES", "Missing", "Package", "folder", "program", "surroundings"]
 
 #: What is installed when the node on PATH is older than the oldest that all clients take.
 NODE, OLDEST_NODE = "24.19.0", (22, 19)
@@ -25,8 +25,8 @@ class Missing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A version of an npm package, and the program in it that is started. `scripts`: it does not start without what its
-    install script does."""
+    """A version of an npm package, and the program in it that is started, empty for a library. `scripts`: it does not
+    start without what its install script does."""
 
     name: str
     version: str
@@ -42,6 +42,8 @@ PACKAGES = {
     "opencode": Package("opencode-ai", "1.18.33", "opencode", scripts=True),
     "copilot": Package("@github/copilot", "1.0.102", "copilot"),
     "droid": Package("droid", "0.215.0", "droid", scripts=True),
+    "skills": Package("skills", "1.7.4", "skills"),
+    "jsonc-parser": Package("jsonc-parser", "3.3.1", ""),
     "inspector": Package("@modelcontextprotocol/inspector", "2.12.0", "inspector"),
     "conformance": Package("@modelcontextprotocol/conformance", "0.1.16", "conformance"),
     "conformance-next": Package("@modelcontextprotocol/conformance", "0.2.0-alpha.12", "conformance"),
@@ -55,10 +57,8 @@ def program(client: str) -> Path:
     Errors: `Missing` with npm's last words when it cannot be installed or does not start here.
     """
     package = PACKAGES[client]
-    place = _kept() / f"{client}-{package.version}"
+    place = folder(client)
     found = place / "node_modules" / ".bin" / package.binary
-    if not found.exists():
-        _install(package, place)
     command = [found, "--version"]
     try:
         done = subprocess.run(command, env=surroundings(place), capture_output=True, text=True, check=False, timeout=60)
@@ -67,6 +67,15 @@ def program(client: str) -> Path:
     if done.returncode != 0:
         raise Missing(f"{package.name} {package.version} does not start here: {_last(done.stderr)}")
     return found
+
+
+def folder(name: str) -> Path:
+    """Where a package is, installed on first use. Errors: `Missing`."""
+    package = PACKAGES[name]
+    place = _kept() / f"{name}-{package.version}"
+    if not (place / "node_modules" / package.name).exists():
+        _install(package, place)
+    return place
 
 
 def surroundings(home: Path, **more: str) -> dict[str, str]:
