@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,8 @@ __all__ = ["Call"]
 
 @dataclass(slots=True)
 class Call:
-    """A call. `notes`: what else the model is told with the result. `who`: whose key it is, where several may call."""
+    """A call. `notes`: what else the model is told with the result. `who`: whose key it is, where several may call.
+    `may`: whether that key allows a scope."""
 
     tool: Tool
     settings: Settings
@@ -34,6 +35,7 @@ class Call:
     named: str | None = None
     notes: list[str] = field(default_factory=list)
     who: str = ""
+    may: Callable[[str], bool] = lambda _scope: True
     _link: Link | None = None
 
     async def connect(self, environment: str | None = None) -> Link:

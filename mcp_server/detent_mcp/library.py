@@ -69,7 +69,8 @@ class Library:
         entry = self._entry_of(context)
 
         async def connected() -> Call:
-            call = Call(get_run_details, entry.settings, entry.connecting, Caller(context), who=entry.who)
+            caller = Caller(context)
+            call = Call(get_run_details, entry.settings, entry.connecting, caller, who=entry.who, may=entry.may)
             await call.connect()
             return call
 

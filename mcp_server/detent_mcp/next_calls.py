@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .results import encode
@@ -10,7 +10,10 @@ from .results import encode
 if TYPE_CHECKING:
     from .call import Call
 
-__all__ = ["next_call", "start_step", "steps_of"]
+__all__ = ["is_offered", "next_call", "start_step", "steps_of"]
+
+#: The environment that the dev server serves.
+_DEV = "dev"
 
 
 def next_call(call: Call, tool: str, **arguments: Any) -> str:
@@ -26,10 +29,11 @@ def _told(arguments: Mapping[str, Any]) -> str:
 
 def start_step(call: Call) -> str:
     """How a worker is started: by a call, or by a person where no tool does it here."""
+    environment = call.where.environment
+    if environment != _DEV:
+        return f"deploy to {environment}, or `detent worker` for {environment}"
     start = {"action": "start"}
-    return (
-        f"dev_server({_told(start)})" if _is_offered(call, "dev_server", start) else "`detent dev` or `detent worker`"
-    )
+    return f"dev_server({_told(start)})" if is_offered(call, "dev_server", start) else "`detent dev` or `detent worker`"
 
 
 def steps_of(call: Call, found: Mapping[str, Any], *, with_group: bool = True) -> list[str]:
@@ -44,7 +48,9 @@ def steps_of(call: Call, found: Mapping[str, Any], *, with_group: bool = True) -
 
 def _call_of(call: Call, found: Mapping[str, Any], step: Mapping[str, Any]) -> str | None:
     made = _calls(found, step).get(step["action"])
-    if made is None or not _is_offered(call, made[0], made[1]):
+    if step["action"] == "start" and call.where.environment != _DEV:
+        return None
+    if made is None or not is_offered(call, made[0], made[1]):
         return None
     return next_call(call, made[0], **made[1])
 
@@ -63,7 +69,7 @@ def _calls(found: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, tuple
     forked = {"fork": ("replay_run", {"run": run, "at": body["at"]})} if body.get("at") else {}
     return forked | {
         "cancel": ("cancel_run", {"run": run}),
-        "complete_token": ("complete_waitpoint", {"id": words[3] if len(words) > 3 else last, "output": None}),
+        "complete_token": ("complete_waitpoint", {"token": words[3] if len(words) > 3 else last, "output": None}),
         "error": ("list_errors", {"id": last}),
         "diagnose": ("diagnose_run", {"run": last}),
         "logs": ("search_logs", {"run": run}),
@@ -76,10 +82,10 @@ def _calls(found: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, tuple
     }
 
 
-def _is_offered(call: Call, tool: str, arguments: Mapping[str, Any]) -> bool:
+def is_offered(call: Call, tool: str, arguments: Collection[str] = ()) -> bool:
     """Whether the model has a tool that takes these arguments: one that only reads may stand in for another."""
     from .catalogue import chosen
     from .connection import Connection
 
-    found = chosen(call.settings, here=isinstance(call.connecting, Connection)).get(tool)
-    return found is not None and arguments.keys() <= {each.name for each in found.own}
+    found = chosen(call.settings, call.may, here=isinstance(call.connecting, Connection)).get(tool)
+    return found is not None and set(arguments) <= {each.name for each in found.own}

@@ -35,6 +35,7 @@ _NEXT = {
     "task_not_found": "get_current_worker() lists the tasks",
     "not_found": None,
     "invalid_payload": "get_current_worker(task=…) shows the schema and an example payload",
+    "invalid_arguments": "repeat the call with arguments that fit",
     "rate_limited": "wait a moment, then repeat the call",
     "internal_error": "repeat the call once; if it fails again, get_report() tells how the server is",
     "store_error": "repeat the call in a few seconds",
@@ -57,7 +58,7 @@ def told(error: DetentError) -> dict[str, Any]:
     if following is None and error.code == "not_found":
         following = next((call for noun, call in _BY_NOUN.items() if f"no {noun}" in message), None)
     if following is None and "nothing was deployed" in message:
-        following = "deploy(), or list_deploys() of another environment"
+        following = "list_deploys() shows what there is"
     if following is None and isinstance(error, InvalidOptions):
         following = "repeat the call with a value that fits"
     said = {"code": error.code, "message": message}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -52,6 +54,21 @@ def serve(settings: Settings, wire: Wire, far: Callable[[], Far | None]) -> None
 
     async def run() -> None:
         connection = Connection(settings, far)
+
+        def end() -> None:
+            if connection.dev is not None:
+                connection.dev.let_go()
+            # Whoever asked for it has gone; left alone, it would look as if it went on for ten minutes.
+            give_up(_PATIENCE_S)
+
+        def end_by(number: int) -> None:
+            # The thread that reads standard input would hold up any other end.
+            end()
+            os._exit(128 + number)
+
+        with suppress(NotImplementedError):  # Windows has no such handlers
+            for each in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(each, end_by, each)
         entry = Entry(connection, settings)
         server = make_server(settings, lambda _context: entry)
         come = anyio.wrap_file(TextIOWrapper(os.fdopen(wire.come, "rb"), encoding="utf-8", errors="replace"))
@@ -60,10 +77,7 @@ def serve(settings: Settings, wire: Wire, far: Callable[[], Far | None]) -> None
             async with stdio_server(come, go) as (reading, writing):
                 await server.run(reading, writing, server.create_initialization_options())
         finally:
-            if connection.dev is not None:
-                connection.dev.let_go()
-            # Whoever asked for it has gone; left alone, it would look as if it went on for ten minutes.
-            give_up(_PATIENCE_S)
+            end()
 
     with suppress(KeyboardInterrupt, BrokenPipeError):
         anyio.run(run)

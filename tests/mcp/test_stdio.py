@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,20 @@ def test_a_client_that_offers_roots_and_never_answers_gets_its_answer(tmp_path: 
     assert "is no detent project" in answer["result"]["content"][0]["text"]
     assert "detent init" in answer["result"]["structuredContent"]["error"]["next"]
     assert spoken.leave()[0] == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_ctrl_c_ends_it_though_standard_input_is_open(tmp_path: Path) -> None:
+    # Given a server that waits for what its client says
+    spoken = Spoken(tmp_path)
+    spoken.greet()
+
+    # When it is interrupted
+    spoken.process.send_signal(signal.SIGINT)
+
+    # Then it ends
+    assert spoken.process.wait(10) == 128 + signal.SIGINT
+    assert spoken.leave()[1] == b""
 
 
 def test_flags_that_cannot_be_used_end_it_with_a_word_on_standard_error(tmp_path: Path) -> None:

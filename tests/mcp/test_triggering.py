@@ -43,6 +43,23 @@ def test_a_payload_that_does_not_fit_and_a_task_that_is_not_there_are_refused(
     assert "get_current_worker" in missing["next"]
 
 
+def test_a_task_that_no_connected_worker_runs_is_triggered_with_a_word_about_it(
+    assistant: Assistant, project: Project, asked: list[str]
+) -> None:
+    # Given nobody who works; When a task is triggered, and again when somebody does
+    assistant.ask("list_runs")
+    before = len(asked)
+    alone = assistant.ask("trigger_task", {"task": "plain"})
+    requests = asked[before:]
+    project.worker()
+    served = assistant.ask("trigger_task", {"task": "plain"})
+
+    # Then the first result tells how it comes to run, by the one request that made the run
+    assert "none that is connected runs it" in alone["worker"]
+    assert [request for request in requests if request.endswith("/trigger")] == requests[-1:]
+    assert "worker" not in served
+
+
 def test_a_payload_as_text_of_json_is_read(assistant: Assistant, project: Project) -> None:
     # When a model writes the payload as text
     made = assistant.ask("trigger_task", {"task": "plain", "payload": '{"a": 1}'})

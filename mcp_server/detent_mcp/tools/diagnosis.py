@@ -92,8 +92,8 @@ def _blocker(blocker: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-#: What of a blocker is told otherwise.
-_LIVES = frozenset({"since", "until", "limit", "running", "held_by", "known", "connected"})
+#: What of a blocker is told otherwise, or not at all: whoever has the callback of a token can complete it.
+_LIVES = frozenset({"callback", "since", "until", "limit", "running", "held_by", "known", "connected"})
 
 
 def _slow(span: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from detent.errors import near_names
 from detent.model.status import Status
 
 from ..call import Call
-from ..next_calls import next_call
+from ..next_calls import is_offered, next_call
 from ..refusals import Refusal
 from ..results import row, took
 from ..tool import tool
@@ -104,7 +104,8 @@ async def list_runs(
     if following:
         result["next"] = f"more: the same call with cursor={following!r}"
     elif not rows:
-        result["next"] = "nothing fits; widen the filters, or trigger_task()"
+        start = f", or {next_call(call, 'trigger_task')} makes a run" if is_offered(call, "trigger_task") else ""
+        result["next"] = f"nothing fits; widen the filters{start}"
     failed = next((each["id"] for each in rows if "error" in each), None)
     if failed is not None:
         result["why"] = next_call(call, "diagnose_run", run=failed)

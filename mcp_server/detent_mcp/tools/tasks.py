@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from ..call import Call
 from ..example_payload import example_payload
-from ..next_calls import next_call, start_step
+from ..next_calls import is_offered, next_call, start_step
 from ..results import at, row, took
 from ..run_text import in_project
 from ..tool import tool
@@ -79,6 +79,8 @@ def task_result(call: Call, found: dict[str, Any]) -> dict[str, Any]:
     if found.get("output_schema") is not None:
         told["output_schema"] = without_titles(found["output_schema"])
     given = {} if schema is None else {"payload": example}
+    if not is_offered(call, "trigger_task"):
+        return told | {"next": next_call(call, "list_runs", task=found["id"])}
     return told | {"next": next_call(call, "trigger_task", task=found["id"], **given)}
 
 

@@ -6,7 +6,7 @@ import json
 from typing import Annotated, Any
 
 from ..call import Call
-from ..next_calls import next_call
+from ..next_calls import next_call, start_step
 from ..repeats import once
 from ..results import row
 from ..tool import tool
@@ -46,10 +46,12 @@ async def trigger_task(
     with once(call, "run", task, payload, options) as made:
         run.id = made.id
         [handle] = await call.link.transport.trigger_async([run])
+    nobody = f"none that is connected runs it, so it begins when one does: {start_step(call)}"
     return row(
         run=handle.id,
         task=task,
         cached=handle.cached or None,
+        worker=None if handle.served else nobody,
         next=f"{next_call(call, 'wait_for_run_to_complete', runs=[handle.id])} if its outcome is asked for",
     )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from ..call import Call
-from ..next_calls import next_call
+from ..next_calls import is_offered, next_call
 from ..repeats import once
 from ..results import at, row
 from ..tool import tool
+from ..untrusted import mark, shown_text
 
 __all__ = ["complete_waitpoint", "list_waitpoints"]
 
@@ -34,7 +35,7 @@ async def list_waitpoints(
             status=token["status"],
             at=at(token["created_at"]),
             timeout_at=at(token.get("timeout_at")),
-            tags=token.get("tags"),
+            tags=[shown_text(tag, 100) for tag in token.get("tags") or ()],
             waiting_runs=token.get("waiting_runs", [])[:3],
         )
         for token in page["items"]
@@ -43,8 +44,10 @@ async def list_waitpoints(
     if page.get("next_cursor"):
         result["next"] = f"more: the same call with cursor={page['next_cursor']!r}"
     elif any(each["status"] == "WAITING" for each in rows):
-        result["next"] = "complete_waitpoint(token=..., output=...) lets the runs go on, when the user says so"
-    return result
+        offered = is_offered(call, "complete_waitpoint")
+        complete = "complete_waitpoint(token=..., output=...)" if offered else "`detent tokens complete TOKEN JSON`"
+        result["next"] = f"{complete} lets the runs go on, when the user says so"
+    return mark(result, "tags") if any("tags" in each for each in rows) else result
 
 
 @tool(

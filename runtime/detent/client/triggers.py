@@ -53,7 +53,9 @@ def batch_runs(items: Sequence[Any], task: str | None = None) -> tuple[str, list
 
 
 def triggered(handle: Handle) -> TriggeredRun:
-    return TriggeredRun(id=handle.id, cached=handle.cached, public_access_token=handle.public_access_token)
+    return TriggeredRun(
+        id=handle.id, cached=handle.cached, public_access_token=handle.public_access_token, served=handle.served
+    )
 
 
 def triggered_batch(batch_id: str, handles: Sequence[Handle]) -> TriggeredBatch:

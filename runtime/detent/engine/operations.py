@@ -247,6 +247,10 @@ class Operations:
                 store_large_payloads(self._objects, runs), lambda made: self._engine.trigger(made, batch_id=batch_id)
             )
 
+    def serves(self, task: str) -> bool:
+        """Whether a worker that is connected runs `task`."""
+        return bool(self._engine.knows(task))
+
     def wait(self, run_id: str, most_s: float) -> None:
         """Come back when the run has ended, at the latest after `most_s` seconds."""
         self._engine.wait(run_id, most_s)

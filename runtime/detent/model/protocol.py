@@ -111,12 +111,14 @@ class NewRun(Struct, omit_defaults=True):
 class Handle(Struct, omit_defaults=True):
     """The run that a trigger made, or found under its idempotency key or its debounce key (`cached`).
 
-    `public_access_token`: of what was triggered over HTTP, with which a browser may watch the run for an hour.
+    Of what was triggered over HTTP, `public_access_token`: with it a browser may watch the run for an hour; and
+    `served`: False when no worker that is connected runs its task.
     """
 
     id: str
     cached: bool = False
     public_access_token: str | None = None
+    served: bool = True
 
 
 class RunResult(Struct, omit_defaults=True):

@@ -438,12 +438,14 @@ class Health(View):
 class TriggeredRun(View):
     """A run that was triggered, or (`cached`) found under its idempotency key.
 
-    `public_access_token` comes from a server: with it a browser may watch the run, for an hour.
+    `public_access_token` comes from a server: with it a browser may watch the run, for an hour. `served` is False when
+    no worker that is connected runs its task: it begins when one is.
     """
 
     id: str
     cached: bool = False
     public_access_token: str | None = Field(default=None, repr=False)
+    served: bool = True
 
 
 class TriggeredBatch(View):

@@ -165,14 +165,15 @@ class _Api:
         principal, operations = self._of(request)
         key = request.headers.get("idempotency-key")
 
-        def work() -> list[Handle]:
+        def work() -> Handle:
             run = run_of(trigger_body(body), task, key=key)
             check_queues(principal, [run])
-            return operations.trigger([run])
+            [made] = operations.trigger([run])
+            return made if made.cached or operations.serves(task) else msgspec.structs.replace(made, served=False)
 
-        handles = await self.on_thread(work, objects=len(body) > INLINE_BYTES)
-        token = self._token(principal, f"runs:read:{handles[0].id}", f"streams:read:{handles[0].id}")
-        return _json(msgspec.structs.replace(handles[0], public_access_token=token), 202)
+        handle = await self.on_thread(work, objects=len(body) > INLINE_BYTES)
+        token = self._token(principal, f"runs:read:{handle.id}", f"streams:read:{handle.id}")
+        return _json(msgspec.structs.replace(handle, public_access_token=token), 202)
 
     async def trigger_batch(self, request: Request) -> Response:
         principal, operations = self._of(request)
