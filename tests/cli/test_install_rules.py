@@ -112,3 +112,42 @@ def test_misuse_is_told_with_what_there_is(project: Path, capsys: pytest.Capture
     assert run(["install-rules", "-t", "cursor"]) == 2
     assert "--yes" in capsys.readouterr().err
     assert run(["install-rules", "--check"]) == 1
+
+
+def test_tasks_and_queues_of_the_files_are_in_the_rules_though_nothing_ever_ran(project: Path) -> None:
+    (project / "jobs").mkdir()
+    (project / "jobs/shop.py").write_text(
+        'from detent import queue, task\n\nllm = queue("llm", concurrency_limit=1)\n\n\n'
+        '@task(id="charge", queue=llm)\nasync def charge(amount: int) -> int:\n    return amount\n'
+    )
+    (project / "jobs/broken.py").write_text("def (:\n")
+    assert run(["install-rules", "-t", "claude-code", "--yes"]) == 0
+    text = (project / ".claude/rules/detent-basic.md").read_text()
+    assert "Known tasks: `charge`." in text
+    assert "Queues: `llm`." in text
+    assert run(["install-rules", "--check"]) == 0
+
+
+@pytest.mark.parametrize("content", [None, "wörter".encode("utf-16")])
+def test_a_file_that_cannot_be_read_is_named_before_anything_is_written(
+    project: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = project / "CLAUDE.md"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    assert run(["install-rules", "-t", "cursor,agents-md,claude-code", "--yes"]) == 1
+    assert str(path) in capsys.readouterr().err
+    assert not (project / "AGENTS.md").exists()
+    assert not (project / ".cursor").exists()
+
+
+def test_a_block_that_was_changed_by_hand_is_taken_out_only_by_force(project: Path) -> None:
+    assert run(["install-rules", "-t", "agents-md", "--yes"]) == 0
+    path = project / "AGENTS.md"
+    path.write_text(path.read_text().replace("## detent", "## detent and more"))
+    assert run(["install-rules", "uninstall"]) == 1
+    assert "and more" in path.read_text()
+    assert run(["install-rules", "uninstall", "--force"]) == 0
+    assert not path.exists()

@@ -42,7 +42,10 @@ def state_of(wanted: Wanted, ledger: Ledger) -> str:
     """``current``, ``outdated``, ``changed`` (by hand) or ``missing``."""
     if not wanted.path.exists():
         return "missing"
-    now = hash_of(wanted.path.read_bytes())
+    try:
+        now = hash_of(wanted.path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{wanted.path} cannot be read: {error.strerror or error}") from None
     if now == hash_of(wanted.content):
         return "current"
     known = ledger.find(wanted.path)

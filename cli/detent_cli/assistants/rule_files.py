@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from detent import __version__
 from detent.config import Config
+from detent.errors import ConfigError
 from detent_cli.assistants.block import find_block, put_block, remove_block
 from detent_cli.assistants.config_file import write_whole
+from detent_cli.assistants.declared import declared
 from detent_cli.assistants.ledger import ledger_of
 from detent_cli.assistants.placing import Placed, Wanted, put, remove, state_of
 from detent_cli.assistants.rules import OPTIONS, RuleSet, RuleTarget, globs_of, pointer, rule_sets, rule_targets
@@ -30,7 +30,7 @@ class Rules:
     def sets(self) -> list[RuleSet]:
         """The rule sets as they are for this project."""
         if self._sets is None:
-            tasks, queues = _known(self._config)
+            tasks, queues = declared(self._config)
             self._sets = rule_sets(self._config, tasks, queues)
         return self._sets
 
@@ -43,8 +43,14 @@ class Rules:
             files = self._files(targets, options)
             found = [Placed(self.root / name, self._state_of_block(name), "block") for name in shared]
             return found + [Placed(file.path, state_of(file, self._ledger), file.name) for file in files]
+        files = self._files(targets, options)
+        # What cannot be read is told before anything is written.
+        for name in shared:
+            self._state_of_block(name)
+        for file in files:
+            state_of(file, self._ledger)
         done = [self._put_block(name, force=force) for name in shared]
-        return done + put(self._files(targets, options), self._ledger, __version__, force=force)
+        return done + put(files, self._ledger, __version__, force=force)
 
     def update(self, *, force: bool = False) -> list[Placed]:
         """Write anew what is installed."""
@@ -61,7 +67,10 @@ class Rules:
         done = []
         for name in self._blocks():
             path = self.root / name
-            text = path.read_bytes().decode()
+            if self._state_of_block(name) == "changed" and not force:
+                done.append(Placed(path, "changed", "block"))
+                continue
+            text = self._text_of(name)
             left = remove_block(text, name)
             if left.strip():
                 write_whole(path, left.encode())
@@ -107,8 +116,7 @@ class Rules:
         return [name for name in names if self._state_of_block(name) != "missing"]
 
     def _state_of_block(self, name: str) -> str:
-        path = self.root / name
-        text = path.read_bytes().decode() if path.is_file() else ""
+        text = self._text_of(name)
         found = find_block(text, name)
         if found is None:
             return "missing"
@@ -122,27 +130,23 @@ class Rules:
             return Placed(path, "changed", "block")
         if state == "current":
             return Placed(path, "kept", "block")
-        text = path.read_bytes().decode() if path.is_file() else ""
+        text = self._text_of(name)
         after = put_block(text, self._pointer(), __version__, name).encode()
         write_whole(path, after)
         self._ledger.keep(path, "block", "pointer", after, __version__)
         return Placed(path, "created" if not text else "updated", "block")
 
+    def _text_of(self, name: str) -> str:
+        """What is in a shared file, nothing where it is not there. Errors: `ConfigError`."""
+        path = self.root / name
+        try:
+            return path.read_bytes().decode()
+        except FileNotFoundError:
+            return ""
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path} is not UTF-8 (byte {error.start}), so it is left alone") from None
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from None
+
     def _pointer(self) -> str:
         return pointer(self._config)
-
-
-def _known(config: Config) -> tuple[list[dict[str, Any]], list[str]]:
-    """The tasks and queues that the engine of this project knows, if it was ever started; nothing is started for it."""
-    from detent.client.detent import Detent
-    from detent.errors import DetentError
-
-    if not (config.state_dir / "detent.db").exists() or os.environ.get("DETENT_API_URL"):
-        return [], []
-    try:
-        with Detent() as client:
-            tasks = [{"id": task.id, "file": task.file} for task in client.tasks.list()]
-            queues = [queue.name for queue in client.queues.list() if not queue.name.startswith("task/")]
-    except DetentError:
-        return [], []
-    return tasks, queues
