@@ -7,6 +7,8 @@ from typing import Any
 
 from detent.errors import DetentError, InvalidOptions, near_names
 
+from .untrusted import clean, mark
+
 __all__ = ["Refusal", "no_such", "told"]
 
 
@@ -61,5 +63,8 @@ def told(error: DetentError) -> dict[str, Any]:
         following = "list_deploys() shows what there is"
     if following is None and isinstance(error, InvalidOptions):
         following = "repeat the call with a value that fits"
-    said = {"code": error.code, "message": message}
-    return said if following is None else said | {"next": following}
+    said = {"code": error.code, "message": clean(message)}
+    if following is not None:
+        said["next"] = following
+    # What a build printed stands in the error of a deploy.
+    return mark(said, "message") if error.code == "deploy_failed" else said

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from ..call import Call
+from ..next_calls import next_call
 from ..refusals import Refusal
 from ..results import at, row
 from ..tool import tool
@@ -50,7 +51,7 @@ async def list_errors(
     if id is not None:
         found = await call.ask("errors.retrieve", id=id)
         runs = [each["id"] for each in found.get("runs", [])[:10]]
-        following = f"diagnose_run(run={runs[0]!r})" if runs else None
+        following = next_call(call, "diagnose_run", run=runs[0]) if runs else None
         return mark({"environment": environment, **_error_row(found), **row(runs=runs, next=following)}, "error")
     page = await call.ask("errors.list", status=status, task=task, search=search, limit=limit, cursor=cursor)
     more = page.get("next_cursor")

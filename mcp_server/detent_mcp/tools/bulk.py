@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from ..call import Call
+from ..next_calls import next_call
 from ..refusals import Refusal
 from ..repeats import once
 from ..results import at, row
@@ -72,7 +73,7 @@ async def bulk_runs(
         told["examples"] = [run_row(run) for run in answer.get("examples", [])[:_EXAMPLES]]
         told["next"] = "the same call without dry_run does it"
         return mark(told, "error")
-    return told | {"next": f"list_bulk_actions(id={answer['id']!r}) tells how far it is"}
+    return told | {"next": f"{next_call(call, 'list_bulk_actions', id=answer['id'])} tells how far it is"}
 
 
 @tool(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from ..call import Call
+from ..next_calls import next_call
 from ..results import at, row
 from ..tool import tool
 from ..untrusted import mark, shown_text
@@ -66,7 +67,7 @@ async def list_deploys(
         others = "" if call.settings.dev_only else "; list_deploys(env='staging') or env='prod' for others"
         result["next"] = f"nothing was deployed to {environment}{others}"
     elif "error" in rows[0]:
-        result["next"] = f"list_deploys(version={rows[0]['version']!r}) shows the whole error"
+        result["next"] = f"{next_call(call, 'list_deploys', version=rows[0]['version'])} shows the whole error"
     return mark(result, "message", "error")
 
 
@@ -84,4 +85,4 @@ async def promote_deploy(call: Call, *, version: Annotated[str, "version, id, 'p
         answer = await call.ask("deployments.rollback")
     else:
         answer = await call.ask("deployments.promote", id=version)
-    return {**deploy_row(answer), "next": "list_deploys() shows which one is current"}
+    return {**deploy_row(answer), "next": f"{next_call(call, 'list_deploys')} shows which one is current"}

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from detent.errors import near_names
 
 from ..call import Call
+from ..next_calls import next_call
 from ..refusals import Refusal
 from ..results import at, row
 from ..tool import tool
@@ -76,5 +77,6 @@ async def control_queue(
         answer = await call.ask("queues.override", id=queue, limit=limit, ttl=ttl)
     else:
         answer = await call.ask(f"queues.{action}", id=queue)
-    undo = {"pause": "control_queue(action='resume')", "limit": "control_queue(action='reset')"}.get(action)
+    back = {"pause": "resume", "limit": "reset"}.get(action)
+    undo = None if back is None else next_call(call, "control_queue", queue=queue, action=back)
     return {"done": action, **_queue_row(answer), **row(undo=undo)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from ..call import Call
+from ..next_calls import next_call
 from ..refusals import Refusal
 from ..results import at, row
 from ..tool import tool
@@ -81,7 +82,7 @@ async def schedules(
     else:
         answer = await call.ask(_OPERATIONS[action], id=id)
     told = {"id": id} if action == "delete" else _schedule_row(answer)
-    return {"done": action, **told, "next": "schedules(action='list') shows all"}
+    return {"done": action, **told, "next": f"{next_call(call, 'schedules', action='list')} shows all"}
 
 
 @tool(
