@@ -25,6 +25,7 @@ __all__ = ["PAGES", "ROOT", "Block", "blocks", "modules"]
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
 PAGES += sorted((ROOT / "rules_templates").glob("*.md.j2"))
+PAGES += sorted((ROOT / "skills").rglob("*.md"))
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<code>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 _MARK = re.compile(r"<!-- test: (?P<word>run|types|skip)(?P<rest>[^>]*?) -->\s*\Z")

@@ -277,3 +277,12 @@ def test_old_versions_are_wanted_for_as_long_as_runs_need_them(bench: Bench, dep
     assert {each["version"]: each["runs"] for each in orders} == {v1: {"executing": 1}, v2: {}}
     one.finish(grant)
     assert [each["version"] for each in deployments.call("supervise", **beat)["versions"]] == [v2]
+
+
+def test_a_run_of_an_environment_without_workers_is_told_how_to_start_some_there(bench: Bench) -> None:
+    there = Deployments(bench)
+    prod = there.operations.in_env("prod")
+    [made] = prod.trigger([new("work")])
+    reason = prod.call("runs.retrieve", id=made.id)["not_running"]
+    assert reason["message"] == "no worker is connected; start some with `detent worker --env prod`"
+    assert prod.call("report")["verdicts"][0]["next"] == ["detent worker --env prod"]

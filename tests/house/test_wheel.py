@@ -49,6 +49,12 @@ def test_every_file_of_a_shipped_folder_is_in_the_wheel(folder: str, names_in_wh
     assert files <= names_in_wheel
 
 
+def test_skills_are_where_library_skills_looks_for_them(names_in_wheel: set[str]) -> None:
+    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "skills").rglob("*.md")}
+    assert files
+    assert {f"detent/.agents/{name}" for name in files} <= names_in_wheel
+
+
 def test_the_wheel_says_that_it_is_typed(names_in_wheel: set[str]) -> None:
     assert "detent/py.typed" in names_in_wheel
 

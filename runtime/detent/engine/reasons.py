@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..accounts.accounts import name_of
 from ..errors import near_names
 from ..store import Store
 from .views import iso, paused_of
@@ -54,13 +55,20 @@ def why_not_running(
     if state == "PENDING_VERSION" and (current := store.read("find_current_version", env=row["env"])):
         return _reason(row, "pending_version", _no_version(store, row, current[0]["version"]))
     if served is None:
-        return _reason(row, "no_worker", "no worker is connected; start `detent dev` or `detent worker`")
+        return _reason(row, "no_worker", f"no worker is connected; {_start(store, row['env'])}")
     if not served:
         known = [task["id"] for task in store.read("list_tasks", env=row["env"])]
         return _reason(row, "no_worker", f"no connected worker has this task: {near_names('task', row['task'], known)}")
     if nobody is not None:
         return _reason(row, nobody.code, nobody.message, name=nobody.name)
     return _queue_reason(store, row, env_limit)
+
+
+def _start(store: Store, env: str) -> str:
+    """What starts a worker of an environment."""
+    rows = store.read("find_environment", id=env)
+    name = name_of(rows[0]) if rows else env
+    return "start `detent dev` or `detent worker`" if name == "dev" else f"start some with `detent worker --env {name}`"
 
 
 def _no_version(store: Store, row: Any, current: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..accounts.accounts import name_of
 from ..errors import InvalidOptions
 from ..model.duration import DAY, MINUTE, parse_duration
 from .engine import Engine
@@ -61,7 +62,12 @@ class ReportOperations:
         execution = execution_of(self._engine, since, now)
         liveness = liveness_of(self._engine, now)
         verdicts = verdicts_on(
-            flow, execution, liveness, lease_ms=self._engine.lease_ms, unserved=self._unserved(liveness)
+            flow,
+            execution,
+            liveness,
+            lease_ms=self._engine.lease_ms,
+            unserved=self._unserved(liveness),
+            environment=self._environment(),
         )
         return {
             "status": verdicts[0]["level"] if verdicts else "ok",
@@ -74,6 +80,10 @@ class ReportOperations:
             "execution": execution,
             "liveness": liveness,
         }
+
+    def _environment(self) -> str:
+        rows = self._engine.store.read("find_environment", id=self._engine.env)
+        return name_of(rows[0]) if rows else self._engine.env
 
     def _unserved(self, liveness: Mapping[str, Any]) -> dict[str, int]:
         """Queued runs by tasks that no connected worker has; none while nobody is connected."""

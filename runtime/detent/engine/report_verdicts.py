@@ -25,22 +25,24 @@ Part = Mapping[str, Any]
 
 
 def verdicts_on(
-    flow: Part, execution: Part, liveness: Part, *, lease_ms: int, unserved: Mapping[str, int]
+    flow: Part, execution: Part, liveness: Part, *, lease_ms: int, unserved: Mapping[str, int], environment: str = "dev"
 ) -> list[Any]:
     """The findings, those that fail first.
 
     Parameters:
-      unserved: runs that are queued, by tasks that no connected worker has.
+      unserved: runs that are queued, by tasks that no connected worker has. `environment`: its name.
     """
-    found = [*_of_flow(flow, liveness, unserved), *_of_execution(execution), *_of_liveness(liveness, lease_ms)]
+    of_flow = _of_flow(flow, liveness, unserved, environment)
+    found = [*of_flow, *_of_execution(execution), *_of_liveness(liveness, lease_ms)]
     return sorted(found, key=lambda verdict: verdict["level"] != FAILING)
 
 
-def _of_flow(flow: Part, liveness: Part, unserved: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+def _of_flow(flow: Part, liveness: Part, unserved: Mapping[str, int], environment: str) -> Iterator[dict[str, Any]]:
     if not liveness["connected"]:
         if flow["queued"]:
             text = f"no worker is connected, with {_runs(flow['queued'])} queued"
-            yield _verdict("no_worker", FAILING, YOURS, text, "detent worker")
+            command = "detent worker" if environment == "dev" else f"detent worker --env {environment}"
+            yield _verdict("no_worker", FAILING, YOURS, text, command)
         return
     if unserved:
         tasks = ", ".join(f"{task} ({n:,})" for task, n in list(unserved.items())[:5])

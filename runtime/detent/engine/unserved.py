@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from ..accounts.accounts import name_of
 from ..model.machine import DEFAULT_MACHINE
 from .engine import Engine
 
@@ -95,9 +96,7 @@ def _no_version(engine: Engine, row: Any, version: str, *, is_pinned: bool) -> U
 
 def _name_of(engine: Engine) -> str:
     rows = engine.store.read("find_environment", id=engine.env)
-    if not rows:
-        return engine.env
-    return f"{rows[0]['kind']}/{rows[0]['branch']}" if rows[0]["branch"] else str(rows[0]["kind"])
+    return name_of(rows[0]) if rows else engine.env
 
 
 def _machine_of(engine: Engine, task: str) -> str:
