@@ -80,7 +80,7 @@ class DocsIndex:
         """The sections that answer `question` best, the best first; any text will do, and none fails.
 
         Parameters:
-          most: of so many, at most three of one page.
+          most: of so many, at most three of one page, and one of a skill.
         """
         terms = terms_of(question)
         with self._lock:
@@ -91,7 +91,7 @@ class DocsIndex:
         for row in ranked:
             section = self._sections[row]
             of_page[section.page] += 1
-            if of_page[section.page] <= 3:
+            if of_page[section.page] <= (1 if section.page.startswith("skills/") else 3):
                 hits.append(Hit(section, scores[row]))
             if len(hits) == most:
                 break
@@ -193,9 +193,13 @@ class DocsIndex:
         return get_close_matches(term, alike, n=2, cutoff=0.75)
 
 
+#: A skill is the short form of pages, which have all of it.
+_SKILLS = 0.4
+
+
 def _worth(section: Section) -> float:
     """What a section counts, whatever is asked."""
-    worth = _PAGES.get(section.page, 1.0)
+    worth = _SKILLS if section.page.startswith("skills/") else _PAGES.get(section.page, 1.0)
     # A list of links leads to what explains, and explains nothing.
     is_links = section.text.count("](") * _LINK_CHARS > len(section.text)
     return worth * _LINKS if is_links else worth

@@ -29,7 +29,7 @@ JUDGED = {
     "make sure an expensive LLM call is not repeated after a crash": "steps",
     "idempotency key": "triggering",
     "trigger a task from FastAPI without importing it": "triggering quickstart client",
-    "fan out 500 subtasks and collect results": "triggering waits",
+    "fan out 500 subtasks and collect results": "triggering waits skills/detent-fan-out",
     "run a task later with a delay": "triggering",
     "stream tokens of a model to the browser": "realtime",
     "show progress of a run in the frontend": "realtime tasks",
