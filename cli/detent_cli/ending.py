@@ -15,6 +15,7 @@ from detent.model.views import RunDetail
 from detent_cli.console import clean, json_text, notes, print_json, tell_error
 from detent_cli.frames import own_frames
 from detent_cli.styles import one_line, status_text, took
+from detent_cli.unattended import unattended
 
 if TYPE_CHECKING:
     from detent.client import Detent
@@ -99,8 +100,8 @@ def _lines() -> Report:
         state = f"{run.id} {run.status}"
         if run.attempt > 1:
             state += f", attempt {run.attempt}"
-        if run.not_running is not None and run.not_running.code == "no_worker":
-            state += f": {clean(run.not_running.message)}"
+        if (why := unattended(run)) is not None:
+            state += f": {clean(why)}"
         if state != last:
             last = state
             sys.stderr.write(f"{state}\n")

@@ -8,6 +8,7 @@ import typer
 
 from detent_cli.options import AsJson, RunId
 from detent_cli.project import connected
+from detent_cli.unattended import unattended
 
 if TYPE_CHECKING:
     from detent.client import Detent
@@ -157,5 +158,5 @@ def _tell(client: Detent, made: TriggeredRun, wait: bool, timeout: str | None, a
     if made.cached:
         typer.echo("There already, under its idempotency key.", err=True)
     run = client.runs.retrieve(made.id)
-    if run.not_running is not None and run.not_running.code == "no_worker":
-        typer.echo(f"Not running yet: {run.not_running.message}", err=True)
+    if (why := unattended(run)) is not None:
+        typer.echo(f"Not running yet: {why}", err=True)

@@ -10,6 +10,7 @@ import typer
 from detent_cli.lazy import new_app
 from detent_cli.options import AsJson
 from detent_cli.project import Local, connected, find_tasks, is_served, tell_problems
+from detent_cli.unattended import unattended
 
 if TYPE_CHECKING:
     from detent.client import Detent
@@ -199,5 +200,5 @@ def _say_what_follows(client: Detent, run_id: str, cached: bool) -> None:
     if cached:
         typer.echo("There already, under its idempotency key or debounce key.", err=True)
     run = client.runs.retrieve(run_id)
-    if run.not_running is not None and run.not_running.code == "no_worker":
-        typer.echo(f"Not running yet: {run.not_running.message}", err=True)
+    if (why := unattended(run)) is not None:
+        typer.echo(f"Not running yet: {why}", err=True)

@@ -79,6 +79,15 @@ def test_a_version_is_deployed_looked_at_promoted_and_rolled_back(shop: Near, tm
     assert shop.json("deploys", "log", second, "--prod")["next_after"] is None
 
 
+def test_who_triggers_what_no_worker_or_no_version_runs_is_told_so(shop: Near) -> None:
+    version = shop.json("deploy", "--prod")["version"]
+    known = shop.detent("--env", "prod", "tasks", "trigger", "commanded", "--payload", '"a"')
+    assert f"no worker of the current version {version} is connected" in known.err
+    unknown = shop.detent("--env", "prod", "tasks", "trigger", "comanded", "--payload", '"a"')
+    assert "did you mean 'commanded'" in unknown.err
+    assert "it starts when a version that has it is deployed" in unknown.err
+
+
 def test_what_fails_says_where_and_what_runs_still(shop: Near, tmp_path: Path) -> None:
     first = shop.json("deploy", "--prod")["version"]
     change(tmp_path, "import flow_nowhere\n")
